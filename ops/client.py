@@ -1,0 +1,196 @@
+"""A small client of the gateway, as a partner's own system would have one: tokens, idempotency keys, problems.
+
+The demonstration, the simulators and the system tests use the public API through it and nothing else. It is not an
+SDK: names and shapes are those of the JSON itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+Json = dict[str, Any]
+
+CONFLICT = 409
+TOO_MANY = 429
+UNAVAILABLE = 503
+RETRYABLE = frozenset({CONFLICT, TOO_MANY, UNAVAILABLE})
+RETRY_SECONDS_MAX = 2.0  # the gateway asks for less; more would only hide a fault in a story
+TOKEN_MARGIN_SECONDS = 60  # a token is renewed this long before it ends, longer than any call takes
+
+
+class Problem(Exception):  # noqa: N818 - the field's word is problem (RFC 9457)
+    """A refusal of the gateway, as it was answered."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        body: Json = {}
+        if response.headers.get("content-type", "").startswith("application/problem+json"):
+            body = response.json()
+        self.status = response.status_code
+        self.code: str = body.get("code", "")
+        self.body = body
+        super().__init__(f"{self.status} {self.code}: {body.get('detail', response.text[:200])}")
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed later."""
+        return self.status in RETRYABLE and bool(self.body.get("retryable", True))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A good answer with what a client may want from its headers."""
+
+    body: Json
+    headers: Mapping[str, str]
+
+    @property
+    def trace_id(self) -> str:
+        """Id of the trace of the call, empty when the gateway did not say."""
+        parts = self.headers.get("traceparent", "").split("-")
+        return parts[1] if len(parts) == 4 else ""  # noqa: PLR2004 - W3C trace context has four parts
+
+
+@dataclass
+class Login:
+    """Access token of one principal, fetched when needed and renewed before it ends."""
+
+    fetch: Callable[[], Awaitable[Json]]
+    token: str = ""
+    ends: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def bearer(self) -> str:
+        """A token that is good for at least the next minute."""
+        async with self.lock:
+            if time.monotonic() > self.ends - TOKEN_MARGIN_SECONDS:
+                answer = await self.fetch()
+                self.token, self.ends = str(answer["access_token"]), time.monotonic() + float(answer["expires_in"])
+            return self.token
+
+
+class IdentityProvider:
+    """The development identity provider as a client sees it."""
+
+    def __init__(self, issuer: str, http: httpx.AsyncClient) -> None:
+        self.issuer, self.http = issuer, http
+
+    def partner(self, client_id: str, secret: str) -> Login:
+        """Log in a partner system by its client credentials."""
+
+        async def fetch() -> Json:
+            answer = await self.http.post(
+                f"{self.issuer}/token", data={"grant_type": "client_credentials"}, auth=(client_id, secret)
+            )
+            answer.raise_for_status()
+            return dict(answer.json())
+
+        return Login(fetch)
+
+    def persona(self, subject: str, acr: int | None = None) -> Login:
+        """Log in a persona of the development identity provider (never exists in production)."""
+
+        async def fetch() -> Json:
+            body = {"persona": subject} if acr is None else {"persona": subject, "acr": acr}
+            answer = await self.http.post(f"{self.issuer}/dev/token", json=body)
+            answer.raise_for_status()
+            return dict(answer.json())
+
+        return Login(fetch)
+
+    async def add_persona(self, name: str, id_number: str, *, client_id: str, secret: str) -> str:
+        """Make a generated person known to the development identity provider; answers the subject."""
+        answer = await self.http.post(
+            f"{self.issuer}/dev/personas", json={"name": name, "id_number": id_number}, auth=(client_id, secret)
+        )
+        answer.raise_for_status()
+        return str(answer.json()["sub"])
+
+
+@dataclass
+class Gateway:
+    """The gateway for one principal."""
+
+    url: str
+    http: httpx.AsyncClient
+    login: Login | None = None
+    purpose: str = ""
+
+    def acting(self, login: Login, purpose: str = "") -> Self:
+        """The same gateway for another principal; staff state a purpose."""
+        return type(self)(self.url, self.http, login, purpose)
+
+    async def get(self, path: str, **query: str | int) -> Json:
+        """Read; query parameters with their API names."""
+        return (await self.call("GET", path, query=query)).body
+
+    async def post(self, path: str, body: Json, *, key: str = "") -> Json:
+        """Change; `key` makes a repetition harmless, a new key is drawn when it is empty."""
+        return (await self.call("POST", path, body=body, key=key or uuid.uuid4().hex)).body
+
+    async def upload(self, content: bytes, content_type: str = "text/csv") -> Json:
+        """Upload a file; answers its id and digest."""
+        return (await self.call("POST", "/v1/files", raw=content, content_type=content_type)).body
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        raw: bytes | None = None,
+        content_type: str = "",
+        query: Mapping[str, str | int] | None = None,
+        key: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One call, once.
+
+        Raises:
+            Problem: the gateway refused.
+        """
+        sent = {"accept-language": "zh-CN", **(headers or {})}
+        if self.login:
+            sent["authorization"] = f"Bearer {await self.login.bearer()}"
+        if self.purpose:
+            sent["hrss-purpose"] = self.purpose
+        if key:
+            sent["idempotency-key"] = key
+        if content_type:
+            sent["content-type"] = content_type
+        response = await self.http.request(
+            method, self.url + path, json=body, content=raw, params=query or None, headers=sent
+        )
+        if response.status_code >= httpx.codes.BAD_REQUEST:
+            raise Problem(response)
+        return Answer(response.json() if response.content else {}, response.headers)
+
+    async def insist(self, method: str, path: str, *, body: Json, key: str, seconds: float = 30.0) -> Answer:
+        """Change with patience: repeat the same request with the same key while the refusal is retryable.
+
+        This is how a client is meant to meet a conflict, an overload or an unknown outcome: the key makes the
+        repetition harmless.
+        """
+        limit, pause = time.monotonic() + seconds, 0.05
+        while True:
+            try:
+                return await self.call(method, path, body=body, key=key)
+            except (Problem, httpx.TransportError) as refusal:
+                if time.monotonic() > limit or (isinstance(refusal, Problem) and not refusal.retryable):
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RETRY_SECONDS_MAX)
+
+
+def key_of(*parts: object) -> str:
+    """An idempotency key from what makes a request the same request."""
+    return hashlib.sha256("|".join(str(part) for part in parts).encode()).hexdigest()[:40]

@@ -1,0 +1,1 @@
+"""The file of years before that the story imports, in the format of docs/how-to/import-history.md."""

@@ -1,0 +1,72 @@
+"""`python -m ops.simulators`: run the simulated tax bureau and the simulated bank until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from ops.client import Gateway, IdentityProvider, Login, Problem
+from ops.secrets import Keys
+from ops.simulators.bank import answer_orders
+from ops.simulators.tax import pay_open_bills
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+BUSY_PAUSE, IDLE_PAUSE_MAX = 0.05, 1.0  # seconds between two looks: quick while there is work, calm while there is none
+LOG = logging.getLogger("hrss.simulators")
+
+
+async def watch(name: str, gateway: Gateway, work: Callable[[Gateway], Awaitable[int]]) -> None:
+    """Do the work whenever there is some; an outage of the gateway is waited out."""
+    pause = BUSY_PAUSE
+    while True:
+        try:
+            done = await work(gateway)
+        except (Problem, httpx.HTTPError) as trouble:
+            LOG.warning("%s waits: %s", name, trouble)
+            done, pause = 0, IDLE_PAUSE_MAX
+        if done:
+            LOG.info("%s answered %d (simulated)", name, done)
+        pause = BUSY_PAUSE if done else min(pause * 2, IDLE_PAUSE_MAX)
+        await asyncio.sleep(pause)
+
+
+async def main() -> None:
+    """Run both simulators."""
+    keys = Keys(Path(os.environ["HRSS_KEYS_DIR"]))
+    async with httpx.AsyncClient(timeout=10) as http:
+        provider = IdentityProvider(os.environ["HRSS_IDP_ISSUER"], http)
+        gateway = Gateway(os.environ["HRSS_GATEWAY_URL"], http)
+
+        def login(client_id: str) -> Login:
+            return provider.partner(client_id, keys.password(f"idp-client-{client_id}"))
+
+        tasks = [
+            asyncio.create_task(watch("tax bureau", gateway.acting(login("tax-bureau")), pay_open_bills)),
+            asyncio.create_task(watch("bank", gateway.acting(login("bank")), answer_orders)),
+        ]
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, lambda: [task.cancel() for task in tasks])
+        if ready := os.environ.get("HRSS_READY_FILE"):
+            Path(ready).write_text(json.dumps({"pid": os.getpid()}))  # noqa: ASYNC240 - once, before any work
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks)
+
+
+if __name__ == "__main__":
+    if os.environ.get("HRSS_ENV", "dev") == "prod":
+        sys.exit("仿真程序不得用于生产环境。 / Simulators are refused in production (HRSS_ENV=prod).")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    asyncio.run(main())

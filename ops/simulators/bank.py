@@ -1,0 +1,60 @@
+"""Simulated paying bank (银行仿真): confirms every approved payment order.
+
+An account that ends in 0000 is returned, so that a story can show what happens then. The reference is made from the
+payment, so that a restart never answers differently.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ops.client import key_of
+
+if TYPE_CHECKING:
+    from ops.client import Gateway, Json
+
+PAGE = 200  # the greatest page the API gives
+CLOSED_ACCOUNT = "0000"  # accounts that end so play the closed account
+
+
+async def answer_orders(gateway: Gateway) -> int:
+    """Answer every order of the approved payrolls that waits; answers how many there were."""
+    payrolls: list[Json] = (await gateway.get("/v1/payrolls", state="PAYROLL_STATE_APPROVED", page_size=PAGE))[
+        "payrolls"
+    ]
+    answered = 0
+    for payroll in reversed(payrolls):
+        if _open(payroll):
+            answered += await _answer_payroll(gateway, payroll["payroll_id"])
+    return answered
+
+
+def _open(payroll: Json) -> bool:
+    return int(payroll["confirmed_count"]) + int(payroll["returned_count"]) < int(payroll["payment_count"])
+
+
+async def _answer_payroll(gateway: Gateway, payroll_id: str) -> int:
+    answered, token = 0, ""
+    while True:
+        page = await gateway.get(f"/v1/payrolls/{payroll_id}/payments", page_size=PAGE, page_token=token)
+        for order in page["orders"]:
+            if order["state"] == "PAYMENT_STATE_APPROVED":
+                await _answer_order(gateway, order)
+                answered += 1
+        token = page["next_page_token"]
+        if not token:
+            return answered
+
+
+async def _answer_order(gateway: Gateway, order: Json) -> None:
+    returned = str(order["payee"]["account"]).endswith(CLOSED_ACCOUNT)
+    payment_id = order["payment_id"]
+    await gateway.post(
+        f"/v1/payments/{payment_id}:result",
+        {
+            "outcome": "PAYMENT_OUTCOME_RETURNED" if returned else "PAYMENT_OUTCOME_CONFIRMED",
+            "bank_reference": f"SIMBANK-{payment_id.removeprefix('pmt_')}",
+            "simulated": True,
+        },
+        key=key_of("payment", payment_id),
+    )
