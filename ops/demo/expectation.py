@@ -31,7 +31,8 @@ JOBLESS_BASE = 650_000  # fen
 JOBLESS_BALANCE_2024 = 3_318_244  # fen
 INJURY_CLASS = 2  # textiles
 
-YEAR = 12
+YEAR = 12  # months
+DECEMBER_2025 = Month(2025, 12)
 RETIREE_MONTHS_PRE_1996 = DEEMED_FROM.months_until(DEEMED_TO) + 1
 
 
@@ -132,20 +133,20 @@ class Law:
         """The retiree's monthly base in a year of his history, whole yuan."""
         return _half_up(self.average_monthly_wage(year) * HISTORY_LEVEL / 100) * 100
 
-    def end_of_2025(self, employee: Employee, opening: int, last: Month = Month(2025, 12)) -> int:
+    def end_of_2025(self, employee: Employee, opening: int, last: Month = DECEMBER_2025) -> int:
         """Account balance at the end of 2025; every month is booked as it falls due."""
-        credits = [self._credit(employee, month) for month in Month.range(START, last)]
+        booked = [self._credit(employee, month) for month in Month.range(START, last)]
         rate = self.interest(2025)
-        weighted = sum(credit * (YEAR - position) for position, credit in enumerate(credits))
-        return opening + _half_up(opening * rate) + sum(credits) + _half_up(weighted * rate / YEAR)
+        weighted = sum(credit * (YEAR - position) for position, credit in enumerate(booked))
+        return opening + _half_up(opening * rate) + sum(booked) + _half_up(weighted * rate / YEAR)
 
     def at_retirement(self, employee: Employee, opening: int) -> int:
         """Account balance at the end of the month of retirement in 2026."""
         opening = self.end_of_2025(employee, opening)
-        credits = [self._credit(employee, month) for month in Month.range(Month(2026, 1), RETIREMENT)]
-        count, rate = len(credits), self.interest(2026)
-        weighted = sum(credit * (count - position) for position, credit in enumerate(credits))
-        return opening + sum(credits) + _half_up(opening * rate * count / YEAR) + _half_up(weighted * rate / YEAR)
+        booked = [self._credit(employee, month) for month in Month.range(Month(2026, 1), RETIREMENT)]
+        count, rate = len(booked), self.interest(2026)
+        weighted = sum(credit * (count - position) for position, credit in enumerate(booked))
+        return opening + sum(booked) + _half_up(opening * rate * count / YEAR) + _half_up(weighted * rate / YEAR)
 
     def _credit(self, employee: Employee, month: Month) -> int:
         base = self.contribution(wage_in(employee, month, retiree=employee.birth.year < 1970), month).base  # noqa: PLR2004
