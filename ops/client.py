@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -24,7 +24,7 @@ CONFLICT = 409
 TOO_MANY = 429
 UNAVAILABLE = 503
 RETRYABLE = frozenset({CONFLICT, TOO_MANY, UNAVAILABLE})
-RETRY_SECONDS_MAX = 2.0  # the gateway asks for less; more would only hide a fault in a story
+PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.05, 1.0  # between two tries: quick at first, calm when something is down
 TOKEN_MARGIN_SECONDS = 60  # a token is renewed this long before it ends, longer than any call takes
 
 
@@ -118,16 +118,21 @@ class IdentityProvider:
 
 @dataclass
 class Gateway:
-    """The gateway for one principal."""
+    """The gateway for one principal.
+
+    Patience is how a client is meant to meet a conflict, an overload or an unknown outcome: it repeats the same request
+    with the same key, and the key makes the repetition harmless.
+    """
 
     url: str
     http: httpx.AsyncClient
     login: Login | None = None
     purpose: str = ""
+    patience: float = 0.0  # seconds; 0 gives up at the first refusal
 
     def acting(self, login: Login, purpose: str = "") -> Self:
         """The same gateway for another principal; staff state a purpose."""
-        return type(self)(self.url, self.http, login, purpose)
+        return replace(self, login=login, purpose=purpose)
 
     async def get(self, path: str, **query: str | int) -> Json:
         """Read; query parameters with their API names."""
@@ -138,8 +143,8 @@ class Gateway:
         return (await self.call("POST", path, body=body, key=key or uuid.uuid4().hex)).body
 
     async def upload(self, content: bytes, content_type: str = "text/csv") -> Json:
-        """Upload a file; answers its id and digest."""
-        return (await self.call("POST", "/v1/files", raw=content, content_type=content_type)).body
+        """Upload a file; answers its id and digest. The same content again is the same file."""
+        return (await self.call("POST", "/v1/files", content=content, headers={"content-type": content_type})).body
 
     async def call(
         self,
@@ -147,48 +152,40 @@ class Gateway:
         path: str,
         *,
         body: Json | None = None,
-        raw: bytes | None = None,
-        content_type: str = "",
+        content: bytes | None = None,
         query: Mapping[str, str | int] | None = None,
         key: str = "",
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One call, once.
+        """Call, and call again while the refusal is retryable and patience lasts.
 
         Raises:
             Problem: the gateway refused.
+            httpx.TransportError: it was not reached.
         """
-        sent = {"accept-language": "zh-CN", **(headers or {})}
-        if self.login:
-            sent["authorization"] = f"Bearer {await self.login.bearer()}"
-        if self.purpose:
-            sent["hrss-purpose"] = self.purpose
-        if key:
-            sent["idempotency-key"] = key
-        if content_type:
-            sent["content-type"] = content_type
-        response = await self.http.request(
-            method, self.url + path, json=body, content=raw, params=query or None, headers=sent
+        sent = {"accept-language": "zh-CN", "hrss-purpose": self.purpose, "idempotency-key": key, **(headers or {})}
+        sent = {name: value for name, value in sent.items() if value}
+        request = self.http.build_request(
+            method, self.url + path, json=body, content=content, params=query or None, headers=sent
         )
+        limit, pause = time.monotonic() + self.patience, PAUSE_SECONDS
+        while True:
+            try:
+                return await self._once(request)
+            except (Problem, httpx.TransportError) as refusal:
+                final = isinstance(refusal, Problem) and not refusal.retryable
+                if final or time.monotonic() + pause > limit:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, PAUSE_SECONDS_MAX)
+
+    async def _once(self, request: httpx.Request) -> Answer:
+        if self.login:
+            request.headers["authorization"] = f"Bearer {await self.login.bearer()}"
+        response = await self.http.send(request)
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise Problem(response)
         return Answer(response.json() if response.content else {}, response.headers)
-
-    async def insist(self, method: str, path: str, *, body: Json, key: str, seconds: float = 30.0) -> Answer:
-        """Change with patience: repeat the same request with the same key while the refusal is retryable.
-
-        This is how a client is meant to meet a conflict, an overload or an unknown outcome: the key makes the
-        repetition harmless.
-        """
-        limit, pause = time.monotonic() + seconds, 0.05
-        while True:
-            try:
-                return await self.call(method, path, body=body, key=key)
-            except (Problem, httpx.TransportError) as refusal:
-                if time.monotonic() > limit or (isinstance(refusal, Problem) and not refusal.retryable):
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, RETRY_SECONDS_MAX)
 
 
 def key_of(*parts: object) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from kernel.calendar import Month
-from ops.demo.people import RAISE_FROM, RAISED_WAGE, RETIREMENT, START
+from ops.demo.people import RAISE_FROM, RAISED_WAGE, RETIREE_BIRTH, RETIREMENT, START
 
 if TYPE_CHECKING:
     from datetime import date
@@ -149,7 +149,7 @@ class Law:
         return opening + sum(booked) + _half_up(opening * rate * count / YEAR) + _half_up(weighted * rate / YEAR)
 
     def _credit(self, employee: Employee, month: Month) -> int:
-        base = self.contribution(wage_in(employee, month, retiree=employee.birth.year < 1970), month).base  # noqa: PLR2004
+        base = self.contribution(wage_in(employee, month), month).base
         return _half_up(
             base * Fraction(self._on("contribution", "pension.employee.account_credit_rate", month.first_day))
         )
@@ -162,7 +162,7 @@ class Law:
             index += Fraction(self.history_base(month.year)) / self.average_monthly_wage(month.year)
         running = list(Month.range(START, RETIREMENT))
         for month in running:
-            base = self.contribution(wage_in(retiree, month, retiree=True), month).base
+            base = self.contribution(wage_in(retiree, month), month).base
             index += Fraction(base) / self.average_monthly_wage(month.year)
         months = RETIREE_MONTHS_PRE_1996 + len(paid) + len(running)
         average = index / months
@@ -188,9 +188,10 @@ class Law:
         return min(_half_up(Fraction(sum(last_12), YEAR) * Fraction("0.45")), self.minimum_wage(month))
 
 
-def wage_in(employee: Employee, month: Month, *, retiree: bool) -> int:
+def wage_in(employee: Employee, month: Month) -> int:
     """The declared wage of a month in fen; the retiree's is raised in 2026."""
-    return RAISED_WAGE.fen if retiree and month >= RAISE_FROM else employee.wage.fen
+    is_raised = Month.of(employee.birth) == RETIREE_BIRTH and month >= RAISE_FROM
+    return RAISED_WAGE.fen if is_raised else employee.wage.fen
 
 
 def _fen(yuan: str) -> int:

@@ -56,6 +56,7 @@ class Cast:
 
 START = Month(2025, 1)
 END = Month(2026, 8)
+RETIREE_BIRTH = Month(1966, 3)  # nobody else in the story is born before 1970
 RETIREMENT = Month(2026, 7)
 LAST_JOB_MONTH = Month(2025, 9)
 REGISTRATION = date(2025, 10, 13)
@@ -97,7 +98,13 @@ def draw(run: str) -> Cast:
     def someday(year: int) -> date:
         return date(year, chance.randrange(1, 13), chance.randrange(1, 29))
 
-    retiree = employee(0, date(1966, 3, chance.randrange(1, 29)), "9200.00", "POST_PRODUCTION", male=True)
+    retiree = employee(
+        0,
+        date(RETIREE_BIRTH.year, RETIREE_BIRTH.month, chance.randrange(1, 29)),
+        "9200.00",
+        "POST_PRODUCTION",
+        male=True,
+    )
     jobless = employee(1, someday(1988), "7000.00", "POST_PRODUCTION", male=False)
     others = (
         employee(

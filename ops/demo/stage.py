@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ops.client import Json, Login
 
 
+PATIENCE_SECONDS = 30.0  # a restart of anything takes less
 WAIT_SECONDS = 60.0  # far more than any step takes; the story ends here instead of hanging
 
 
@@ -64,7 +65,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.keys = Keys(self.platform.keys_dir)
         self.provider = IdentityProvider(self.platform.issuer, self.http)
-        gateway = Gateway(self.platform.gateway_url, self.http)
+        gateway = Gateway(self.platform.gateway_url, self.http, patience=PATIENCE_SECONDS)
         self.office = gateway.acting(self._partner("front-office"), "working life demonstration")
         self.clerk = gateway.acting(self.provider.persona("staff-clerk-1"), "working life demonstration")
         self.second = gateway.acting(self.provider.persona("staff-supervisor-1"), "working life demonstration")
@@ -78,7 +79,7 @@ class Stage:
         subject = await self.provider.add_persona(
             name, id_no, client_id="hrss-demo", secret=self.keys.password("idp-client-hrss-demo")
         )
-        return Gateway(self.platform.gateway_url, self.http, self.provider.persona(subject, acr=3))
+        return self.office.acting(self.provider.persona(subject, acr=3))
 
     def key(self, *parts: object) -> str:
         """Idempotency key of a step of this run: playing on after a stop repeats nothing."""

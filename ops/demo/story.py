@@ -143,10 +143,7 @@ async def work_and_pay(stage: Stage, life: Life, first: Month, last: Month) -> N
 async def bill(stage: Stage, life: Life, month: Month) -> None:
     """Assess one month and wait for the tax bureau's receipt."""
     working = [each for each in life.cast.employees if month <= LAST_JOB_MONTH or each is not life.cast.jobless]
-    expected = sum(
-        life.law.contribution(expectation.wage_in(each, month, retiree=each is life.cast.retiree), month).total
-        for each in working
-    )
+    expected = sum(life.law.contribution(expectation.wage_in(each, month), month).total for each in working)
     answer = await stage.office.post(
         "/v1/bills:assess", {"employer_id": life.employer_id, "month": str(month)}, key=stage.key("bill", month)
     )
@@ -180,7 +177,7 @@ async def lose_job(stage: Stage, life: Life) -> None:
         key=stage.key("end"),
     )
     await stage.today(REGISTRATION)
-    prepared = await stage.clerk.insist(
+    prepared = await stage.clerk.call(
         "POST",
         "/v1/determinations:prepare-unemployment",
         body={
@@ -280,7 +277,7 @@ async def retire(stage: Stage, life: Life) -> None:
     )
     balance = life.law.at_retirement(retiree, RETIREE_BALANCE_2024)
     stage.check_money("退休时账户余额", "account at retirement", Money(balance), settled["balance"])
-    prepared = await stage.clerk.insist(
+    prepared = await stage.clerk.call(
         "POST",
         "/v1/determinations:prepare-pension",
         body={"person_id": person_id, "payee": {"name": retiree.name, "account": retiree.account_no}},
