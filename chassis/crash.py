@@ -1,0 +1,36 @@
+"""Crash points: named steps between which a test can kill this process as if by `kill -9`.
+
+`HRSS_TEST_CRASH=after_commit` ends the process the first time it gets there, `after_commit:3` the third time. The steps
+are armed only in a test environment; elsewhere a point costs one look into an empty dictionary.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chassis.config import Settings
+
+EXIT_CODE = 137  # what a shell reports of a process killed by signal 9
+
+_armed: dict[str, int] = {}
+
+
+def arm(settings: Settings) -> None:
+    """Set the points that the settings name; a set-up without any disarms all."""
+    _armed.clear()
+    if settings.env != "test":
+        return
+    for part in filter(None, (text.strip() for text in settings.test_crash.split(","))):
+        name, _, count = part.partition(":")
+        _armed[name] = int(count or 1)
+
+
+def at(name: str) -> None:
+    """End the process here, without any clean-up, when this point is armed and its turn has come."""
+    if name not in _armed:
+        return
+    _armed[name] -= 1
+    if _armed[name] <= 0:
+        os._exit(EXIT_CODE)

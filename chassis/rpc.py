@@ -1,0 +1,391 @@
+"""What happens to a call: the gRPC server of a service and the base class of its `rpc.py`.
+
+Outermost first: trace → log context → errors → limit → deadline → assertion → access → strict parse → relation →
+handler. Requests and replies travel as bytes, so that the digest of the assertion, the hash of a stored request and a
+stored reply cost nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import re
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+import grpc
+import grpc.aio
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from opentelemetry.trace import Span, Status, StatusCode
+from structlog.contextvars import bind_contextvars
+
+from chassis import access, freshness, metrics, telemetry, transaction, wire
+from chassis.limits import LEAST_SECONDS, MESSAGE_MAX, METADATA_MAX, MIN_VERSION_KEY, REPLAYED_KEY
+from chassis.logs import get_logger
+from chassis.once import RequestKey, once
+from chassis.principal import METADATA_KEY, Identity, Principal, Verifier, relation_checks
+from chassis.problems import DETAILS_KEY, Fault, to_status
+from kernel import ids
+from kernel.calendar import shanghai_day
+from kernel.errors import Busy, DomainError, InvalidInput, Unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+    from uuid import UUID
+
+    from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+
+    from chassis.config import Settings
+    from chassis.database import Database
+    from chassis.transaction import Transaction
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Message)
+
+# Sixteen calls for each of the eight database connections: at 5 ms each the last one waits 80 ms. What comes on top
+# is told to come again; the gateway's admission should have kept it away.
+CALLS_MAX = 128
+
+_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+_OUR_FAULTS = frozenset(
+    {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+)
+_SERVER_OPTIONS: list[tuple[str, int]] = [
+    ("grpc.max_receive_message_length", MESSAGE_MAX),
+    ("grpc.max_send_message_length", MESSAGE_MAX),
+    ("grpc.max_metadata_size", METADATA_MAX),
+    ("grpc.absolute_max_metadata_size", METADATA_MAX),
+    # Clients ping every 5 s or more while calls are open; faster ones are cut off.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 3000),
+    ("grpc.so_reuseport", 0),  # two processes on one port would split the calls silently
+]
+
+
+class Servicer:
+    """Base of a service's `rpc.py`: one method per RPC, named as in the contract, taking the request and the call."""
+
+    service: ClassVar[ServiceDescriptor]
+
+
+class Call:
+    """One call, as a handler sees it."""
+
+    def __init__(self, method: Method, server: Server, identity: Identity, digest: bytes) -> None:
+        self.method = method.path
+        self.principal: Principal = identity.principal
+        self.today: date = identity.today
+        self.request_id = identity.request_id
+        self.database = server.database
+        self.trailing: dict[str, str] = {}
+        self._method = method
+        self._server = server
+        self._digest = digest
+        self._request: Message | None = None
+        self._ready: tuple[Message, bytes] | None = None
+        self._until = float("inf")
+        self._min_version = ""
+        self._shown: set[UUID] = set()
+
+    def remaining(self) -> float:
+        """Seconds until the caller gives up."""
+        return self._until - time.monotonic()
+
+    def heavy(self) -> AbstractAsyncContextManager[Any]:
+        """Around work of more than 2 ms of CPU: one at a time in the process, so that others still get their turn."""
+        return self._server.heavy
+
+    def audit_person(self, person_id: UUID) -> None:
+        """Note that this call shows a person's record; for staff that becomes an audit row before the reply leaves.
+
+        Where the access option names a `person_id` as subject, this happens by itself.
+        """
+        if self.principal.is_staff:
+            self._shown.add(person_id)
+
+    async def once(self, operation: Callable[[Transaction], Awaitable[T]], reply: Callable[[T], M]) -> M:
+        """Run a change in one transaction with its stored reply; a repeated request gets the stored reply again.
+
+        Raises:
+            InvalidInput: REQUEST_ID_REQUIRED.
+            Refused: REQUEST_ID_REUSED: the same request id came with another body.
+            Conflict: REQUEST_IN_PROGRESS: the first one is still running.
+        """
+        request_id: str = getattr(self._request, "request_id")  # noqa: B009 - a field of this contract, not of Message
+        if not _REQUEST_ID.fullmatch(request_id):
+            raise InvalidInput(
+                "REQUEST_ID_REQUIRED",
+                "a change needs a request id of 1 to 255 printable characters",
+                field="request_id",
+            )
+        made: list[M] = []
+
+        async def work(tx: Transaction) -> bytes:
+            made[:] = [reply(await operation(tx))]
+            return made[0].SerializeToString()
+
+        key = RequestKey(self.principal.caller, self.method, request_id, self._digest)
+        stored = await once(self.database, key, work, principal=self.principal, today=self.today)
+        if stored.replayed:
+            self.trailing[REPLAYED_KEY] = "true"
+            # The type of this RPC's reply, which is what `reply` makes.
+            made[:] = [cast("M", self._method.reply_class.FromString(stored.body))]
+        if stored.min_version:
+            self.trailing[MIN_VERSION_KEY] = stored.min_version
+        self._ready = (made[0], stored.body)
+        return made[0]
+
+    async def read(self, operation: Callable[[Transaction], Awaitable[T]], reply: Callable[[T], M]) -> M:
+        """Run a query in a read-only transaction, first waiting for the facts that the caller has seen elsewhere.
+
+        Raises:
+            Conflict: NOT_YET_KNOWN: the facts have not arrived after two seconds.
+        """
+        if self._min_version:
+            await freshness.wait(self.database, self._min_version, principal=self.principal, today=self.today)
+
+        async def work(tx: Transaction) -> T:
+            result = await operation(tx)
+            self._write_shown(tx)
+            return result
+
+        result = await self._run(work)
+        self._shown.clear()
+        return reply(result)
+
+    async def settle(self) -> None:
+        """Write what is still to be audited; the pipeline calls it before the reply leaves."""
+        if self._shown:
+
+            async def work(tx: Transaction) -> None:
+                self._write_shown(tx)
+
+            await self._run(work)
+            self._shown.clear()
+
+    async def _run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        return await transaction.run(
+            self.database,
+            work,
+            principal=self.principal,
+            today=self.today,
+            method=self.method,
+            request_id=self.request_id,
+            read_only=True,
+        )
+
+    def _write_shown(self, tx: Transaction) -> None:
+        for person_id in sorted(self._shown):
+            tx.audit(self.method, person_id=person_id)
+
+
+class Method:
+    """One RPC: its rule, its types, its handler, and the way of a call through them."""
+
+    def __init__(self, descriptor: MethodDescriptor, servicer: Servicer, server: Server) -> None:
+        service = descriptor.containing_service
+        assert service is not None
+        handler = getattr(servicer, descriptor.name, None)
+        if not inspect.iscoroutinefunction(handler):
+            raise TypeError(f"{type(servicer).__name__} has no coroutine {descriptor.name}")
+        self.path = f"/{service.full_name}/{descriptor.name}"
+        self.rule = access.rule_of(descriptor)
+        self.changes = "request_id" in descriptor.input_type.fields_by_name
+        self.request_class = GetMessageClass(descriptor.input_type)
+        self.reply_class = GetMessageClass(descriptor.output_type)
+        self._handler = handler
+        self._server = server
+        self._span_name = self.path[1:]
+        self._attributes = {"rpc.system": "grpc", "rpc.service": service.full_name, "rpc.method": descriptor.name}
+
+    async def answer(self, data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        """Answer a call; the only place where an error becomes a status."""
+        started = time.perf_counter()
+        given = {key: value for key, value in context.invocation_metadata() or ()}  # noqa: C416 - no mapping, pairs
+        with (
+            telemetry.remote(_text(given.get("traceparent"))),
+            telemetry.span(self._span_name, kind="server", attributes=self._attributes) as span,
+        ):
+            bind_contextvars(rpc=self.path, trace_id=telemetry.trace_id())
+            trailing: dict[str, str] = {}
+            error: DomainError | Fault | None = None
+            body = b""
+            try:
+                body, trailing = await self._limited(data, given, context.time_remaining())
+            except (DomainError, Fault) as refusal:
+                error = refusal
+            except Exception:  # our own bug: told to the log, never to the caller
+                log.exception("rpc_failed")
+                trace_id = telemetry.trace_id()
+                error = Fault(
+                    grpc.StatusCode.INTERNAL, "INTERNAL", f"internal error, trace {trace_id}", trace_id=trace_id
+                )
+            code, details = self._outcome(error, span)
+        metrics.RPC_SECONDS.labels(self.path, code.name).observe(time.perf_counter() - started)
+        pairs: list[tuple[str, str | bytes]] = list(trailing.items())
+        if error is not None:
+            await context.abort(code, error.message, (*pairs, (DETAILS_KEY, details)))
+        if pairs:
+            context.set_trailing_metadata(tuple(pairs))
+        return body
+
+    async def _limited(
+        self, data: bytes, given: dict[str, str | bytes], remaining: float | None
+    ) -> tuple[bytes, dict[str, str]]:
+        if self._server.in_flight >= CALLS_MAX:
+            metrics.CALLS_REFUSED.inc()
+            raise Busy("SERVER_BUSY", "the service takes no more calls now", retry_after=1)
+        if remaining is None:
+            raise InvalidInput("DEADLINE_REQUIRED", "a call carries a deadline")
+        if remaining < LEAST_SECONDS:
+            raise _too_late()
+        self._server.enter()
+        try:
+            async with asyncio.timeout(remaining):
+                return await self._answer(data, given, time.monotonic() + remaining)
+        except TimeoutError:
+            # Whatever the call began runs on to its end in its own task: the caller repeats with the same request id.
+            raise _too_late() from None
+        finally:
+            self._server.leave()
+
+    async def _answer(self, data: bytes, given: dict[str, str | bytes], until: float) -> tuple[bytes, dict[str, str]]:
+        digest = hashlib.sha256(data).digest()
+        identity = self._server.identify(given.get(METADATA_KEY), self.path, digest)
+        bind_contextvars(request_id=identity.request_id)
+        access.permit(self.rule, identity.principal)
+        request = wire.parse(self.request_class, data)
+        access.relate(self.rule, identity.principal, request)
+        call = Call(self, self._server, identity, digest)
+        call._request, call._until = request, until  # noqa: SLF001 - the call is this pipeline's own
+        if not self.changes:
+            call._min_version = _text(given.get(MIN_VERSION_KEY)) or ""  # noqa: SLF001 - the same
+            if person := access.person_of(self.rule, request):
+                call.audit_person(ids.parse("per", person))
+        checks = relation_checks()
+        reply = await self._handler(request, call)
+        if not checks and not self.rule.subject_kind and access.is_bound(self.rule, identity.principal):
+            self._require_checked(call)
+        await call.settle()
+        return self._bytes(reply, call), call.trailing
+
+    def _require_checked(self, call: Call) -> None:
+        """Rather an answer too few than a stranger's record; a stored reply was checked when it was made."""
+        if REPLAYED_KEY not in call.trailing:
+            raise RuntimeError(f"{self.path} asks for a relation, and its operation did not check one")
+
+    def _bytes(self, reply: object, call: Call) -> bytes:
+        if not isinstance(reply, self.reply_class):
+            raise TypeError(f"{self.path} answered with {type(reply).__name__}")
+        ready = call._ready  # noqa: SLF001 - the call is this pipeline's own
+        return ready[1] if ready is not None and ready[0] is reply else reply.SerializeToString()
+
+    def _outcome(self, error: DomainError | Fault | None, span: Span) -> tuple[grpc.StatusCode, bytes]:
+        if error is None:
+            code, details = grpc.StatusCode.OK, b""
+        else:
+            status = to_status(error, self._server.name)
+            code, details = _CODES[status.code], status.SerializeToString()
+            log.info("rpc_refused", code=code.name, reason=error.reason)
+        if span.is_recording():
+            span.set_attribute("rpc.grpc.status_code", int(code.value[0]))
+            if error is not None:
+                span.set_attribute("error.type", error.reason)
+            if code in _OUR_FAULTS:
+                span.set_status(Status(StatusCode.ERROR))
+        return code, details
+
+
+class Server:
+    """The gRPC server of a service, with health and reflection beside its RPCs."""
+
+    def __init__(self, settings: Settings, database: Database, servicers: list[Servicer], verifier: Verifier) -> None:
+        self.name = settings.service
+        self.database = database
+        self.heavy = asyncio.Semaphore(1)
+        self.in_flight = 0
+        self._settings = settings
+        self._verifier = verifier
+        self._methods = {
+            servicer.service.full_name: {one.name: Method(one, servicer, self) for one in servicer.service.methods}
+            for servicer in servicers
+        }
+        self._server: grpc.aio.Server | None = None
+        self._health: Any = None
+
+    async def start(self) -> int:
+        """Listen; returns the port. Health says NOT_SERVING until `serving(True)`."""
+        server = grpc.aio.server(options=_SERVER_OPTIONS, maximum_concurrent_rpcs=CALLS_MAX * 4)
+        for service, methods in self._methods.items():
+            handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+                name: grpc.unary_unary_rpc_method_handler(method.answer) for name, method in methods.items()
+            }
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+        self._add_standard_services(server)
+        port = server.add_insecure_port(f"{self._settings.rpc_host}:{self._settings.rpc_port}")
+        await server.start()
+        self._server = server
+        return port
+
+    async def serving(self, *, is_ready: bool) -> None:
+        """Say through the health service whether calls are welcome."""
+        from grpc_health.v1 import health_pb2  # noqa: PLC0415 - loaded with the server only
+
+        states = health_pb2.HealthCheckResponse
+        status = states.SERVING if is_ready else states.NOT_SERVING
+        for service in ("", *self._methods):
+            await self._health.set(service, status)
+
+    async def stop(self, grace: float) -> None:
+        """Take no more calls, finish those that are here within `grace` seconds, cut off the rest."""
+        if self._server is not None:
+            await self._server.stop(grace)
+
+    def identify(self, assertion: str | bytes | None, method: str, digest: bytes) -> Identity:
+        """Who calls, and on which business day. In production nobody may move the day."""
+        now = datetime.now(UTC)
+        data = assertion if isinstance(assertion, bytes) else None
+        identity = self._verifier.verify(data, method=method, digest=digest, now=now)
+        # The day may have changed while the call was under way.
+        real = shanghai_day(now)
+        if self._settings.is_prod and identity.today not in {real, real - timedelta(days=1)}:
+            raise Unauthenticated("ASSERTION_REFUSED", "the business day of the call is not today")
+        return identity
+
+    def enter(self) -> None:
+        """Count a call in."""
+        self.in_flight += 1
+        metrics.CALLS_IN_FLIGHT.set(self.in_flight)
+
+    def leave(self) -> None:
+        """Count a call out."""
+        self.in_flight -= 1
+        metrics.CALLS_IN_FLIGHT.set(self.in_flight)
+
+    def _add_standard_services(self, server: grpc.aio.Server) -> None:
+        from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # noqa: PLC0415 - loaded with the server only
+        from grpc_reflection.v1alpha import reflection  # noqa: PLC0415 - the same
+
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        names = (*self._methods, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, server)
+
+
+_CODES = {int(code.value[0]): code for code in grpc.StatusCode}
+
+
+def _too_late() -> Fault:
+    return Fault(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "the call has no time left")
+
+
+def _text(value: str | bytes | None) -> str | None:
+    return value if isinstance(value, str) else None

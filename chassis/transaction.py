@@ -1,0 +1,410 @@
+"""The transaction: rows, outgoing facts, audit and stored reply commit together, whatever happens to the caller.
+
+    person = await transaction.run(database, lambda tx: enroll(tx, command), principal=call.principal, today=call.today)
+
+Each runs as its own task behind a shield: a deadline stops the waiting, never the commit. `work` may run several times
+(after a deadlock, for example), so it changes nothing outside the transaction.
+"""
+
+# ruff: noqa: SLF001 - the functions below are the inside of Transaction
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis import audit, clocks, crash, outbox
+from chassis.database import AGAIN, LOCKED, STALE_PLAN, is_away, sqlstate, statement_span, unavailable
+from chassis.facts import of_fact
+from chassis.logs import get_logger
+from kernel.errors import Conflict, DomainError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from datetime import date, datetime
+    from uuid import UUID
+
+    from google.protobuf.message import Message
+
+    from chassis.database import Begun, Database, Pool
+    from chassis.principal import Principal
+
+log = get_logger(__name__)
+T = TypeVar("T")
+
+ATTEMPTS = 4  # the first and three more
+JITTER_SECONDS = 0.05  # about the length of a command, so that two that met do not meet again
+
+NUMBER = """
+    INSERT INTO aggregate AS mine (kind, id, version)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[])
+    ON CONFLICT (kind, id) DO UPDATE SET version = mine.version + excluded.version
+    RETURNING kind, id, version
+"""
+KEEP_REPLY = """
+    UPDATE request SET reply = ${0}, versions = ${1} WHERE caller = ${2} AND method = ${3} AND request_id = ${4}
+"""
+
+
+async def run(
+    database: Database,
+    work: Callable[[Transaction], Awaitable[T]],
+    *,
+    principal: Principal,
+    today: date,
+    method: str = "",
+    request_id: str = "",
+    body_digest: bytes | None = None,
+    read_only: bool = False,
+    bulk: bool = False,
+) -> T:
+    """Run `work` in one transaction and return its result once everything is committed.
+
+    Args:
+        database: Where.
+        work: What to do; runs again after a deadlock or serialization failure.
+        principal: Who does it, for audit.
+        today: The business day.
+        method: The RPC, job or event that causes it, for audit.
+        request_id: The caller's id of the request, for audit.
+        body_digest: SHA-256 of the request, for audit.
+        read_only: The database refuses every change.
+        bulk: Use the connections of jobs: fewer, with longer statements.
+
+    Raises:
+        Conflict: CONCURRENT_CHANGE after three more attempts, or when a lock stayed taken.
+        Unavailable: DATABASE_UNAVAILABLE (nothing was changed) or OUTCOME_UNKNOWN (the same request may be repeated).
+    """
+    pool = database.pool(bulk=bulk)
+    settings = _Call(database, pool, principal, today, method, request_id, body_digest, read_only)
+    await pool.enter()
+    task = asyncio.create_task(_attempts(settings, work), name=f"transaction {method}")
+    database.track(task, pool)
+    if database.settings.is_off("shield"):
+        return await task
+    return await asyncio.shield(task)
+
+
+class Transaction:
+    """What work inside a transaction may use."""
+
+    def __init__(self, call: _Call, begun: Begun) -> None:
+        self.now: datetime = clocks.now()
+        self.today: date = call.today
+        self.principal: Principal = call.principal
+        self.method = call.method
+        self.request_id = call.request_id
+        self.database = call.database
+        self.versions: dict[tuple[str, str], int] = {}  # of the emitted facts' aggregates; complete after the commit
+        self._call = call
+        self._begun = begun
+        self._session: AsyncSession | None = None
+        self._facts: list[outbox.Emitted] = []
+        self._audit: list[audit.Entry] = []
+        self._after_commit: list[Callable[[], None]] = []
+        self._rows: list[outbox.Row] = []
+        self._reply: tuple[Any, ...] | None = None
+        self._savepoints = 0
+
+    @property
+    def session(self) -> AsyncSession:
+        """The session of this transaction; never commit or roll it back."""
+        if self._session is None:
+            self._session = AsyncSession(self._begun.connection, expire_on_commit=False)
+        return self._session
+
+    def emit(self, fact: Message) -> None:
+        """Say a fact when this commits. Its version, and its business day when unset, are filled in place."""
+        if self._call.read_only:
+            raise RuntimeError("a read-only transaction has nothing to say")
+        self._facts.append(outbox.emitted(of_fact(fact), fact, self.today))
+
+    def audit(self, action: str, *, person_id: UUID | None = None, detail: Mapping[str, str] | None = None) -> None:
+        """Write an audit row when this commits; `detail` holds ids, counts and digests, never personal data."""
+        self._audit.append(audit.Entry(action, person_id, detail or {}))
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether the work itself asked for an audit row."""
+        return bool(self._audit)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the connection is lost, so that nothing done here can commit."""
+        return self._begun.raw.is_closed()
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Do something in memory once this is committed; a failure there is logged and changes nothing."""
+        self._after_commit.append(action)
+
+    async def raw(self) -> asyncpg.Connection[asyncpg.Record]:
+        """The driver's connection inside this transaction, for COPY; what the session holds is written first."""
+        await self._flush_session()
+        return self._begun.raw
+
+    async def fetch(self, statement: str, *parameters: Any) -> list[asyncpg.Record]:
+        """Rows of a statement with `$1` parameters, past the session; the quick way for hot paths."""
+        raw = await self.raw()
+        with statement_span(statement, self._call.pool.name):
+            return await raw.fetch(statement, *parameters)
+
+    async def fetchrow(self, statement: str, *parameters: Any) -> asyncpg.Record | None:
+        """The first row of a statement, or None."""
+        raw = await self.raw()
+        with statement_span(statement, self._call.pool.name):
+            return await raw.fetchrow(statement, *parameters)
+
+    async def execute(self, statement: str, *parameters: Any) -> int:
+        """Run a statement; how many rows it touched."""
+        raw = await self.raw()
+        with statement_span(statement, self._call.pool.name):
+            status = await raw.execute(statement, *parameters)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    @contextlib.asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part that can fail alone: when an exception leaves it, what was done, said and audited inside is undone."""
+        marks = (len(self._facts), len(self._audit), len(self._after_commit))
+        part = self._session_part() if self._session is not None else self._raw_part()
+        try:
+            async with part:
+                yield
+        except BaseException:
+            del self._facts[marks[0] :], self._audit[marks[1] :], self._after_commit[marks[2] :]
+            raise
+
+    @contextlib.asynccontextmanager
+    async def _session_part(self) -> AsyncIterator[None]:
+        """A savepoint that the session knows of, so that its objects go back too."""
+        async with self.session.begin_nested():
+            yield
+
+    @contextlib.asynccontextmanager
+    async def _raw_part(self) -> AsyncIterator[None]:
+        """A savepoint while there is no session; one that is made inside ends with it when it fails."""
+        raw = self._begun.raw
+        self._savepoints += 1
+        name = f"part_{self._savepoints}"
+        await raw.execute(f"SAVEPOINT {name}")
+        try:
+            yield
+            await self._flush_session()
+        except BaseException:
+            await self._close()
+            self._session = None
+            if not raw.is_closed():
+                await raw.execute(f"ROLLBACK TO SAVEPOINT {name}")
+            raise
+        await raw.execute(f"RELEASE SAVEPOINT {name}")
+
+    def keep_reply(self, caller: str, request_id: str, reply: bytes) -> None:
+        """Store the (sealed) reply of this request when this commits; for `chassis.once` only."""
+        self._reply = (reply, caller, self.method, request_id)
+
+    async def _flush_session(self) -> None:
+        session = self._session
+        if session is not None and (session.new or session.dirty or session.deleted):
+            await session.flush()
+
+    async def _finish(self) -> None:
+        """Write what goes with the rows: versions, then outbox, audit and reply in one statement."""
+        await self._flush_session()
+        if self._call.read_only:
+            return
+        if self._facts:
+            await self._number_facts()
+            self._rows = outbox.rows(self._facts)
+        off = self._call.database.settings.is_off
+        parts: list[tuple[str, tuple[Any, ...]]] = []
+        if self._rows and not off("outbox"):
+            parts.append((outbox.INSERT, outbox.parameters(self._rows)))
+        if self._audit:
+            parts.append((audit.INSERT, self._audit_parameters()))
+        if self._reply is not None:
+            reply, *key = self._reply
+            parts.append((KEEP_REPLY, (reply, min_version(self.versions), *key)))
+        if parts:
+            statement = _together(tuple(text for text, _ in parts))
+            await self.execute(statement, *(value for _, values in parts for value in values))
+
+    async def _number_facts(self) -> None:
+        counts: dict[tuple[str, str], int] = {}
+        for one in self._facts:
+            counts[one.key] = counts.get(one.key, 0) + 1
+        keys = sorted(counts)  # everybody locks in the same order, so two transactions cannot wait for each other
+        found = await self.fetch(
+            NUMBER, [kind for kind, _ in keys], [key for _, key in keys], [counts[key] for key in keys]
+        )
+        self.versions = {(row["kind"], row["id"]): row["version"] for row in found}
+        following = {key: last - counts[key] for key, last in self.versions.items()}
+        for one in self._facts:
+            following[one.key] += 1
+            one.fact.header.version = following[one.key]
+
+    def _audit_parameters(self) -> tuple[Any, ...]:
+        return audit.parameters(
+            self._audit,
+            self.principal,
+            at=self.now,
+            method=self.method,
+            request_id=self.request_id,
+            body_digest=self._call.body_digest,
+        )
+
+    async def _write_audit_of_reading(self) -> None:
+        """A read-only transaction cannot write: its audit rows commit alone, before the result is given out."""
+        statement = _together((audit.INSERT,))
+        with statement_span(statement, self._call.pool.name):
+            await self._begun.raw.execute(statement, *self._audit_parameters())
+
+    async def _close(self) -> None:
+        if self._session is not None:
+            with contextlib.suppress(Exception):  # the session has nothing of its own to lose
+                await self._session.close()
+
+    async def _committed(self) -> None:
+        if self._rows:
+            self.database.outbox_written.set()
+            if self._call.database.settings.is_off("outbox") and self.database.publish_directly is not None:
+                with contextlib.suppress(Exception):  # a dual write loses what fails here: that is the control
+                    for row in self._rows:
+                        await self.database.publish_directly(row)
+        for action in self._after_commit:
+            try:
+                action()
+            except Exception:
+                log.exception("after_commit_failed")
+
+
+def min_version(versions: Mapping[tuple[str, str], int]) -> str:
+    """What a later read may ask to have seen, as the token of the edge; the first sixteen aggregates of many."""
+    return ",".join(f"{kind}:{key}:{version}" for (kind, key), version in list(versions.items())[:MIN_VERSION_KEYS])
+
+
+MIN_VERSION_KEYS = 16  # a token travels in a header; who changed more than this reads a list, not one record
+
+
+@dataclass(slots=True)
+class _Call:
+    """What stays the same over the attempts of one transaction."""
+
+    database: Database
+    pool: Pool
+    principal: Principal
+    today: date
+    method: str
+    request_id: str
+    body_digest: bytes | None
+    read_only: bool
+    stale_plans: set[str] = field(default_factory=set)
+
+
+class _Again(Exception):  # noqa: N818 - a signal, not an error
+    """The transaction met another and was rolled back by the database."""
+
+
+async def _attempts(call: _Call, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            return await _attempt(call, work)
+        except _Again:
+            if left:
+                await asyncio.sleep(JITTER_SECONDS * random.random() * (ATTEMPTS - left))  # noqa: S311 - no secret
+    raise _concurrent()
+
+
+async def _attempt(call: _Call, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    begun = await call.pool.begin("BEGIN READ ONLY" if call.read_only else "BEGIN")
+    tx = Transaction(call, begun)
+    try:
+        result = await work(tx)
+        await tx._finish()
+        crash.at("before_commit")
+    except BaseException as error:
+        await tx._close()
+        if isinstance(error, asyncio.CancelledError):
+            await begun.drop()
+        else:
+            away = is_away(error, begun.raw)
+            await begun.rollback()
+            _raise_as_ours(error, away=away)
+        raise
+    await tx._close()
+    await _commit(begun)
+    if call.read_only and tx._audit:
+        try:
+            await tx._write_audit_of_reading()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            await begun.drop()
+            raise unavailable() from None
+    await begun.give_back()
+    crash.at("after_commit")
+    await tx._committed()
+    return result
+
+
+async def _commit(begun: Begun) -> None:
+    try:
+        with statement_span("COMMIT", ""):
+            answer = await begun.raw.execute("COMMIT")
+    except asyncpg.PostgresError as error:
+        away = is_away(error, begun.raw)
+        await begun.rollback()
+        if away:
+            raise _unknown() from None
+        _raise_as_ours(error, away=False)
+        raise  # a deferred constraint: the server said no and rolled back
+    except BaseException as error:
+        await begun.drop()
+        if isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError):
+            raise _unknown() from None
+        raise
+    if answer != "COMMIT":
+        await begun.give_back()
+        raise RuntimeError("work went on after a failed statement, so the database rolled everything back")
+
+
+def _raise_as_ours(error: BaseException, *, away: bool) -> None:
+    """Raise what a database error means; others pass."""
+    if isinstance(error, DomainError):
+        return
+    code = sqlstate(error)
+    if code in AGAIN or (code == STALE_PLAN and "cached plan" in str(error)):
+        raise _Again from None
+    if code == LOCKED:
+        raise _concurrent() from None
+    if away:
+        raise unavailable() from None
+
+
+def _concurrent() -> Conflict:
+    return Conflict("CONCURRENT_CHANGE", "others are changing the same records", retry_after=0.2)
+
+
+def _unknown() -> Unavailable:
+    return Unavailable(
+        "OUTCOME_UNKNOWN", "the connection was lost while committing; repeat with the same request id", retry_after=1.0
+    )
+
+
+@cache
+def _together(statements: Sequence[str]) -> str:
+    """Several writing statements as one, their parameters numbered one after the other."""
+    first = 1
+    parts = []
+    for number, statement in enumerate(statements):
+        count = 0
+        while f"${{{count}}}" in statement:
+            count += 1
+        numbered = statement.format(*range(first, first + count))
+        first += count
+        parts.append(f"part_{number} AS ({numbered})")
+    return f"WITH {', '.join(parts)} SELECT 1"

@@ -1,0 +1,84 @@
+"""`python -m ops.migrate` and `hrss migrate`: keys, schemas, streams and consumers, as far as they are not there yet.
+
+It runs as a process of its own, so that the supervisor needs no database driver and services no right to change a
+schema. The URLs come from the environment, see `ops.servers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chassis import bus, migrate, principal, sealed
+from ops.servers import SERVICES, ServerUnknown, broker_from, databases_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from chassis.inbox import Consumer
+    from ops.servers import Broker, Databases
+
+# Who hands sealed identities to whom in its events.
+EXCHANGES = (("enrollment", "card"),)
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """Bring everything up to date; says in a line what was done."""
+    started = time.monotonic()
+    try:
+        databases, broker = databases_from(environ), broker_from(environ)
+        if databases is None or broker is None:
+            raise ServerUnknown("没有给出数据库或 NATS 地址 / no URLs of databases or NATS are given")
+    except ServerUnknown as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    make_keys(Path(environ.get("HRSS_KEYS_DIR") or "var/keys"))
+    changed = asyncio.run(upgrade(databases, broker))
+    seconds = time.monotonic() - started
+    sys.stdout.write(f"migrated: {', '.join(changed) or 'nothing to do'} ({seconds:.1f} s)\n")
+    return 0
+
+
+def make_keys(keys_dir: Path) -> None:
+    """Make the keys that are missing: principal assertion, sealed columns of each service, exchange, uploads."""
+    principal.create_keys(keys_dir)
+    for service in SERVICES:
+        sealed.create_keys(keys_dir, service)
+    for producer, consumer in EXCHANGES:
+        sealed.create_exchange_key(keys_dir, producer, consumer)
+    sealed.create_files_key(keys_dir)
+
+
+async def upgrade(databases: Databases, broker: Broker) -> list[str]:
+    """Upgrade all schemas at once and make streams and consumers; returns the services whose schema changed."""
+    upgrades = [
+        migrate.upgrade_async(service, databases.owner_urls[service], databases.app_role(service))
+        for service in SERVICES
+    ]
+    provision = bus.provision(
+        broker.admin_url, streams=SERVICES, consumers={service: consumers(service) for service in SERVICES}
+    )
+    *changed, _ = await asyncio.gather(*upgrades, provision)
+    return [service for service, was_changed in zip(SERVICES, changed, strict=True) if was_changed]
+
+
+def consumers(service: str) -> Iterable[Consumer]:
+    """What a service listens to, as its `events.py` declares; a service without that file listens to nothing."""
+    try:
+        module = importlib.import_module(f"services.{service}.events")
+    except ModuleNotFoundError as error:
+        if error.name != f"services.{service}.events":
+            raise
+        return ()
+    declared: Iterable[Consumer] = module.CONSUMERS
+    return declared
+
+
+if __name__ == "__main__":
+    import os
+
+    sys.exit(main(os.environ))

@@ -1,0 +1,279 @@
+"""From facts to a statement, and the same way again: what was determined can be recomputed from what is stored.
+
+A calculation keeps its inputs (facts, not results), the version of the policy files and the statement. `recompute` runs
+the stored inputs through the same functions; with the same policy version the statement is the same, always.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Self
+
+from kernel.calendar import Month, parse_date
+from kernel.dated import DatedValue
+from kernel.errors import Refused
+from kernel.money import Money
+from kernel.statement import Statement
+from services.benefits.domain import pension, retirement, unemployment
+from services.benefits.domain.pension import PensionFacts, YearOfBases
+from services.benefits.domain.retirement import Retirement, Track
+from services.benefits.history import History, Standing
+from services.benefits.lifecycle import Kind
+from services.benefits.policy import BenefitsPolicy
+
+ACCOUNTS_START = Month(1996, 1)  # months before have no account; they are what the transitional item pays for
+AVERAGE_MONTHS = 12  # the average base is that of the 12 months before unemployment
+
+
+@dataclass(frozen=True, slots=True)
+class PensionInputs:
+    """What goes into an employee pension.
+
+    Args:
+        birth: Month of birth.
+        track: Retirement track.
+        retirement_month: The month of retirement.
+        history: Pension months known up to and including that month.
+        balance: Balance of the personal account at retirement.
+        balance_provisional: Whether its interest rests on a rate that is not published.
+        old_transitional: Transitional amount of the old method, from the archive.
+    """
+
+    birth: Month
+    track: Track
+    retirement_month: Month
+    history: History
+    balance: Money
+    balance_provisional: bool = False
+    old_transitional: Money | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        """The inputs as plain values."""
+        return {
+            "birth": str(self.birth),
+            "track": self.track.value,
+            "retirement_month": str(self.retirement_month),
+            "history": self.history.to_plain(),
+            "balance_fen": self.balance.fen,
+            "balance_provisional": self.balance_provisional,
+            "old_transitional_fen": None if self.old_transitional is None else self.old_transitional.fen,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Read what `to_plain` wrote."""
+        old = plain["old_transitional_fen"]
+        return cls(
+            birth=Month.parse(plain["birth"]),
+            track=Track(plain["track"]),
+            retirement_month=Month.parse(plain["retirement_month"]),
+            history=History.from_plain(plain["history"]),
+            balance=Money(plain["balance_fen"]),
+            balance_provisional=plain["balance_provisional"],
+            old_transitional=None if old is None else Money(old),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnemploymentInputs:
+    """What goes into an unemployment benefit.
+
+    Args:
+        history: Unemployment months since the last spell, up to the last month of the employment that was lost.
+        event_month: Last insured month of that employment.
+        registration_date: Day of the registration; the law of that day decides duration and rate.
+        division: Division of the employer, which decides the class of the minimum wage.
+        carried_months: Unused months of an earlier spell.
+    """
+
+    history: History
+    event_month: Month
+    registration_date: date
+    division: str
+    carried_months: int = 0
+
+    def to_plain(self) -> dict[str, Any]:
+        """The inputs as plain values."""
+        return {
+            "history": self.history.to_plain(),
+            "event_month": str(self.event_month),
+            "registration_date": self.registration_date.isoformat(),
+            "division": self.division,
+            "carried_months": self.carried_months,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Read what `to_plain` wrote."""
+        return cls(
+            history=History.from_plain(plain["history"]),
+            event_month=Month.parse(plain["event_month"]),
+            registration_date=parse_date(plain["registration_date"]),
+            division=plain["division"],
+            carried_months=plain["carried_months"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """A statement with what it was made from."""
+
+    kind: Kind
+    policy_version: str
+    inputs: dict[str, Any]
+    statement: Statement
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over the canonical JSON of all of it: what the second person approves."""
+        content = {
+            "kind": self.kind.value,
+            "policy_version": self.policy_version,
+            "inputs": self.inputs,
+            "statement": self.statement.to_plain(),
+        }
+        return hashlib.sha256(canonical(content).encode()).digest()
+
+
+def canonical(content: Any) -> str:
+    """One text for one value: keys sorted, no blanks."""
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+# Employee pension ---------------------------------------------------------------------------------------------------
+
+
+def retirement_of(track: Track, birth: Month, policy: BenefitsPolicy) -> Retirement:
+    """When a person retires by law and may retire."""
+    return retirement.retire(track, birth, policy.retirement)
+
+
+def calculate_pension(inputs: PensionInputs, policy: BenefitsPolicy) -> Calculation:
+    """The pension that the inputs give.
+
+    Raises:
+        Refused: NO_CONTRIBUTIONS, NOT_APPLICABLE, TOO_EARLY, TOO_LATE, CONTRIBUTION_SHORT.
+        PolicyParameterMissing: A parameter of the month is not known.
+    """
+    counted = inputs.history.counted
+    if not counted.months:
+        raise Refused("NO_CONTRIBUTIONS", "no contribution month of the employee pension is known")
+    payout = _payout_months(inputs, len(counted), policy)
+    index = policy.pension.average_index(_years(counted), inputs.retirement_month)
+    before_accounts = _months_before_accounts(counted)
+    facts = PensionFacts(
+        index=index.index4,
+        months=len(counted),
+        balance=inputs.balance,
+        payout_months=payout,
+        transitional_index=index.exact if before_accounts else None,
+        pre1996_months=before_accounts,
+        old_transitional=inputs.old_transitional,
+        index_uses=index.parameters,
+        balance_provisional=inputs.balance_provisional,
+    )
+    result = pension.calculate(facts, policy.pension.rules(inputs.retirement_month))
+    return Calculation(Kind.EMPLOYEE_PENSION, policy.version, inputs.to_plain(), result.statement)
+
+
+def _payout_months(inputs: PensionInputs, months: int, policy: BenefitsPolicy) -> DatedValue[Decimal]:
+    person = retirement_of(inputs.track, inputs.birth, policy)
+    choice = retirement.choose(person, inputs.retirement_month, months, policy.retirement)
+    if inputs.retirement_month == person.statutory and "NOT_APPLICABLE" in choice.reasons:
+        # Who has no flexible window still retires in the statutory month; only the contribution months are asked.
+        if months < choice.required_months:
+            raise Refused(
+                "CONTRIBUTION_SHORT",
+                "the contribution months are fewer than the minimum of the statutory year",
+                source=("NPC-2024-DELAY",),
+                required_months=str(choice.required_months),
+                statutory=str(person.statutory),
+            )
+        return person.payout_months
+    retirement.require(person, choice)
+    assert choice.payout_months is not None
+    return choice.payout_months
+
+
+def _years(counted: History) -> list[YearOfBases]:
+    """The history by year, as the average index wants it."""
+    found: dict[int, list[int]] = {}
+    for one in counted.months:
+        year = found.setdefault(one.month.year, [0, 0, 0])
+        if one.standing is Standing.DEEMED:
+            year[2] += 1
+        else:
+            year[0] += one.base.fen
+            year[1] += 1
+    return [YearOfBases(year, Money(fen), paid, deemed) for year, (fen, paid, deemed) in sorted(found.items())]
+
+
+def _months_before_accounts(counted: History) -> int:
+    """Months the transitional item pays for: those before 1996, and deemed ones also later.
+
+    The rule's note names deemed months of public service after 1996 among them (policy `transitional_coefficient`).
+    """
+    return sum(1 for one in counted.months if one.month < ACCOUNTS_START or one.standing is Standing.DEEMED)
+
+
+# Unemployment -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """From when to when an unemployment benefit is paid."""
+
+    contribution_months: int
+    months: int
+    first_month: Month
+    last_month: Month
+
+
+def unemployment_terms(inputs: UnemploymentInputs, policy: BenefitsPolicy) -> Terms:
+    """Duration by the law of the registration day; paid from the month after the registration.
+
+    Raises:
+        PolicyParameterMissing: The steps of the province are not known and nobody supplied them.
+    """
+    law, day = policy.unemployment, inputs.registration_date
+    paid = len(inputs.history.paid)
+    months = unemployment.entitlement_months(
+        paid, law.steps.on(day), carried=inputs.carried_months, total_max=law.total_max.on(day)
+    )
+    first = Month.of(day).next
+    return Terms(paid, months, first, first.plus(months - 1))
+
+
+def calculate_unemployment(inputs: UnemploymentInputs, month: Month, policy: BenefitsPolicy) -> Calculation:
+    """The benefit of one month: the cap is the minimum wage of that month.
+
+    Raises:
+        InvalidInput: CONTRIBUTION_MONTHS_SHORT, NO_CONTRIBUTION_MONTHS: nobody assessed the inputs.
+        PolicyParameterMissing: The division has no wage class, or the month no minimum wage.
+    """
+    law = policy.unemployment
+    paid = inputs.history.paid
+    average = unemployment.average_base([one.base for one in paid.last(AVERAGE_MONTHS).months])
+    result = unemployment.monthly_benefit(
+        average,
+        law.rate(len(paid), inputs.registration_date),
+        law.cap(inputs.division, month),
+        law.floor(month),
+    )
+    return Calculation(Kind.UNEMPLOYMENT, policy.version, inputs.to_plain(), result.statement)
+
+
+# Recomputation ------------------------------------------------------------------------------------------------------
+
+
+def recompute(kind: Kind, inputs: Mapping[str, Any], month: Month, policy: BenefitsPolicy) -> Calculation:
+    """The calculation of a month from stored inputs; a pension is the same in every month."""
+    match kind:
+        case Kind.EMPLOYEE_PENSION:
+            return calculate_pension(PensionInputs.from_plain(inputs), policy)
+        case Kind.UNEMPLOYMENT:
+            return calculate_unemployment(UnemploymentInputs.from_plain(inputs), month, policy)
+

@@ -1,0 +1,77 @@
+"""Facts that enrollment announced, as values. Made in `messages`, written by `store.register`; pure."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from kernel.calendar import Month
+from kernel.money import Money
+from services.benefits.history import Scheme, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class HeardPerson:
+    """A person was registered."""
+
+    person_id: UUID
+    birth_date: date
+    sex: str
+    division: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartedParticipation:
+    """A participation started."""
+
+    participation_id: UUID
+    person_id: UUID
+    employer_id: UUID
+    scheme: Scheme
+    start_month: Month
+    track: str | None
+    division: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndedParticipation:
+    """A participation ended."""
+
+    participation_id: UUID
+    person_id: UUID
+    scheme: Scheme
+    end_month: Month
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SettledItem:
+    """One scheme of a settled person-month."""
+
+    person_id: UUID
+    scheme: Scheme
+    month: Month
+    base: Money
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class HeardCredit:
+    """An amount was credited to a personal account; `version` is its place in the order of the account."""
+
+    person_id: UUID
+    version: int
+    kind: str
+    year: int
+    booking_month: Month
+    amount: Money
+    balance: Money
+
+
+@dataclass(frozen=True, slots=True)
+class SettledAccount:
+    """A personal account was settled at retirement."""
+
+    person_id: UUID
+    retirement_month: Month
+    balance: Money
+    provisional: bool

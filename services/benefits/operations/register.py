@@ -1,0 +1,76 @@
+"""What enrollment announced takes effect: rows of our own, and benefits that end because of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.benefits.entitlement import End, last_month_before_work
+from services.benefits.history import Scheme
+from services.benefits.lifecycle import EndReason, Kind
+from services.benefits.operations.ending import end_early
+from services.benefits.store import decisions, register
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chassis.transaction import Transaction
+    from services.benefits.heard import (
+        EndedParticipation,
+        HeardCredit,
+        HeardPerson,
+        SettledAccount,
+        SettledItem,
+        StartedParticipation,
+    )
+
+
+async def note_persons(tx: Transaction, persons: Sequence[HeardPerson]) -> None:
+    """Persons were registered."""
+    await register.save_persons(tx, persons)
+
+
+async def note_started(tx: Transaction, started: Sequence[StartedParticipation]) -> None:
+    """Participations started: who works again (重新就业) draws no unemployment benefit any more.
+
+    Work means an employment with unemployment insurance; a flexible worker insures the pension only and may go on
+    drawing. The persons are locked first, so that no benefit starts between the look and the commit.
+    """
+    await register.save_started(tx, started)
+    working = [one for one in started if one.scheme is Scheme.UNEMPLOYMENT]
+    if not working:
+        return
+    await register.lock_persons(tx, {one.person_id for one in working})
+    for benefit in await decisions.lock_running(tx, {one.person_id for one in working}, Kind.UNEMPLOYMENT):
+        for one in sorted(working, key=lambda one: one.start_month):
+            if one.person_id == benefit.person_id:
+                last = last_month_before_work(benefit.first_month, benefit.event_month, one.start_month)
+                await end_early(tx, benefit, last and End(last, EndReason.REEMPLOYED))
+
+
+async def note_ended(tx: Transaction, ended: Sequence[EndedParticipation]) -> None:
+    """Participations ended. Only a death ends benefits here; a retirement ends the participation, nothing of ours."""
+    await register.save_ended(tx, ended)
+    died = {one.person_id: one.end_month for one in ended if one.reason == EndReason.DIED}
+    if not died:
+        return
+    await register.lock_persons(tx, died)
+    for benefit in await decisions.lock_running(tx, died):
+        # A pension is paid up to and including the month of death; so is the unemployment benefit.
+        last = max(died[benefit.person_id], benefit.first_month.previous)
+        await end_early(tx, benefit, End(last, EndReason.DIED))
+
+
+async def note_contributions(tx: Transaction, items: Sequence[SettledItem]) -> None:
+    """Months of contributions were settled."""
+    if items:
+        await register.save_settled(tx, items)
+
+
+async def note_credits(tx: Transaction, credits_: Sequence[HeardCredit]) -> None:
+    """Amounts were credited to personal accounts."""
+    await register.save_credits(tx, credits_)
+
+
+async def note_settlements(tx: Transaction, settled: Sequence[SettledAccount]) -> None:
+    """Personal accounts were settled at retirement."""
+    await register.save_settlements(tx, settled)

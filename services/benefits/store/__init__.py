@@ -1,0 +1,1 @@
+"""The only SQL of benefits: rows, queries, row to value and back."""

@@ -1,0 +1,163 @@
+"""Determinations, their calculations and payees, and the benefits that come of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlmodel import col, select
+
+from kernel import ids
+from kernel.statement import Statement
+from services.benefits.calculation import Calculation, canonical
+from services.benefits.lifecycle import BenefitState, Kind
+from services.benefits.store.rows import BenefitRow, CalculationRow, DeterminationRow, PayeeRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from chassis.transaction import Transaction
+    from services.benefits.commands import Payee
+    from services.benefits.entitlement import End
+
+
+def add_payee(tx: Transaction, person_id: UUID, payee: Payee) -> PayeeRow:
+    """Seal and keep an account; only its last four digits stay readable."""
+    sealer, payee_id = tx.database.sealer, ids.new_id()
+    row = PayeeRow(
+        payee_id=payee_id,
+        person_id=person_id,
+        name_sealed=sealer.seal("payee", "name", payee_id, payee.name),
+        account_sealed=sealer.seal("payee", "account", payee_id, payee.account),
+        account_index=sealer.blind_index("account", payee.account),
+        account_tail=payee.account[-4:],
+    )
+    tx.session.add(row)
+    return row
+
+
+async def payee(tx: Transaction, payee_id: UUID) -> PayeeRow:
+    """A payee; every decision has one."""
+    return await tx.session.get_one(PayeeRow, payee_id)
+
+
+async def shares_account(tx: Transaction, row: PayeeRow) -> bool:
+    """Whether a benefit of another person is paid to the same account."""
+    found = await tx.fetchrow(
+        """
+        SELECT 1 FROM benefit JOIN payee USING (payee_id)
+        WHERE payee.account_index = $1 AND benefit.person_id <> $2 AND benefit.state <> 'ENDED' LIMIT 1
+        """,
+        row.account_index,
+        row.person_id,
+    )
+    return found is not None
+
+
+async def add_calculations(tx: Transaction, calculations: Iterable[Calculation]) -> None:
+    """Keep calculations; one that says the same is kept once."""
+    new = {one.digest: one for one in calculations}
+    if not new:
+        return
+    await tx.execute(
+        """
+        INSERT INTO calculation (digest, kind, policy_version, inputs, statement, total_fen, provisional)
+        SELECT digest, kind, version, inputs::jsonb, statement::jsonb, total, provisional
+        FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::boolean[])
+          AS one (digest, kind, version, inputs, statement, total, provisional)
+        ON CONFLICT (digest) DO NOTHING
+        """,
+        list(new),
+        [one.kind.value for one in new.values()],
+        [one.policy_version for one in new.values()],
+        [canonical(one.inputs) for one in new.values()],
+        [canonical(one.statement.to_plain()) for one in new.values()],
+        [one.statement.total.fen for one in new.values()],
+        [one.statement.provisional for one in new.values()],
+    )
+
+
+async def calculations(tx: Transaction, digests: Iterable[bytes]) -> dict[bytes, Calculation]:
+    """Calculations by their digests."""
+    query = select(CalculationRow).where(col(CalculationRow.digest).in_(set(digests)))
+    return {row.digest: _calculation(row) for row in (await tx.session.scalars(query)).all()}
+
+
+async def calculation(tx: Transaction, digest: bytes) -> Calculation:
+    """A calculation; every decision has one."""
+    return _calculation(await tx.session.get_one(CalculationRow, digest))
+
+
+async def determination(tx: Transaction, determination_id: UUID, *, lock: bool = False) -> DeterminationRow | None:
+    """A determination; locked when it is going to be decided."""
+    return await tx.session.get(DeterminationRow, determination_id, with_for_update=lock or None)
+
+
+async def benefit(tx: Transaction, benefit_id: UUID, *, lock: bool = False) -> BenefitRow | None:
+    """A benefit; locked when it is going to change."""
+    return await tx.session.get(BenefitRow, benefit_id, with_for_update=lock or None, populate_existing=lock)
+
+
+async def benefit_of(tx: Transaction, determination_id: UUID) -> BenefitRow | None:
+    """The benefit that came of a determination, if one did."""
+    query = select(BenefitRow).where(BenefitRow.determination_id == determination_id)
+    return (await tx.session.scalars(query)).one_or_none()
+
+
+async def benefits(tx: Transaction, person_id: UUID) -> Sequence[BenefitRow]:
+    """All benefits of a person, newest first."""
+    query = select(BenefitRow).where(BenefitRow.person_id == person_id).order_by(col(BenefitRow.benefit_id).desc())
+    return (await tx.session.scalars(query)).all()
+
+
+async def lock_running(tx: Transaction, person_ids: Iterable[UUID], kind: Kind | None = None) -> Sequence[BenefitRow]:
+    """The benefits of some persons that have not ended, locked in the order of their ids."""
+    query = (
+        select(BenefitRow)
+        .where(col(BenefitRow.person_id).in_(set(person_ids)), BenefitRow.state != BenefitState.ENDED)
+        .order_by(col(BenefitRow.benefit_id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    if kind is not None:
+        query = query.where(BenefitRow.kind == kind)
+    return (await tx.session.scalars(query)).all()
+
+
+async def start(tx: Transaction, row: BenefitRow) -> bool:
+    """Write a new benefit; False when the person already has a running one of this kind.
+
+    The row goes past the session: a second start at the same instant waits here and then finds the first.
+    """
+    found = await tx.fetchrow(
+        """
+        INSERT INTO benefit (benefit_id, determination_id, person_id, kind, state, monthly_fen, first_month, last_month,
+                             next_month, event_month, provisional, division, digest, payee_id)
+        VALUES ($1, $2, $3, $4, 'ACTIVE', $5, $6, $7, $6, $8, $9, $10, $11, $12)
+        ON CONFLICT DO NOTHING RETURNING benefit_id
+        """,
+        row.benefit_id,
+        row.determination_id,
+        row.person_id,
+        row.kind.value,
+        row.monthly.fen,
+        row.first_month.first_day,
+        row.last_month.first_day if row.last_month else None,
+        row.event_month.first_day,
+        row.provisional,
+        row.division,
+        row.digest,
+        row.payee_id,
+    )
+    return found is not None
+
+
+def end(row: BenefitRow, how: End) -> None:
+    """End a locked benefit."""
+    row.state = BenefitState.ENDED
+    row.last_month = how.last_month
+    row.end_reason = how.reason
+
+
+def _calculation(row: CalculationRow) -> Calculation:
+    return Calculation(row.kind, row.policy_version, row.inputs, Statement.from_plain(row.statement))

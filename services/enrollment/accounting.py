@@ -1,0 +1,204 @@
+"""The personal account between the years: what is booked when, what closes a year, what settles an account.
+
+The interest itself is in `domain.account`. In the ledger money moves from where it came (negative) to where it is
+(positive): the balances of the funds and of the accounts read as what they hold, and the entries of the accounts add up
+to the one ledger account that stands for all of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from uuid import UUID
+
+from kernel.calendar import Month
+from kernel.errors import InvalidInput, NotFound, Refused
+from kernel.money import Money
+from kernel.statement import Line, Statement
+from services.enrollment.domain.account import (
+    AccountLaw,
+    AccountYear,
+    Credits,
+    account_at_retirement,
+    close_year,
+    rate_of,
+)
+from services.enrollment.domain.contributions import Scheme
+
+# Accounts of the ledger.
+TAX = "tax:clearing"  # what the tax bureau has handed over, negative
+RECEIVED = "bills:received"  # paid on bills that are not yet paid in full
+PENSION_FUND = "fund:employee_pension"
+UNEMPLOYMENT_FUND = "fund:unemployment"
+INJURY_FUND = "fund:work_injury"
+ACCOUNTS = "accounts:employee_pension"  # all personal accounts together; each has its entries beside
+BROUGHT_IN = "opening:brought_in"  # what came with imported balances, negative
+
+FIRST_YEAR, LAST_YEAR = 1996, 2100  # personal accounts began in 1996 (国发〔1995〕6号)
+
+
+class ContributionState(StrEnum):
+    """Whether a month counts: paid (已缴), billed and not paid (欠缴), deemed (视同缴费)."""
+
+    PAID = "PAID"
+    UNPAID = "UNPAID"
+    DEEMED = "DEEMED"
+
+
+class EntryKind(StrEnum):
+    """What was booked on an account."""
+
+    CONTRIBUTION = "CONTRIBUTION"
+    INTEREST = "INTEREST"
+    IMPORTED_BALANCE = "IMPORTED_BALANCE"
+
+
+@dataclass(frozen=True, slots=True)
+class ContributionMonth:
+    """One month of contributions of a person in one scheme."""
+
+    month: Month
+    scheme: Scheme
+    base: Money
+    employer: Money
+    employee: Money
+    state: ContributionState
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A year of an account as it is shown."""
+
+    year: int
+    opening: Money
+    contribution: Money
+    interest: Money
+    imported: Money
+    closed: bool
+    statement: Statement | None
+    source: str
+    policy_version: str = ""
+
+    @property
+    def closing(self) -> Money:
+        """Balance at the end of the year, or now."""
+        return self.opening + self.contribution + self.interest + self.imported
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A personal account (个人账户) and what was booked on it in years that are not closed, by year and month."""
+
+    person_id: UUID
+    balance: Money
+    first_year: int
+    closed_through: int | None
+    settle_month: Month | None
+    closing: Money = Money.ZERO  # of the last closed year
+    booked: Mapping[int, Mapping[int, Money]] = field(default_factory=dict)
+
+    @property
+    def next_year(self) -> int:
+        """The first year that is not closed."""
+        return self.first_year if self.closed_through is None else self.closed_through + 1
+
+    def credits(self, year: int) -> Credits:
+        """What was booked in an open year."""
+        return Credits(year, self.booked.get(year, {}))
+
+
+def booking_month(paid_date: date, closed_through: int | None) -> Month:
+    """The month in which a contribution is booked: that of the receipt, or January of the first open year.
+
+    A year whose interest is booked is never opened again, so money of such a year that is recorded late earns from the
+    next January on.
+    """
+    month = Month.of(paid_date)
+    if closed_through is not None and month.year <= closed_through:
+        return Month(closed_through + 1, 1)
+    return month
+
+
+def check_year_over(year: int, today: date) -> None:
+    """Interest of a year is booked when the year is over.
+
+    Raises:
+        InvalidInput: YEAR_INVALID.
+        Refused: YEAR_NOT_OVER.
+    """
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise InvalidInput("YEAR_INVALID", f"a year of an account is {FIRST_YEAR} to {LAST_YEAR}", field="year")
+    if year >= today.year:
+        raise Refused("YEAR_NOT_OVER", "the year is not over", field="year", year=str(year))
+
+
+def close(account: Account, year: int, law: AccountLaw) -> AccountYear:
+    """Close the next year of an account.
+
+    Raises:
+        Refused: ACCOUNT_YEAR_OPEN: a year before is not closed.
+        PolicyParameterMissing: No rate was ever published up to that year.
+    """
+    if account.next_year != year:
+        raise Refused("ACCOUNT_YEAR_OPEN", "an earlier year is not closed", year=str(account.next_year))
+    return close_year(account.closing, account.credits(year), law)
+
+
+def settle(opening: Money, booked: Mapping[Month, Money], retirement: Month, law: AccountLaw) -> Statement:
+    """The balance at retirement: interest up to and including the month of retirement.
+
+    Args:
+        opening: Balance at the end of the year before.
+        booked: What was booked since the start of the year of retirement, by month.
+        retirement: Month of retirement (退休当月); the first payment is the month after, so k is its number.
+        law: Parameters.
+
+    Contributions booked after the month of retirement (the last month's bill is usually paid in the next) are added
+    without interest.
+    """
+    counting = {month.month: amount for month, amount in booked.items() if month <= retirement}
+    later = {month: amount for month, amount in booked.items() if month > retirement}
+    year = account_at_retirement(
+        opening, Credits(retirement.year, counting), rate_of(retirement.year, law), months=retirement.month
+    )
+    if not later:
+        return year.statement
+    items = tuple((str(month), str(amount)) for month, amount in sorted(later.items()))
+    line = Line(
+        code="contribution_after",
+        amount=Money.total(later.values()),
+        title_zh="退休当月之后记入（不计息）",
+        title_en="Credited after the month of retirement, without interest",
+        formula=" + ".join(amount for _, amount in items),
+        inputs=items,
+        sources=year.statement.lines[0].sources,
+    )
+    return Statement((*year.statement.lines, line))
+
+
+def check_settlement(account: Account, retirement: Month, today: date) -> None:
+    """An account is settled once, in a month that has begun, when every year before is closed.
+
+    Raises:
+        Conflict: ACCOUNT_ALREADY_SETTLED.
+        Refused: MONTH_NOT_STARTED, ACCOUNT_YEAR_OPEN with the year to close, RETIREMENT_MONTH_INVALID.
+    """
+    if account.settle_month is not None:
+        raise Refused("ACCOUNT_ALREADY_SETTLED", "the account was settled before", month=str(account.settle_month))
+    if retirement > Month.of(today):
+        raise Refused("MONTH_NOT_STARTED", "the month has not begun", field="retirement_month", month=str(retirement))
+    if retirement.year < account.first_year:
+        raise Refused(
+            "RETIREMENT_MONTH_INVALID",
+            "the account begins after that month",
+            field="retirement_month",
+            earliest=str(account.first_year),
+        )
+    if account.next_year < retirement.year:
+        raise Refused("ACCOUNT_YEAR_OPEN", "a year before the retirement is not closed", year=str(account.next_year))
+
+
+def account_not_found() -> NotFound:
+    """The person has no personal account."""
+    return NotFound("ACCOUNT_NOT_FOUND", "the person has no personal account")

@@ -1,0 +1,121 @@
+"""What enrolment announces, as facts of the contract. No fact names anybody, but for the sealed identity."""
+
+import json
+from collections.abc import Mapping
+from uuid import UUID
+
+from chassis.sealed import Sealer
+from hrss.enrollment.v1 import enrollment_events_pb2 as events
+from hrss.type.v1 import calendar_pb2, fact_pb2, money_pb2
+from kernel import ids
+from kernel.calendar import Month
+from kernel.money import Money
+from services.enrollment.accounting import ContributionState, EntryKind
+from services.enrollment.domain.contributions import Scheme
+from services.enrollment.messages.replies import (
+    CONTRIBUTION_STATES,
+    END_REASONS,
+    SCHEMES,
+    SEXES,
+    TRACKS,
+    to_date,
+    to_money,
+    to_month,
+)
+from services.enrollment.register import EndReason, Employer, Participation, Person
+
+SEALED_TYPE = events.PersonRegistered.DESCRIPTOR.full_name
+SEALED_FIELD = "sealed_identity"
+_KINDS = {
+    EntryKind.CONTRIBUTION: events.AccountCredited.CREDIT_KIND_CONTRIBUTION,
+    EntryKind.INTEREST: events.AccountCredited.CREDIT_KIND_INTEREST,
+    EntryKind.IMPORTED_BALANCE: events.AccountCredited.CREDIT_KIND_IMPORTED_BALANCE,
+}
+
+
+def person_registered(person: Person, exchange: Sealer) -> events.PersonRegistered.Fact:
+    """A person was registered. The sealed identity is JSON: name and id_no."""
+    key = ids.to_text("per", person.person_id)
+    identity = json.dumps({"name": person.name, "id_no": person.id_no}, ensure_ascii=False)
+    return events.PersonRegistered.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=key),
+        birth_date=to_date(person.birth_date),
+        sex=SEXES[person.sex],
+        division=person.division,
+        sealed_identity=exchange.seal(SEALED_TYPE, SEALED_FIELD, key, identity),
+    )
+
+
+def employer_registered(employer: Employer) -> events.EmployerRegistered.Fact:
+    """An employer was registered."""
+    return events.EmployerRegistered.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=ids.to_text("emp", employer.employer_id)),
+        division=employer.division,
+        injury_class=employer.injury_class,
+    )
+
+
+def participation_started(one: Participation, division: str) -> events.ParticipationStarted.Fact:
+    """A participation started; `division` is that of the employer."""
+    return events.ParticipationStarted.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=ids.to_text("par", one.participation_id)),
+        person_id=ids.to_text("per", one.person_id),
+        employer_id=ids.to_text("emp", one.employer_id),
+        scheme=SCHEMES[one.scheme],
+        start_month=to_month(one.start_month),
+        track=TRACKS[one.track],
+        division=division,
+    )
+
+
+def participation_ended(one: Participation, month: Month, reason: EndReason) -> events.ParticipationEnded.Fact:
+    """A participation ended."""
+    return events.ParticipationEnded.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=ids.to_text("par", one.participation_id)),
+        person_id=ids.to_text("per", one.person_id),
+        scheme=SCHEMES[one.scheme],
+        end_month=to_month(month),
+        reason=END_REASONS[reason],
+    )
+
+
+def contributions_settled(
+    person_id: UUID, month: Month, items: Mapping[Scheme, tuple[Money, ContributionState]], source: str
+) -> events.ContributionsSettled.Fact:
+    """A person-month was settled: base and state by scheme."""
+    return events.ContributionsSettled.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=f"per_{person_id.hex}"),
+        month=calendar_pb2.Month(year=month.year, month=month.month),
+        items=[
+            events.ContributionsSettled.Item(
+                scheme=SCHEMES[scheme], base=money_pb2.Money(fen=base.fen), state=CONTRIBUTION_STATES[state]
+            )
+            for scheme, (base, state) in items.items()
+        ],
+        source=source,
+    )
+
+
+def account_credited(
+    person_id: UUID, kind: EntryKind, year: int, *, amount: Money, balance: Money
+) -> events.AccountCredited.Fact:
+    """An amount was credited to a personal account."""
+    return events.AccountCredited.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=f"per_{person_id.hex}"),
+        kind=_KINDS[kind],
+        year=year,
+        amount=money_pb2.Money(fen=amount.fen),
+        balance=money_pb2.Money(fen=balance.fen),
+    )
+
+
+def account_settled(
+    person_id: UUID, retirement: Month, balance: Money, *, provisional: bool
+) -> events.AccountSettled.Fact:
+    """An account was settled at retirement."""
+    return events.AccountSettled.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=ids.to_text("per", person_id)),
+        retirement_month=to_month(retirement),
+        balance=to_money(balance),
+        provisional=provisional,
+    )

@@ -1,0 +1,388 @@
+"""Values of enrolment as replies of the contract."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from chassis.jobs import Job, Reject
+from hrss.enrollment.v1 import enrollment_pb2 as model
+from hrss.enrollment.v1 import enrollment_service_pb2 as pb
+from hrss.type.v1 import calendar_pb2, job_pb2, money_pb2, statement_pb2
+from kernel import ids
+from kernel.calendar import Month
+from kernel.money import Money
+from kernel.statement import Line, ParameterUse, Statement
+from services.enrollment.accounting import Account, ContributionMonth, ContributionState, Year
+from services.enrollment.billing import Bill, BillLine, BillState
+from services.enrollment.domain.contributions import Scheme, Side
+from services.enrollment.register import (
+    EndReason,
+    Employer,
+    Enrollment,
+    Participation,
+    Person,
+    Post,
+    State,
+    Track,
+    mask_id_no,
+    mask_name,
+)
+
+SCHEMES = {
+    Scheme.EMPLOYEE_PENSION: model.SCHEME_EMPLOYEE_PENSION,
+    Scheme.UNEMPLOYMENT: model.SCHEME_UNEMPLOYMENT,
+    Scheme.WORK_INJURY: model.SCHEME_WORK_INJURY,
+}
+SEXES = {"male": model.SEX_MALE, "female": model.SEX_FEMALE}
+TRACKS = {
+    Track.MALE_60: model.TRACK_MALE_60,
+    Track.FEMALE_55: model.TRACK_FEMALE_55,
+    Track.FEMALE_50: model.TRACK_FEMALE_50,
+}
+END_REASONS = {
+    EndReason.RESIGNED: model.END_REASON_RESIGNED,
+    EndReason.DISMISSED: model.END_REASON_DISMISSED,
+    EndReason.CONTRACT_EXPIRED: model.END_REASON_CONTRACT_EXPIRED,
+    EndReason.RETIRED: model.END_REASON_RETIRED,
+    EndReason.DIED: model.END_REASON_DIED,
+}
+CONTRIBUTION_STATES = {
+    ContributionState.PAID: model.CONTRIBUTION_STATE_PAID,
+    ContributionState.UNPAID: model.CONTRIBUTION_STATE_UNPAID,
+    ContributionState.DEEMED: model.CONTRIBUTION_STATE_DEEMED,
+}
+_STATES = {
+    State.ACTIVE: model.PARTICIPATION_STATE_ACTIVE,
+    State.SUSPENDED: model.PARTICIPATION_STATE_SUSPENDED,
+    State.ENDED: model.PARTICIPATION_STATE_ENDED,
+}
+_POSTS = {None: model.POST_UNSPECIFIED, Post.MANAGEMENT: model.POST_MANAGEMENT, Post.PRODUCTION: model.POST_PRODUCTION}
+_BILL_STATES = {
+    BillState.ISSUED: model.BILL_STATE_ISSUED,
+    BillState.PART_PAID: model.BILL_STATE_PART_PAID,
+    BillState.PAID: model.BILL_STATE_PAID,
+}
+_JOB_STATES = {
+    "QUEUED": job_pb2.JOB_STATE_QUEUED,
+    "RUNNING": job_pb2.JOB_STATE_RUNNING,
+    "PAUSED": job_pb2.JOB_STATE_PAUSED,
+    "DONE": job_pb2.JOB_STATE_DONE,
+    "FAILED": job_pb2.JOB_STATE_FAILED,
+    "CANCELLED": job_pb2.JOB_STATE_FAILED,  # the contract knows no other end; the message says who ended it
+}
+
+
+def to_date(day: date) -> calendar_pb2.Date:
+    """A day."""
+    return calendar_pb2.Date(year=day.year, month=day.month, day=day.day)
+
+
+def to_month(month: Month) -> calendar_pb2.Month:
+    """A month."""
+    return calendar_pb2.Month(year=month.year, month=month.month)
+
+
+def to_money(amount: Money) -> money_pb2.Money:
+    """An amount."""
+    return money_pb2.Money(fen=amount.fen)
+
+
+def to_statement(statement: Statement, policy_version: str = "") -> statement_pb2.Statement:
+    """A statement."""
+    return statement_pb2.Statement(
+        lines=[_line(line) for line in statement.lines],
+        total=to_money(statement.total),
+        provisional=statement.provisional,
+        policy_version=policy_version,
+    )
+
+
+def employer_registered(employer: Employer) -> pb.RegisterEmployerResponse:
+    """Answer RegisterEmployer."""
+    return pb.RegisterEmployerResponse(employer=_employer(employer))
+
+
+def employer(employer: Employer) -> pb.GetEmployerResponse:
+    """Answer GetEmployer."""
+    return pb.GetEmployerResponse(employer=_employer(employer))
+
+
+def person_enrolled(result: tuple[Enrollment, bool]) -> pb.EnrollPersonResponse:
+    """Answer EnrollPerson."""
+    return pb.EnrollPersonResponse(enrollment=_enrollment(result[0]), person_created=result[1])
+
+
+def enrollment(enrollment: Enrollment) -> pb.GetEnrollmentResponse:
+    """Answer GetEnrollment."""
+    return pb.GetEnrollmentResponse(enrollment=_enrollment(enrollment))
+
+
+def enrollment_ended(enrollment: Enrollment) -> pb.EndEnrollmentResponse:
+    """Answer EndEnrollment."""
+    return pb.EndEnrollmentResponse(enrollment=_enrollment(enrollment))
+
+
+def wage_declared(enrollment: Enrollment) -> pb.DeclareWageResponse:
+    """Answer DeclareWage."""
+    return pb.DeclareWageResponse(enrollment=_enrollment(enrollment))
+
+
+def bill_assessed(bill: Bill) -> pb.AssessBillResponse:
+    """Answer AssessBill."""
+    return pb.AssessBillResponse(bill=_bill(bill))
+
+
+def bill(bill: Bill) -> pb.GetBillResponse:
+    """Answer GetBill."""
+    return pb.GetBillResponse(bill=_bill(bill))
+
+
+def bills(page: tuple[Sequence[Bill], str]) -> pb.ListBillsResponse:
+    """Answer ListBills."""
+    return pb.ListBillsResponse(bills=[_bill(one) for one in page[0]], next_page_token=page[1])
+
+
+def bill_lines(page: tuple[Sequence[BillLine], str, str]) -> pb.ListBillLinesResponse:
+    """Answer ListBillLines: lines, policy version of the bill, token of the next page."""
+    lines, policy_version, token = page
+    return pb.ListBillLinesResponse(
+        lines=[
+            model.BillLine(
+                person_id=ids.to_text("per", line.person_id),
+                wage=to_money(line.wage),
+                base=to_money(line.base),
+                statement=to_statement(line.statement, policy_version),
+            )
+            for line in lines
+        ],
+        next_page_token=token,
+    )
+
+
+def receipt_recorded(result: tuple[Bill, int]) -> pb.RecordReceiptResponse:
+    """Answer RecordReceipt."""
+    return pb.RecordReceiptResponse(bill=_bill(result[0]), settled_count=result[1])
+
+
+def person_found(person: Person) -> pb.FindPersonResponse:
+    """Answer FindPerson."""
+    return pb.FindPersonResponse(person=_person(person))
+
+
+def person(person: Person) -> pb.GetPersonResponse:
+    """Answer GetPerson."""
+    return pb.GetPersonResponse(person=_person(person))
+
+
+def insurance(
+    result: tuple[Sequence[Participation], Mapping[Scheme, tuple[int, int]]],
+) -> pb.GetInsuranceResponse:
+    """Answer GetInsurance: participations, and paid and deemed months by scheme."""
+    participations, months = result
+    return pb.GetInsuranceResponse(
+        participations=[_participation(one) for one in participations],
+        months=[
+            pb.SchemeMonths(scheme=SCHEMES[scheme], paid_months=paid, deemed_months=deemed)
+            for scheme, (paid, deemed) in months.items()
+        ],
+    )
+
+
+def contributions(page: tuple[Sequence[ContributionMonth], str]) -> pb.ListContributionsResponse:
+    """Answer ListContributions."""
+    return pb.ListContributionsResponse(
+        months=[
+            model.ContributionMonth(
+                month=to_month(one.month),
+                scheme=SCHEMES[one.scheme],
+                base=to_money(one.base),
+                employer=to_money(one.employer),
+                employee=to_money(one.employee),
+                state=CONTRIBUTION_STATES[one.state],
+                source=one.source,
+            )
+            for one in page[0]
+        ],
+        next_page_token=page[1],
+    )
+
+
+def account(result: tuple[Account, Sequence[Year]]) -> pb.GetAccountResponse:
+    """Answer GetAccount."""
+    account, years = result
+    return pb.GetAccountResponse(
+        balance=to_money(account.balance),
+        years=[_year(year) for year in years],
+        settle_month=to_month(account.settle_month) if account.settle_month else None,
+    )
+
+
+def year_closing(job: Job) -> pb.CloseAccountYearResponse:
+    """Answer CloseAccountYear."""
+    return pb.CloseAccountYearResponse(job=_job(job))
+
+
+def account_settled(result: tuple[Statement, str]) -> pb.SettleAccountResponse:
+    """Answer SettleAccount: the statement and the policy version it was made with."""
+    statement, policy_version = result
+    return pb.SettleAccountResponse(
+        balance=to_money(statement.total), statement=to_statement(statement, policy_version)
+    )
+
+
+def import_started(job: Job) -> pb.ImportHistoryResponse:
+    """Answer ImportHistory."""
+    return pb.ImportHistoryResponse(job=_job(job))
+
+
+def job(job: Job) -> pb.GetEnrollmentJobResponse:
+    """Answer GetEnrollmentJob."""
+    return pb.GetEnrollmentJobResponse(job=_job(job))
+
+
+def rejects(page: tuple[Sequence[Reject], str]) -> pb.ListEnrollmentJobRejectsResponse:
+    """Answer ListEnrollmentJobRejects."""
+    return pb.ListEnrollmentJobRejectsResponse(
+        rejects=[
+            job_pb2.JobReject(line=one.line, code=one.code, text_zh=one.text_zh, text_en=one.text_en)
+            for one in page[0]
+        ],
+        next_page_token=page[1],
+    )
+
+
+def _employer(employer: Employer) -> model.Employer:
+    return model.Employer(
+        employer_id=ids.to_text("emp", employer.employer_id),
+        credit_code=employer.credit_code,
+        name=employer.name,
+        division=employer.division,
+        injury_class=employer.injury_class,
+        injury_step=money_pb2.Rate(decimal=str(employer.injury_step)),
+        register_date=to_date(employer.register_date),
+    )
+
+
+def _person(person: Person) -> model.Person:
+    return model.Person(
+        person_id=ids.to_text("per", person.person_id),
+        name_masked=mask_name(person.name),
+        id_no_masked=mask_id_no(person.id_no),
+        birth_date=to_date(person.birth_date),
+        sex=SEXES[person.sex],
+        division=person.division,
+    )
+
+
+def _enrollment(enrollment: Enrollment) -> model.Enrollment:
+    return model.Enrollment(
+        enrollment_id=ids.to_text("enr", enrollment.enrollment_id),
+        person_id=ids.to_text("per", enrollment.person_id),
+        employer_id=ids.to_text("emp", enrollment.employer_id),
+        start_month=to_month(enrollment.start_month),
+        end_month=to_month(enrollment.end_month) if enrollment.end_month else None,
+        end_reason=_end_reason(enrollment.end_reason),
+        post=_POSTS[enrollment.post],
+        wages=[
+            model.DeclaredWage(from_month=to_month(wage.from_month), wage=to_money(wage.amount))
+            for wage in enrollment.wages
+        ],
+        participations=[_participation(one) for one in enrollment.participations],
+    )
+
+
+def _participation(one: Participation) -> model.Participation:
+    return model.Participation(
+        participation_id=ids.to_text("par", one.participation_id),
+        person_id=ids.to_text("per", one.person_id),
+        employer_id=ids.to_text("emp", one.employer_id),
+        scheme=SCHEMES[one.scheme],
+        state=_STATES[one.state],
+        start_month=to_month(one.start_month),
+        end_month=to_month(one.end_month) if one.end_month else None,
+        end_reason=_end_reason(one.end_reason),
+        track=TRACKS[one.track],
+    )
+
+
+def _end_reason(reason: EndReason | None) -> model.EndReason:
+    return END_REASONS[reason] if reason else model.END_REASON_UNSPECIFIED
+
+
+def _bill(bill: Bill) -> model.Bill:
+    return model.Bill(
+        bill_id=ids.to_text("bil", bill.bill_id),
+        employer_id=ids.to_text("emp", bill.employer_id),
+        month=to_month(bill.month),
+        state=_BILL_STATES[bill.state],
+        total=to_money(bill.total),
+        paid=to_money(bill.paid),
+        person_count=bill.person_count,
+        subtotals=[
+            model.BillSubtotal(
+                scheme=number,
+                employer=to_money(bill.side(scheme, Side.EMPLOYER)),
+                employee=to_money(bill.side(scheme, Side.EMPLOYEE)),
+            )
+            for scheme, number in SCHEMES.items()
+        ],
+        provisional=bill.provisional,
+        assess_date=to_date(bill.assess_date),
+    )
+
+
+def _year(year: Year) -> model.AccountYear:
+    return model.AccountYear(
+        year=year.year,
+        opening=to_money(year.opening),
+        contribution=to_money(year.contribution),
+        interest=to_money(year.interest),
+        imported=to_money(year.imported),
+        closing=to_money(year.closing),
+        closed=year.closed,
+        statement=to_statement(year.statement, year.policy_version) if year.statement else None,
+        source=year.source,
+    )
+
+
+def _job(job: Job) -> job_pb2.Job:
+    reply = job_pb2.Job(
+        job_id=ids.to_text("job", job.id),
+        kind=job.kind,
+        state=_JOB_STATES[job.state],
+        total_count=job.total_count,
+        done_count=job.done_count,
+        rejected_count=job.rejected_count,
+        skipped_count=job.skipped_count,
+        message=job.message,
+    )
+    reply.create_time.FromDatetime(job.created)
+    if job.ended is not None:
+        reply.end_time.FromDatetime(job.ended)
+    return reply
+
+
+def _line(line: Line) -> statement_pb2.StatementLine:
+    return statement_pb2.StatementLine(
+        code=line.code,
+        amount=to_money(line.amount),
+        title_zh=line.title_zh,
+        title_en=line.title_en,
+        formula=line.formula,
+        inputs=[statement_pb2.StatementInput(name=name, value=value) for name, value in line.inputs],
+        sources=line.sources,
+        parameters=[_use(use) for use in line.parameters],
+        provisional=line.provisional,
+    )
+
+
+def _use(use: ParameterUse) -> statement_pb2.ParameterUse:
+    return statement_pb2.ParameterUse(
+        file=use.file,
+        key=use.key,
+        value=use.value,
+        effective=use.effective,
+        confidence=use.confidence,
+        sources=use.sources,
+        provisional=use.provisional,
+    )
+

@@ -1,0 +1,208 @@
+"""Enrolments: beginning, end, wages. The hot path is two round trips to the database besides those of the chassis."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from chassis.principal import employer_not_found
+from chassis.transaction import Transaction
+from kernel import ids
+from kernel.calendar import Month
+from kernel.errors import Conflict, NotFound, Refused
+from services.enrollment import register
+from services.enrollment.billing import EMPLOYEE_SCHEMES
+from services.enrollment.commands import DeclareWage, EndEnrollment, EnrollPerson
+from services.enrollment.messages import facts
+from services.enrollment.operations.office import Office
+from services.enrollment.register import (
+    Action,
+    EndReason,
+    Enrollment,
+    Participation,
+    Person,
+    State,
+    Wage,
+    enrollment_not_found,
+)
+from services.enrollment.store import employments, people
+
+# A race for the same new person is lost once: the second look finds who won it.
+LOOKS = 3
+
+
+async def enroll_person(tx: Transaction, command: EnrollPerson, office: Office) -> tuple[Enrollment, bool]:
+    """Enrol a person with an employer (增员); whether the person was new is the second part of the answer.
+
+    Raises:
+        NotFound: EMPLOYER_NOT_FOUND.
+        InvalidInput: POST_REQUIRED.
+        Refused: START_MONTH_OUT_OF_WINDOW, NAME_MISMATCH, PERSON_RETIRED.
+        AlreadyExists: ALREADY_ENROLLED with the first month of the employment in the way.
+        Conflict: CONCURRENT_CHANGE.
+    """
+    tx.principal.require_employer(command.employer_id)
+    register.check_start_month(command.start_month, tx.today)
+    for _ in range(LOOKS):
+        desk = await employments.look_up(tx, command.employer_id, command.identity.number)
+        if desk is None:
+            raise employer_not_found()
+        new = _new_person(command) if desk.person_id is None else None
+        _check_person(command, desk)
+        enrollment = _enrollment(command, desk.person_id or (new.person_id if new else ids.new_id()))
+        if await employments.add(tx, enrollment, command.wage, new=new, phone=command.phone):
+            break
+    else:
+        raise Conflict("CONCURRENT_CHANGE", "others are enrolling the same person", retry_after=0.2)
+    if new is not None:
+        tx.emit(facts.person_registered(new, office.exchange))
+    for one in enrollment.participations:
+        tx.emit(facts.participation_started(one, desk.employer_division))
+    tx.audit("EnrollPerson", person_id=enrollment.person_id, detail=_detail(enrollment))
+    return enrollment, new is not None
+
+
+async def end_enrollment(tx: Transaction, command: EndEnrollment) -> Enrollment:
+    """End an enrolment (减员) and its participations.
+
+    Raises:
+        NotFound: ENROLLMENT_NOT_FOUND.
+        Refused: ENROLLMENT_ENDED.
+        InvalidInput: END_MONTH_INVALID with the months allowed.
+    """
+    enrollment = await _for_change(tx, command.enrollment_id)
+    billed = await employments.last_billed(tx, enrollment.enrollment_id)
+    register.check_end_month(enrollment, command.end_month, today=tx.today, last_billed=billed)
+    return await _end(tx, enrollment, command.end_month, command.reason)
+
+
+async def declare_wage(tx: Transaction, command: DeclareWage) -> Enrollment:
+    """Declare the wage from a month on (基数申报).
+
+    Raises:
+        NotFound: ENROLLMENT_NOT_FOUND.
+        Refused: ENROLLMENT_ENDED, MONTH_NOT_INSURED, MONTH_ALREADY_BILLED.
+    """
+    enrollment = await _for_change(tx, command.enrollment_id)
+    if command.from_month < enrollment.start_month:
+        raise Refused(
+            "MONTH_NOT_INSURED",
+            "the enrolment begins later",
+            field="from_month",
+            since=str(enrollment.start_month),
+        )
+    billed = await employments.last_billed(tx, enrollment.enrollment_id)
+    if billed is not None and command.from_month <= billed:
+        raise Refused("MONTH_ALREADY_BILLED", "the month is billed", field="from_month", billed=str(billed))
+    wage = Wage(command.from_month, command.wage)
+    await employments.declare(tx, enrollment.enrollment_id, wage)
+    tx.audit("DeclareWage", person_id=enrollment.person_id, detail=_detail(enrollment))
+    others = [one for one in enrollment.wages if one.from_month != wage.from_month]
+    return replace(enrollment, wages=sorted([wage, *others], key=lambda one: one.from_month, reverse=True))
+
+
+async def retire(tx: Transaction, person_id: UUID, month: Month) -> None:
+    """A pension starts: the open participations end with the month of retirement, and no new ones begin."""
+    if not await people.lock(tx, [person_id]):
+        raise NotFound("PERSON_NOT_FOUND", "no such person")
+    await people.retire(tx, person_id, month)
+    enrollment = await employments.open_enrollment(tx, person_id)
+    if enrollment is not None:  # one who was enrolled after the month of retirement leaves with the first month
+        await _end(tx, enrollment, max(month, enrollment.start_month), EndReason.RETIRED)
+
+
+async def enrollment(tx: Transaction, enrollment_id: UUID) -> Enrollment:
+    """Show an enrolment to the person, the employer's agents, staff and partners.
+
+    Raises:
+        NotFound: ENROLLMENT_NOT_FOUND.
+    """
+    found = await employments.load(tx, enrollment_id)
+    if found is None:
+        raise enrollment_not_found()
+    if found.employer_id not in tx.principal.employer_ids:
+        try:
+            tx.principal.require_person(found.person_id)
+        except NotFound:
+            raise enrollment_not_found() from None
+    return found
+
+
+async def _for_change(tx: Transaction, enrollment_id: UUID) -> Enrollment:
+    found = await employments.load_for_change(tx, enrollment_id)
+    if found is None:
+        raise enrollment_not_found()
+    try:
+        tx.principal.require_employer(found.employer_id)
+    except NotFound:
+        raise enrollment_not_found() from None
+    if found.end_month is not None:
+        raise Refused("ENROLLMENT_ENDED", "the enrolment has ended", until=str(found.end_month))
+    return found
+
+
+async def _end(tx: Transaction, enrollment: Enrollment, month: Month, reason: EndReason) -> Enrollment:
+    ended = [
+        replace(one, state=register.transition(one.state, Action.END), end_month=month, end_reason=reason)
+        for one in enrollment.participations
+    ]
+    await employments.end(tx, enrollment.enrollment_id, month, reason)
+    for one in ended:
+        tx.emit(facts.participation_ended(one, month, reason))
+    tx.audit("EndEnrollment", person_id=enrollment.person_id, detail={**_detail(enrollment), "reason": reason})
+    return replace(enrollment, end_month=month, end_reason=reason, participations=ended)
+
+
+def _check_person(command: EnrollPerson, desk: employments.Desk) -> None:
+    """Whether a known person may be enrolled; the answer tells nothing of the stored name."""
+    if desk.person_id is None:
+        return
+    if desk.name != command.name:
+        raise Refused("NAME_MISMATCH", "name and number do not belong together", field="name")
+    if desk.is_retired:
+        raise Refused("PERSON_RETIRED", "the person draws a pension")
+    register.check_free(command.start_month, desk.last)
+
+
+def _new_person(command: EnrollPerson) -> Person:
+    identity = command.identity
+    assert identity.birth is not None
+    assert identity.sex is not None
+    return Person(
+        person_id=ids.new_id(),
+        name=command.name,
+        id_no=identity.number,
+        birth_date=identity.birth,
+        sex=identity.sex,
+        division=identity.division,
+    )
+
+
+def _enrollment(command: EnrollPerson, person_id: UUID) -> Enrollment:
+    assert command.identity.sex is not None
+    track = register.track_of(command.identity.sex, command.post)
+    return Enrollment(
+        enrollment_id=ids.new_id(),
+        person_id=person_id,
+        employer_id=command.employer_id,
+        post=command.post,
+        track=track,
+        start_month=command.start_month,
+        wages=(Wage(command.start_month, command.wage),),
+        participations=tuple(
+            Participation(
+                participation_id=ids.new_id(),
+                person_id=person_id,
+                employer_id=command.employer_id,
+                scheme=scheme,
+                state=State.ACTIVE,
+                start_month=command.start_month,
+                end_month=None,
+                end_reason=None,
+                track=track,
+            )
+            for scheme in EMPLOYEE_SCHEMES
+        ),
+    )
+
+
+def _detail(enrollment: Enrollment) -> dict[str, str]:
+    return {"enrollment_id": ids.to_text("enr", enrollment.enrollment_id)}

@@ -1,0 +1,81 @@
+"""The files of law that enrolment reads, as the domain wants them: contribution, personal account, divisions."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from chassis.policy import PolicyStore
+from kernel.dated import Dated
+from kernel.identity import Divisions
+from services.enrollment.domain.account import AccountLaw, Method
+from services.enrollment.domain.contributions import BaseLimits, ContributionLaw, IndustryRate, Scheme, Side
+
+CONTRIBUTION = "contribution.yaml"
+ACCOUNT = "personal-account.yaml"
+DIVISIONS = "divisions.yaml"
+
+_RATES = {
+    (Scheme.EMPLOYEE_PENSION, Side.EMPLOYER): "pension.employee.rate.employer",
+    (Scheme.EMPLOYEE_PENSION, Side.EMPLOYEE): "pension.employee.rate.employee",
+    (Scheme.EMPLOYEE_PENSION, Side.FLEXIBLE): "pension.flexible.rate.total",
+    (Scheme.GOVERNMENT_PENSION, Side.EMPLOYER): "pension.government.rate.employer",
+    (Scheme.GOVERNMENT_PENSION, Side.EMPLOYEE): "pension.government.rate.employee",
+    (Scheme.OCCUPATIONAL_ANNUITY, Side.EMPLOYER): "annuity.rate.employer",
+    (Scheme.OCCUPATIONAL_ANNUITY, Side.EMPLOYEE): "annuity.rate.employee",
+    (Scheme.UNEMPLOYMENT, Side.EMPLOYER): "unemployment.rate.employer",
+    (Scheme.UNEMPLOYMENT, Side.EMPLOYEE): "unemployment.rate.employee",
+}
+
+
+class EnrollmentPolicy:
+    """Typed law of enrolment; everything in it answers by day."""
+
+    def __init__(self, store: PolicyStore) -> None:
+        self.version = store.version
+        self.contributions = ContributionLaw(
+            limits=store.table(CONTRIBUTION, "base_limits", _limits),
+            rates=MappingProxyType({charge: store.rate(CONTRIBUTION, key) for charge, key in _RATES.items()}),
+            account_credit=store.rate(CONTRIBUTION, "pension.employee.account_credit_rate"),
+            industry_rates=store.table(CONTRIBUTION, "work_injury.industry_rates", _industry_rates),
+            phase_factor=store.rate(CONTRIBUTION, "work_injury.phase_reduction_factor"),
+            relief=store.table(CONTRIBUTION, "employer_relief_2020", _relief),
+        )
+        self.account = AccountLaw(
+            interest_rate=_joined(
+                store.rate(ACCOUNT, "interest_rate_before_2016"), store.rate(ACCOUNT, "interest_rate")
+            ),
+            method=store.text(ACCOUNT, "method").map(Method),
+            annual_factor=store.rate(ACCOUNT, "annual_factor"),
+        )
+        self.late_fee_daily: Dated[Decimal] = store.rate(CONTRIBUTION, "contribution.late_fee_daily")
+        self.transfer_pooled_rate: Dated[Decimal] = store.rate(CONTRIBUTION, "transfer.pooled_rate")
+        self._current_divisions = store.table(DIVISIONS, "current", _codes)
+        self._former_divisions = store.table(DIVISIONS, "history", _codes)
+
+    def divisions(self, on: date) -> Divisions:
+        """Division codes of the city as known on a day, for warnings about citizen numbers."""
+        current = self._current_divisions.on(on).value
+        return Divisions("3206", current, self._former_divisions.on(on).value - current)
+
+
+def _limits(value: Mapping[str, Any]) -> BaseLimits:
+    return BaseLimits(value["floor"], value["ceiling"])
+
+
+def _industry_rates(value: tuple[Mapping[str, Any], ...]) -> Mapping[int, IndustryRate]:
+    return MappingProxyType({row["class"]: IndustryRate(row["base"], frozenset(row["float"])) for row in value})
+
+
+def _relief(value: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+    return value
+
+
+def _codes(value: tuple[Mapping[str, Any], ...]) -> frozenset[str]:
+    return frozenset(row["code"] for row in value)
+
+
+def _joined(before: Dated[Decimal], after: Dated[Decimal]) -> Dated[Decimal]:
+    """Two series of one rate: reference values up to 2015, published ones from 2016."""
+    return Dated(after.file, after.key, (*before.rows, *after.rows))

@@ -1,0 +1,1 @@
+"""The only SQL of enrollment: rows, queries, row to value and back; one file per area."""

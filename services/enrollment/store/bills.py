@@ -1,0 +1,258 @@
+"""Bills, their lines and receipts. Lines are made and settled by one statement, however many persons a bill holds."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from sqlmodel import col, desc, select
+
+from chassis.transaction import Transaction
+from kernel.calendar import Month
+from kernel.money import Money
+from services.enrollment.billing import CHARGES, Bill, BillLine, BillState, Receipt, Terms, explain
+from services.enrollment.domain.contributions import BaseLimits, Scheme, Side
+from services.enrollment.store import terms as stored_terms
+from services.enrollment.store.rows import BillLineRow, BillRow
+
+# Half-up in integers, the set form of `domain.contributions.contribute`: rate = numerator / denominator, both exact, so
+# (2 × base × numerator + denominator) ÷ (2 × denominator) rounds down to what half-up gives. A property test compares.
+AMOUNT = "(2 * base_fen * {n}::bigint + {d}::bigint) / (2 * {d}::bigint)"
+FIRST_RATE = 13  # parameters before are the bill's own
+RATED = (*CHARGES, "account")
+
+
+def _amounts() -> str:
+    texts = []
+    for place, name in enumerate(RATED):
+        numerator = FIRST_RATE + 2 * place
+        texts.append(f"{AMOUNT.format(n=f'${numerator}', d=f'${numerator + 1}')} AS {name}_fen")
+    return ", ".join(texts)
+
+
+_COLUMNS = ", ".join(f"{name}_fen" for name in RATED)
+_SUMS = ", ".join(f"sum({name}_fen)::bigint" for name in CHARGES)
+_TOTAL = " + ".join(f"sum({name}_fen)" for name in CHARGES)
+
+# Whoever is insured in the month and not yet billed or brought in for it; the bill appears only when there is somebody.
+ASSESS = f"""
+    WITH insured AS (
+        SELECT part.person_id, part.enrollment_id, wage.wage_fen, least(greatest(wage.wage_fen, $9), $10) AS base_fen
+        FROM participation AS part CROSS JOIN LATERAL (
+            SELECT wage_fen FROM declared_wage
+            WHERE declared_wage.enrollment_id = part.enrollment_id AND from_month <= $3
+            ORDER BY from_month DESC LIMIT 1
+        ) AS wage
+        WHERE part.employer_id = $2 AND part.scheme = $11 AND part.state <> $12
+          AND part.start_month <= $3 AND (part.end_month IS NULL OR part.end_month >= $3)
+          AND NOT EXISTS (SELECT 1 FROM bill_line WHERE person_id = part.person_id AND month = $3)
+          AND NOT EXISTS (SELECT 1 FROM contribution WHERE person_id = part.person_id AND month = $3)
+    ), line AS (
+        INSERT INTO bill_line (bill_id, person_id, enrollment_id, month, wage_fen, base_fen, {_COLUMNS})
+        SELECT $1, person_id, enrollment_id, $3, wage_fen, base_fen, {_amounts()} FROM insured ORDER BY person_id
+        RETURNING {_COLUMNS}
+    )
+    INSERT INTO bill (bill_id, employer_id, month, number, state, person_count,
+                      {", ".join(f"{name}_fen" for name in CHARGES)}, total_fen, terms, provisional, policy_version,
+                      assess_date)
+    SELECT $1, $2, $3, (SELECT coalesce(max(number), 0) + 1 FROM bill WHERE employer_id = $2 AND month = $3), $4,
+           count(*), {_SUMS}, ({_TOTAL})::bigint, $5::jsonb, $6, $7, $8
+    FROM line HAVING count(*) > 0
+"""  # noqa: S608 - constant text
+
+CONTRIBUTE = """
+    INSERT INTO contribution (person_id, month, scheme, state, base_fen, employer_fen, employee_fen, bill_id)
+    SELECT line.person_id, line.month, part.scheme, 'PAID', line.base_fen, part.employer_fen, part.employee_fen, $1
+    FROM bill_line AS line CROSS JOIN LATERAL (VALUES
+        (110::smallint, pension_employer_fen, pension_employee_fen),
+        (210::smallint, unemployment_employer_fen, unemployment_employee_fen),
+        (410::smallint, injury_employer_fen, 0)
+    ) AS part (scheme, employer_fen, employee_fen)
+    WHERE line.bill_id = $1
+"""
+# Accounts are locked in the order of their persons. An account whose year is closed books in the next January
+# (`accounting.booking_month`).
+CREDIT = """
+    WITH line AS (
+        SELECT person_id, base_fen, account_fen FROM bill_line WHERE bill_id = $1 ORDER BY person_id
+    ), credited AS (
+        INSERT INTO account AS mine (person_id, balance_fen, first_year)
+        SELECT person_id, account_fen, extract(year FROM $2::date) FROM line ORDER BY person_id
+        ON CONFLICT (person_id) DO UPDATE SET
+            balance_fen = mine.balance_fen + excluded.balance_fen,
+            first_year = CASE WHEN mine.closed_through IS NULL THEN least(mine.first_year, excluded.first_year)
+                              ELSE mine.first_year END
+        RETURNING person_id, balance_fen, greatest($2::date, make_date(closed_through + 1, 1, 1)) AS booked_month
+    ), entry AS (
+        INSERT INTO account_entry (person_id, kind, source, year, booked_month, amount_fen)
+        SELECT person_id, 'CONTRIBUTION', $3, extract(year FROM booked_month), booked_month, account_fen
+        FROM credited JOIN line USING (person_id) WHERE account_fen > 0
+    )
+    SELECT person_id, base_fen, account_fen, balance_fen, extract(year FROM booked_month)::integer AS year
+    FROM line JOIN credited USING (person_id) ORDER BY person_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """One person-month of a bill that was paid: what the account got and holds now."""
+
+    person_id: UUID
+    base: Money
+    amount: Money
+    balance: Money
+    year: int
+
+
+async def assess(
+    tx: Transaction,
+    bill_id: UUID,
+    employer_id: UUID,
+    terms: Terms,
+    *,
+    rates: Mapping[tuple[Scheme, Side], Decimal],
+    account_rate: Decimal,
+    limits: BaseLimits,
+    provisional: bool,
+    policy_version: str,
+) -> bool:
+    """Make a bill with its lines for everybody who is insured and not yet billed; False when there is nobody."""
+    exact = [*(rates[charge] for charge in CHARGES.values()), account_rate]
+    made = await tx.execute(
+        ASSESS,
+        bill_id,
+        employer_id,
+        terms.month.first_day,
+        BillState.ISSUED,
+        json.dumps(stored_terms.to_plain(terms), ensure_ascii=False),
+        provisional,
+        policy_version,
+        tx.today,
+        limits.floor.fen,
+        limits.ceiling.fen,
+        110,
+        "SUSPENDED",
+        *(part for rate in exact for part in rate.as_integer_ratio()),
+    )
+    return made == 1
+
+
+async def bill(tx: Transaction, bill_id: UUID, *, lock: bool = False) -> Bill | None:
+    """A bill, on demand locked for a receipt."""
+    query = select(BillRow).where(BillRow.bill_id == bill_id)
+    row = await tx.session.scalar(query.with_for_update() if lock else query)
+    return _bill(row) if row else None
+
+
+async def latest(tx: Transaction, employer_id: UUID, month: Month) -> Bill | None:
+    """The newest bill of an employer for a month."""
+    row = await tx.session.scalar(
+        select(BillRow)
+        .where(BillRow.employer_id == employer_id, BillRow.month == month)
+        .order_by(desc(col(BillRow.number)))
+        .limit(1)
+    )
+    return _bill(row) if row else None
+
+
+async def bills(
+    tx: Transaction, *, employer_id: UUID | None, state: BillState | None, before: UUID | None, limit: int
+) -> Sequence[Bill]:
+    """Bills, newest first."""
+    query = select(BillRow).order_by(desc(col(BillRow.bill_id))).limit(limit)
+    if employer_id is not None:
+        query = query.where(BillRow.employer_id == employer_id)
+    if state is not None:
+        query = query.where(BillRow.state == state)
+    if before is not None:
+        query = query.where(col(BillRow.bill_id) < before)
+    return [_bill(row) for row in await tx.session.scalars(query)]
+
+
+async def lines(tx: Transaction, bill_id: UUID, *, after: UUID | None, limit: int) -> Sequence[BillLine]:
+    """Lines of a bill in the order of the persons, each explained by the law that was in force."""
+    terms = await terms_of(tx, bill_id)
+    query = select(BillLineRow).where(BillLineRow.bill_id == bill_id).order_by(col(BillLineRow.person_id)).limit(limit)
+    if after is not None:
+        query = query.where(col(BillLineRow.person_id) > after)
+    return [
+        BillLine(row.person_id, row.wage, row.base, explain(row.wage, terms)) for row in await tx.session.scalars(query)
+    ]
+
+
+async def terms_of(tx: Transaction, bill_id: UUID) -> Terms:
+    """The law and class behind a bill."""
+    row = await tx.session.get_one(BillRow, bill_id)
+    return stored_terms.from_plain(row.terms)
+
+
+async def policy_version(tx: Transaction, bill_id: UUID) -> str:
+    """The version of the policy files that a bill was assessed with."""
+    return (await tx.session.get_one(BillRow, bill_id)).policy_version
+
+
+async def add_receipt(tx: Transaction, receipt: Receipt) -> bool:
+    """Store a receipt; False when its number was used before."""
+    return (
+        await tx.execute(
+            """
+            INSERT INTO receipt (receipt_id, receipt_no, bill_id, amount_fen, paid_date, simulated)
+            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (receipt_no) DO NOTHING
+            """,
+            receipt.receipt_id,
+            receipt.receipt_no,
+            receipt.bill_id,
+            receipt.amount.fen,
+            receipt.paid_date,
+            receipt.simulated,
+        )
+        == 1
+    )
+
+
+async def pay(tx: Transaction, bill_id: UUID, paid: Money, state: BillState) -> None:
+    """Note on a locked bill what was paid in all."""
+    await tx.execute("UPDATE bill SET paid_fen = $2, state = $3 WHERE bill_id = $1", bill_id, paid.fen, state)
+
+
+async def settle(tx: Transaction, bill_id: UUID, paid_date: date, source: str) -> Sequence[Credited]:
+    """Turn the lines of a paid bill into contribution months and credits of the accounts."""
+    await tx.execute(CONTRIBUTE, bill_id)
+    rows = await tx.fetch(CREDIT, bill_id, Month.of(paid_date).first_day, source)
+    return [
+        Credited(
+            row["person_id"], Money(row["base_fen"]), Money(row["account_fen"]), Money(row["balance_fen"]), row["year"]
+        )
+        for row in rows
+    ]
+
+
+async def open_month(tx: Transaction, person_id: UUID, until: Month) -> Month | None:
+    """The first month up to one that stands on a bill of the person and is not paid."""
+    row = await tx.fetchrow(
+        """
+        SELECT min(line.month) AS month FROM bill_line AS line JOIN bill USING (bill_id)
+        WHERE line.person_id = $1 AND line.month <= $2 AND bill.state <> 'PAID'
+        """,
+        person_id,
+        until.first_day,
+    )
+    return Month.of(row["month"]) if row and row["month"] else None
+
+
+def _bill(row: BillRow) -> Bill:
+    return Bill(
+        bill_id=row.bill_id,
+        employer_id=row.employer_id,
+        month=row.month,
+        number=row.number,
+        state=row.state,
+        person_count=row.person_count,
+        charges={name: getattr(row, name) for name in CHARGES},
+        total=row.total,
+        paid=row.paid,
+        provisional=row.provisional,
+        assess_date=row.assess_date,
+    )

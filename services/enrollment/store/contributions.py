@@ -1,0 +1,75 @@
+"""Contribution months of a person: those that count, and those that are billed and not paid."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from chassis.transaction import Transaction
+from kernel import ids
+from kernel.calendar import Month
+from kernel.money import Money
+from services.enrollment.accounting import ContributionMonth, ContributionState
+from services.enrollment.domain.contributions import Scheme
+from services.enrollment.register import SCHEME_CODES, SCHEMES
+
+# Newest month first, then the scheme; the pair of the last row is where the next page goes on.
+LIST = """
+    SELECT month, scheme, state, base_fen, employer_fen, employee_fen, bill_id, import_source FROM contribution
+    WHERE person_id = $1 AND month BETWEEN $2 AND $3 AND (month < $4 OR (month = $4 AND scheme > $5))
+    UNION ALL
+    SELECT line.month, part.scheme, 'UNPAID', base_fen, part.employer_fen, part.employee_fen, line.bill_id, NULL
+    FROM bill_line AS line JOIN bill ON bill.bill_id = line.bill_id AND bill.state <> 'PAID'
+    CROSS JOIN LATERAL (VALUES
+        (110::smallint, line.pension_employer_fen, line.pension_employee_fen),
+        (210::smallint, line.unemployment_employer_fen, line.unemployment_employee_fen),
+        (410::smallint, line.injury_employer_fen, 0)
+    ) AS part (scheme, employer_fen, employee_fen)
+    WHERE line.person_id = $1 AND line.month BETWEEN $2 AND $3
+      AND (line.month < $4 OR (line.month = $4 AND part.scheme > $5))
+    ORDER BY month DESC, scheme LIMIT $6
+"""
+START = (Month(9999, 12), 0)  # before the first page: no month comes later
+
+
+async def months(
+    tx: Transaction, person_id: UUID, *, first: Month, last: Month, after: tuple[Month, int], limit: int
+) -> Sequence[ContributionMonth]:
+    """A page of the contribution months of a person, newest first.
+
+    Args:
+        tx: Where.
+        person_id: Whose.
+        first: Oldest month wanted.
+        last: Newest month wanted.
+        after: Month and scheme code of the last row of the page before, or `START`.
+        limit: Rows at most.
+    """
+    rows = await tx.fetch(LIST, person_id, first.first_day, last.first_day, after[0].first_day, after[1], limit)
+    return [
+        ContributionMonth(
+            month=Month.of(row["month"]),
+            scheme=SCHEMES[row["scheme"]],
+            base=Money(row["base_fen"]),
+            employer=Money(row["employer_fen"]),
+            employee=Money(row["employee_fen"]),
+            state=ContributionState(row["state"]),
+            source=row["import_source"] or f"bill:{ids.to_text('bil', row['bill_id'])}",
+        )
+        for row in rows
+    ]
+
+
+async def counts(tx: Transaction, person_id: UUID) -> Mapping[Scheme, tuple[int, int]]:
+    """Paid and deemed months of a person by scheme."""
+    rows = await tx.fetch(
+        """
+        SELECT scheme, count(*) FILTER (WHERE state = 'PAID') AS paid, count(*) FILTER (WHERE state = 'DEEMED') AS deemed
+        FROM contribution WHERE person_id = $1 GROUP BY scheme ORDER BY scheme
+        """,
+        person_id,
+    )
+    return {SCHEMES[row["scheme"]]: (row["paid"], row["deemed"]) for row in rows}
+
+
+def cursor(month: ContributionMonth) -> tuple[str, str]:
+    """What the next page needs of the last row of this one."""
+    return str(month.month), str(SCHEME_CODES[month.scheme])

@@ -1,0 +1,141 @@
+"""Who is calling: from the headers of a request to the principal that the services will see."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from chassis.access import permit, relate
+from chassis.principal import Principal
+from kernel.errors import Forbidden, InvalidInput, Unauthenticated
+from services.gateway.edge.scalars import FORBIDDEN
+from services.gateway.edge.tokens import TOKEN_MAX, refused
+from services.gateway.own import LOGIN, Login
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+
+    from google.protobuf.message import Message
+
+    from chassis.access import AccessRule
+    from services.gateway.edge.exchange import Exchange
+    from services.gateway.edge.identity import Identities
+    from services.gateway.edge.limits import Allowance, Rates
+    from services.gateway.edge.tokens import Claims, Tokens
+
+PURPOSE_MAX = 100  # characters: a sentence for the audit
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/=-]+)", re.ASCII)
+_CASE_NO = re.compile(r"[0-9A-Za-z-]{1,40}", re.ASCII)
+_PRIORITIES = {"person": "citizen", "staff": "staff", "partner": "partner"}
+_RATES = {"person": "citizen", "staff": "staff", "partner": "partner"}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever calls, after the checks that need no request body."""
+
+    principal: Principal
+    claims: Claims | None
+    token: str
+    allowance: Allowance
+    priority: str
+
+
+class Access:
+    """Authentication, limits and the access rule, in the order that tells a stranger least."""
+
+    def __init__(self, tokens: Tokens, identities: Identities, rates: Rates, today: Callable[[], date]) -> None:
+        self._tokens = tokens
+        self._identities = identities
+        self._rates = rates
+        self._today = today
+
+    async def admit(self, exchange: Exchange, rule: AccessRule, rate_class: str) -> Caller:
+        """Who is calling, and that they may use this route at all.
+
+        Raises:
+            Unauthenticated: LOGIN_REQUIRED, TOKEN_INVALID, INSUFFICIENT_ACR.
+            Forbidden: ROLE_NOT_ALLOWED, SCOPE_MISSING.
+            InvalidInput: PURPOSE_REQUIRED, HEADER_MALFORMED.
+            Busy: RATE_LIMITED.
+            Unavailable: IDENTITY_PROVIDER_UNAVAILABLE.
+        """
+        header = exchange.header(b"authorization")
+        if not header and rule.is_public:
+            allowance = self._rates.take("nobody", exchange.peer, rate_class)
+            return Caller(Principal.anonymous(), None, "", allowance, "citizen")
+        try:
+            token = _token(header)
+            claims = await self._tokens.verify(token)
+        except Unauthenticated:
+            self._rates.take("nobody", exchange.peer, rate_class)  # guessing is limited too
+            raise
+        exchange.client = claims.client
+        caller = f"{claims.client}|{claims.subject}"
+        allowance = self._rates.take(_RATES[claims.kind], caller, rate_class)
+        principal = Principal(
+            subject=claims.subject,
+            client=claims.client,
+            roles=claims.roles,
+            scopes=claims.scopes if claims.kind == "partner" else frozenset(),
+            acr=claims.acr,
+            purpose=_purpose(exchange),
+            case_no=_case_no(exchange),
+        )
+        if "*" in rule.scopes and claims.kind == "partner":
+            return Caller(principal, claims, token, allowance, "partner")
+        permit(rule, principal)
+        return Caller(principal, claims, token, allowance, _PRIORITIES[claims.kind])
+
+    async def relate(self, caller: Caller, rule: AccessRule, request: Message, *, must_be_insured: bool) -> Principal:
+        """The principal with the insured person behind it, who may see what the request asks for.
+
+        Raises:
+            Forbidden: PERSON_NOT_INSURED; IDENTITY_MISSING.
+            NotFound: PERSON_NOT_FOUND, EMPLOYER_NOT_FOUND: the record is another's.
+        """
+        principal = caller.principal
+        claims = caller.claims
+        if claims is not None:
+            LOGIN.set(Login(claims.simulated))
+        if claims is not None and claims.kind == "person":
+            grant = await self._identities.grant(claims, caller.token, self._today(), look_again=not must_be_insured)
+            if grant is not None:
+                principal = replace(principal, person_id=grant.person_id)
+                LOGIN.set(Login(claims.simulated, grant.name_masked))
+            elif must_be_insured:
+                raise Forbidden("PERSON_NOT_INSURED", "no insured person stands behind the login")
+        relate(rule, principal, request)
+        return principal
+
+
+def _token(header: str) -> str:
+    if not header:
+        raise Unauthenticated("LOGIN_REQUIRED", "this call needs a login")
+    if len(header) > TOKEN_MAX + len("Bearer "):
+        raise refused()
+    found = _BEARER.fullmatch(header)
+    if found is None:
+        raise refused()
+    return found[1]
+
+
+def _purpose(exchange: Exchange) -> str:
+    """The purpose that staff state: ASCII, or UTF-8 percent-encoded."""
+    given = exchange.header(b"hrss-purpose").strip()
+    if not given:
+        return ""
+    purpose = unquote(given, errors="replace") if given.isascii() else ""
+    if not 0 < len(purpose) <= PURPOSE_MAX or "\ufffd" in purpose or FORBIDDEN.search(purpose):
+        raise InvalidInput("HEADER_MALFORMED", "a purpose has 1 to 100 characters", field="Hrss-Purpose")
+    return purpose
+
+
+def _case_no(exchange: Exchange) -> str:
+    given = exchange.header(b"hrss-case-no").strip()
+    if given and not _CASE_NO.fullmatch(given):
+        raise InvalidInput("HEADER_MALFORMED", "a case number has 1 to 40 letters and digits", field="Hrss-Case-No")
+    return given
