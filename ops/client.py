@@ -81,39 +81,34 @@ class Login:
 class IdentityProvider:
     """The development identity provider as a client sees it."""
 
-    def __init__(self, issuer: str, http: httpx.AsyncClient) -> None:
-        self.issuer, self.http = issuer, http
+    def __init__(self, issuer: str, http: httpx.AsyncClient, patience: float = 0.0) -> None:
+        self.issuer, self.http, self.patience = issuer, http, patience
 
     def partner(self, client_id: str, secret: str) -> Login:
         """Log in a partner system by its client credentials."""
-
-        async def fetch() -> Json:
-            answer = await self.http.post(
-                f"{self.issuer}/token", data={"grant_type": "client_credentials"}, auth=(client_id, secret)
-            )
-            answer.raise_for_status()
-            return dict(answer.json())
-
-        return Login(fetch)
+        form = {"grant_type": "client_credentials"}
+        return Login(lambda: self._post("/token", data=form, auth=(client_id, secret)))
 
     def persona(self, subject: str, acr: int | None = None) -> Login:
         """Log in a persona of the development identity provider (never exists in production)."""
-
-        async def fetch() -> Json:
-            body = {"persona": subject} if acr is None else {"persona": subject, "acr": acr}
-            answer = await self.http.post(f"{self.issuer}/dev/token", json=body)
-            answer.raise_for_status()
-            return dict(answer.json())
-
-        return Login(fetch)
+        body = {"persona": subject} if acr is None else {"persona": subject, "acr": acr}
+        return Login(lambda: self._post("/dev/token", json=body))
 
     async def add_persona(self, name: str, id_number: str, *, client_id: str, secret: str) -> str:
         """Make a generated person known to the development identity provider; answers the subject."""
-        answer = await self.http.post(
-            f"{self.issuer}/dev/personas", json={"name": name, "id_number": id_number}, auth=(client_id, secret)
-        )
-        answer.raise_for_status()
-        return str(answer.json()["sub"])
+        body = {"name": name, "id_number": id_number}
+        return str((await self._post("/dev/personas", json=body, auth=(client_id, secret)))["sub"])
+
+    async def _post(self, path: str, **request: Any) -> Json:
+        limit = time.monotonic() + self.patience
+        while True:
+            try:
+                answer = await self.http.post(self.issuer + path, **request)
+                return dict(answer.raise_for_status().json())
+            except httpx.TransportError:
+                if time.monotonic() > limit:
+                    raise
+            await asyncio.sleep(PAUSE_SECONDS)
 
 
 @dataclass

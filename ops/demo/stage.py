@@ -60,12 +60,13 @@ class Stage:
     run: str
     http: httpx.AsyncClient
     console: Console
+    gateway_type: type[Gateway] = Gateway
     checks: list[Check] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.keys = Keys(self.platform.keys_dir)
-        self.provider = IdentityProvider(self.platform.issuer, self.http)
-        gateway = Gateway(self.platform.gateway_url, self.http, patience=PATIENCE_SECONDS)
+        self.provider = IdentityProvider(self.platform.issuer, self.http, PATIENCE_SECONDS)
+        gateway = self.gateway_type(self.platform.gateway_url, self.http, patience=PATIENCE_SECONDS)
         self.office = gateway.acting(self._partner("front-office"), "working life demonstration")
         self.clerk = gateway.acting(self.provider.persona("staff-clerk-1"), "working life demonstration")
         self.second = gateway.acting(self.provider.persona("staff-supervisor-1"), "working life demonstration")

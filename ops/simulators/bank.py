@@ -39,17 +39,18 @@ async def _answer_payroll(gateway: Gateway, payroll_id: str) -> int:
         page = await gateway.get(f"/v1/payrolls/{payroll_id}/payments", page_size=PAGE, page_token=token)
         for order in page["orders"]:
             if order["state"] == "PAYMENT_STATE_APPROVED":
-                await _answer_order(gateway, order)
+                await answer_order(gateway, order)
                 answered += 1
         token = page["next_page_token"]
         if not token:
             return answered
 
 
-async def _answer_order(gateway: Gateway, order: Json) -> None:
+async def answer_order(gateway: Gateway, order: Json) -> Json:
+    """Answer one order; the same order always gets the same reference under the same key."""
     returned = str(order["payee"]["account"]).endswith(CLOSED_ACCOUNT)
     payment_id = order["payment_id"]
-    await gateway.post(
+    return await gateway.post(
         f"/v1/payments/{payment_id}:result",
         {
             "outcome": "PAYMENT_OUTCOME_RETURNED" if returned else "PAYMENT_OUTCOME_CONFIRMED",

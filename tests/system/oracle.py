@@ -1,0 +1,99 @@
+"""Invariants across the services: what was said was heard, once and in order, and nobody waits or is parked.
+
+Each function answers with the differences it found, in words; a test ends with all of them empty. The invariants of
+one service's own rows stand in `oracle_enrollment` and `oracle_benefits`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from tests.system.oracle_benefits import benefits_differences
+from tests.system.oracle_enrollment import enrollment_differences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SERVICES = ("enrollment", "benefits")
+LISTENS = {"enrollment": "benefits", "benefits": "enrollment"}  # who hears whom
+HEARD_KINDS = {"enrollment": ("benefit",), "benefits": ("person", "participation", "contributions", "account")}
+
+
+async def differences(owner_url: Callable[[str], str]) -> list[str]:
+    """Everything that is wrong across and inside the services."""
+    connections = {service: await asyncpg.connect(owner_url(service).replace("+asyncpg", "")) for service in SERVICES}
+    try:
+        found: list[str] = []
+        for service, connection in connections.items():
+            found += await _unfinished(service, connection)
+            found += await _versions(service, connection)
+            found += await _heard(service, connection, connections[LISTENS[service]])
+            found += await _audit(service, connection)
+        found += await enrollment_differences(connections["enrollment"])
+        found += await benefits_differences(connections["benefits"])
+        return found
+    finally:
+        await asyncio.gather(*(connection.close() for connection in connections.values()))
+
+
+async def _unfinished(service: str, connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
+    """I14: nothing is left in an outbox, a waiting room or the parking place."""
+    questions = {
+        "outbox": "SELECT count(*) FROM outbox WHERE published IS NULL",
+        "waiting": "SELECT count(*) FROM waiting",
+        "parked": "SELECT count(*) FROM parked WHERE state = 'PARKED'",
+        "jobs": "SELECT count(*) FROM job WHERE state IN ('QUEUED', 'RUNNING', 'FAILED')",
+    }
+    counts = {name: await connection.fetchval(question) for name, question in questions.items()}
+    return [f"{service}: {count} left in {name}" for name, count in counts.items() if count]
+
+
+async def _versions(service: str, connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
+    """I4: an aggregate has said as many facts as its version counts."""
+    wrong = await connection.fetchval(
+        "SELECT count(*) FROM (SELECT kind || '/' || id AS key, version FROM aggregate) a "
+        "WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE a.key = ANY(o.keys))"
+    )
+    return [f"{service}: {wrong} aggregates with versions and no event"] if wrong else []
+
+
+async def _heard(
+    service: str, said: asyncpg.Connection[asyncpg.Record], hearer: asyncpg.Connection[asyncpg.Record]
+) -> list[str]:
+    """I4, I5: the other service has applied exactly the last version of every aggregate it hears of."""
+    listener = LISTENS[service]
+    kinds = list(HEARD_KINDS[listener])
+    last = {
+        (row["kind"], row["id"]): row["version"]
+        for row in await said.fetch("SELECT kind, id, version FROM aggregate WHERE kind = ANY($1)", kinds)
+    }
+    seen = {
+        (row["kind"], row["id"]): row["version"]
+        for row in await hearer.fetch("SELECT kind, id, version FROM seen WHERE kind = ANY($1)", kinds)
+    }
+    wrong = {key for key in last.keys() | seen.keys() if last.get(key) != seen.get(key)}
+    found = [f"{listener}: {len(wrong)} aggregates of {service} not at their last version"] if wrong else []
+    events = {
+        row["event_id"]
+        for row in await said.fetch(
+            "SELECT event_id FROM outbox o "
+            "WHERE EXISTS (SELECT 1 FROM unnest(o.keys) k WHERE split_part(k, '/', 1) = ANY($1))",
+            kinds,
+        )
+    }
+    inbox = {row["event_id"] for row in await hearer.fetch("SELECT event_id FROM inbox WHERE producer = $1", service)}
+    if events != inbox:
+        found.append(f"{listener}: {len(events - inbox)} events of {service} not heard, {len(inbox - events)} unknown")
+    return found
+
+
+async def _audit(service: str, connection: asyncpg.Connection[asyncpg.Record]) -> list[str]:
+    """I2, I11: every stored reply has its audit row."""
+    missing = await connection.fetchval(
+        "SELECT count(*) FROM request r WHERE NOT EXISTS "
+        "(SELECT 1 FROM audit a WHERE a.method = r.method AND a.request_id = r.request_id)"
+    )
+    return [f"{service}: {missing} changes without an audit row"] if missing else []

@@ -1,0 +1,190 @@
+"""The working life on a whole platform, with every request sent twice; then a look at what it left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from google.api import annotations_pb2
+from google.protobuf import descriptor_pb2
+from rich.console import Console
+
+from hrss.options.v1 import options_pb2
+from ops.demo.report import tell
+from ops.demo.stage import Stage
+from ops.demo.story import play
+from ops.home import ROOT
+from ops.simulators.bank import answer_order
+from ops.simulators.tax import send_receipt
+from tests.system.canary import leaks
+from tests.system.oracle import differences
+from tests.system.running import running, settled
+from tests.system.twice import ID, TwiceGateway
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ops.client import Json
+    from ops.demo.story import Life
+    from tests.system.running import Running
+
+
+@dataclass
+class Played:
+    """A story that was played to its end."""
+
+    running: Running
+    stage: Stage
+    life: Life
+    agreed: bool
+    text: str
+    repeated: set[str]
+
+
+@pytest.fixture(scope="module")
+def played(server_home: Path) -> Iterator[Played]:
+    with running(server_home / "life") as platform:
+        yield asyncio.run(_play(platform))
+
+
+async def _play(platform: Running) -> Played:
+    console = Console(file=io.StringIO(), width=140)
+    async with httpx.AsyncClient(timeout=30) as http:
+        stage = Stage(platform.platform, "system-test", http, console, gateway_type=TwiceGateway)
+        life = await play(stage)
+        agreed = await tell(stage, life)
+        repeated = stage.office.repeated if isinstance(stage.office, TwiceGateway) else set()
+    assert isinstance(console.file, io.StringIO)
+    return Played(platform, stage, life, agreed, console.file.getvalue(), repeated)
+
+
+def test_every_figure_agrees_with_the_rules(played: Played) -> None:
+    assert played.agreed, played.text
+
+
+def test_the_statement_names_lines_parameters_and_sources(played: Played) -> None:
+    for word in ("基础养老金", "个人账户养老金", "过渡性养老金", "GF-2005-38", "计发基数", "provisional"):
+        assert word in played.text or word in played.text.replace("\n", ""), word
+
+
+async def test_every_change_was_made_once_although_it_was_sent_twice(played: Played) -> None:
+    async with httpx.AsyncClient(timeout=30) as http:
+        stage = Stage(played.running.platform, "system-test", http, Console(file=io.StringIO()))
+        repeated = played.repeated | await _reject_one(stage, played) | await _answer_again(stage, played)
+
+    assert _changing_routes() - repeated == set()
+
+
+async def _reject_one(stage: Stage, played: Played) -> set[str]:
+    """The second person rejects; the one change that the story does not make."""
+    colleague = played.life.cast.employees[6]
+    nobody = TwiceGateway(stage.platform.gateway_url, stage.http, patience=30)
+    clerk = nobody.acting(stage.provider.persona("staff-clerk-1"), "rejection")
+    second = nobody.acting(stage.provider.persona("staff-supervisor-1"), "rejection")
+    await stage.office.post(
+        f"/v1/enrollments/{played.life.enrollment(colleague)['enrollment_id']}:end",
+        {"end_month": "2026-07", "reason": "END_REASON_CONTRACT_EXPIRED"},
+        key=stage.key("end colleague"),
+    )
+    prepared = await clerk.post(
+        "/v1/determinations:prepare-unemployment",
+        {
+            "person_id": played.life.person_id(colleague),
+            "registration_date": "2026-08-03",
+            "payee": {"name": colleague.name, "account": colleague.account_no},
+        },
+        key=stage.key("prepare colleague"),
+    )
+    await second.post(
+        f"/v1/determinations/{prepared['determination']['determination_id']}:reject",
+        {"reason": "材料不全"},
+        key=stage.key("reject colleague"),
+    )
+    return nobody.repeated
+
+
+async def _answer_again(stage: Stage, played: Played) -> set[str]:
+    """What the simulators said once is said again: the same numbers, the same stored answers."""
+    nobody = TwiceGateway(stage.platform.gateway_url, stage.http, patience=30)
+    tax, bank = (
+        nobody.acting(stage.provider.partner(name, stage.keys.password(f"idp-client-{name}")))
+        for name in ("tax-bureau", "bank")
+    )
+    bills = await tax.get("/v1/bills", employer_id=played.life.employer_id, state="BILL_STATE_PAID")
+    answer = await send_receipt(tax, bills["bills"][0])
+    assert answer["bill"]["state"] == "BILL_STATE_PAID"
+    payrolls = await bank.get("/v1/payrolls", state="PAYROLL_STATE_APPROVED")
+    orders = await bank.get(f"/v1/payrolls/{payrolls['payrolls'][0]['payroll_id']}/payments")
+    result = await answer_order(bank, orders["orders"][0])
+    assert result["payment"]["state"] == "PAYMENT_STATE_CONFIRMED"
+    return nobody.repeated
+
+
+def _changing_routes() -> set[str]:
+    """Method and path of every RPC that takes an Idempotency-Key, from the descriptors."""
+    files = descriptor_pb2.FileDescriptorSet.FromString((ROOT / "gen/hrss/descriptors.binpb").read_bytes())
+    return {
+        f"POST {ID.sub('/{id}', _route(method))}"
+        for file in files.file
+        for service in file.service
+        for method in service.method
+        if method.options.Extensions[options_pb2.http].idempotency == options_pb2.IDEMPOTENCY_REQUIRED
+    }
+
+
+def _route(method: descriptor_pb2.MethodDescriptorProto) -> str:
+    """Path of an RPC with every variable as {id}."""
+    return re.sub(r"\{[a-z_]+\}", "{id}", method.options.Extensions[annotations_pb2.http].post)
+
+
+async def test_everything_that_was_said_was_heard_once_and_the_books_balance(played: Played) -> None:
+    await settled(played.running)
+
+    assert await differences(played.running.owner_url) == []
+
+
+async def test_the_trace_of_the_determination_goes_from_the_gateway_through_nats(played: Played) -> None:
+    assert played.life.determination is not None
+    url = f"{played.running.platform.traces_url}/api/traces/{played.life.determination.trace_id}"
+    async with httpx.AsyncClient() as http:
+        spans: list[Json] = (await http.get(url)).json()["spans"]
+    by_id = {span["span_id"]: span for span in spans}
+
+    def way(span: Json) -> list[str]:
+        above = by_id.get(span["parent_id"])
+        return [*(way(above) if above else []), span["service"]]
+
+    heard = [span for span in spans if span["service"] == "enrollment" and "BenefitStarted" in span["name"]]
+    rows = [span for span in spans if span["attributes"].get("db.system.name") == "postgresql"]
+    assert [list(dict.fromkeys(way(span))) for span in heard] == [["gateway", "benefits", "enrollment"]]
+    assert {tuple(dict.fromkeys(way(span))) for span in rows} >= {
+        ("gateway", "benefits"),
+        ("gateway", "benefits", "enrollment"),
+    }
+
+
+def test_personal_data_stands_nowhere_in_clear(played: Played) -> None:
+    people = played.life.cast.employees
+    needles = [text for each in people for text in (each.name, each.id_no, each.account_no)]
+
+    assert leaks(played.running.home.root, needles) == []
+
+
+def test_the_platform_goes_on_where_it_was(played: Played) -> None:
+    benefit = f"/v1/benefits/{played.life.pension_id}"
+
+    assert played.running.stop() == 0
+    played.running.start()
+
+    async def read() -> Json:
+        async with httpx.AsyncClient(timeout=30) as http:
+            stage = Stage(played.running.platform, "system-test", http, Console(file=io.StringIO()))
+            return await stage.clerk.get(benefit)
+
+    assert asyncio.run(read())["benefit"]["state"] == "BENEFIT_STATE_ACTIVE"
