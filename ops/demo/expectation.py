@@ -85,7 +85,7 @@ class Law:
     def _on(self, file: str, key: str, day: date) -> Any:
         """The value of a parameter on a day."""
         rows = self._parameter(file, key)["values"]
-        return next(row for row in rows if row["from"] <= day and (row["to"] is None or day <= row["to"]))["value"]
+        return next(row for row in rows if (row["from"] or day) <= day <= (row["to"] or day))["value"]
 
     def _of_year(self, file: str, key: str, year: int) -> Fraction:
         """The value of a yearly parameter; the newest published one while the year has none."""
