@@ -1,8 +1,8 @@
 """Audit: who did what to whose record, in the transaction that did it.
 
-No audit row, no change: the row commits with its change or not at all. Rows are never changed or deleted (the app role may
-only insert and read); numbering and chaining them happens later and elsewhere, because a chain inside the transaction would
-let all commits wait for each other.
+No audit row, no change: the row commits with its change or not at all. Rows are never changed or deleted (the app
+role may only insert and read); numbering and chaining them happens later and elsewhere, because a chain inside the
+transaction would let all commits wait for each other.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ COLUMNS = """
 """
 INSERT = f"""
     INSERT INTO audit ({COLUMNS})
-    SELECT ${{0}}::timestamptz, ${{1}}::text, ${{2}}::text, ${{3}}::text, ${{4}}::text, action, ${{5}}::text, ${{6}}::text,
-           person_id, ${{7}}::text, ${{8}}::bytea, detail::jsonb, ${{9}}::text
+    SELECT ${{0}}::timestamptz, ${{1}}::text, ${{2}}::text, ${{3}}::text, ${{4}}::text, action,
+           ${{5}}::text, ${{6}}::text, person_id, ${{7}}::text, ${{8}}::bytea, detail::jsonb, ${{9}}::text
     FROM unnest(${{10}}::text[], ${{11}}::uuid[], ${{12}}::text[]) AS entry (action, person_id, detail)
 """  # noqa: S608 - constant text
 

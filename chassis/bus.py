@@ -1,15 +1,14 @@
 """The bus: one connection to NATS JetStream, publishing with acknowledgement, pulling from durable consumers.
 
 Nobody waits for the broker to start: the connection is made and kept in the background, and publishing without it is
-`Unavailable`. Streams and consumers are made by `provision` with the administrator's user; a service's own user may only
-publish its events and pull its own durables.
+`Unavailable`. Streams and consumers are made by `provision` with the administrator's user; a service's own user may
+only publish its events and pull its own durables.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ import nats.js.errors
 from nats.js import api
 
 from chassis.logs import get_logger
+from chassis.pull import Pull, away
 from kernel.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -37,10 +37,9 @@ RECONNECT_WAIT_SECONDS = 0.5
 PING_SECONDS = 2  # with two unanswered pings a dead link is noticed within six seconds
 PINGS_OUTSTANDING_MAX = 2
 PUBLISH_SECONDS = 5.0
-PULL_BATCH = 100
-PULL_SECONDS = 1.0  # a longer request would sleep through a reconnect
 
-ACK_WAIT_SECONDS = 30
+# What a killed consumer had in hand goes to another after this time; all services must agree again 30 s after a fault.
+ACK_WAIT_SECONDS = 10
 ACK_PENDING_MAX = 256
 DUPLICATE_WINDOW_SECONDS = 600
 STREAM_BYTES_MAX = 1 << 30  # an alarm stands at 70 %; a full stream refuses, and the outbox keeps
@@ -95,7 +94,7 @@ class Bus:
             async with asyncio.timeout(seconds):
                 await self._connected.wait()
         except TimeoutError:
-            raise _away() from None
+            raise away() from None
 
     async def close(self) -> None:
         """Close the connection; what was not acknowledged stays in the outbox."""
@@ -115,7 +114,7 @@ class Bus:
         """
         client = self._client
         if client is None or not client.is_connected:
-            raise _away()
+            raise away()
         try:
             stream = client.jetstream(timeout=PUBLISH_SECONDS)
             await stream.publish(subject, payload, timeout=PUBLISH_SECONDS, headers=dict(headers))
@@ -135,13 +134,14 @@ class Bus:
         """
         client = self._client
         if client is None or not client.is_connected:
-            raise _away()
+            raise away()
         pull = Pull(client, stream_of(producer), self.service, take)
         try:
             await pull.open()
+        except (nats.errors.Error, OSError):
+            raise away() from None
+        try:
             yield pull
-        except (nats.errors.Error, OSError) as error:
-            raise Unavailable("BROKER_UNAVAILABLE", f"pulling failed ({type(error).__name__})") from None
         finally:
             await pull.close()
 
@@ -153,13 +153,13 @@ class Bus:
         """
         client = self._client
         if client is None or not client.is_connected:
-            raise _away()
+            raise away()
         try:
             info = await client.jetstream(timeout=PUBLISH_SECONDS).consumer_info(stream_of(producer), self.service)
         except nats.js.errors.NotFoundError:
             raise Unavailable("CONSUMER_MISSING", f"no durable of {self.service} on {producer}") from None
         except (nats.errors.Error, OSError, TimeoutError):
-            raise _away() from None
+            raise away() from None
         return info.num_pending or 0, info.num_ack_pending or 0
 
     async def _connect(self) -> None:
@@ -190,45 +190,6 @@ class Bus:
     async def _connect_again(self) -> None:
         await asyncio.sleep(RECONNECT_WAIT_SECONDS)
         await self._connect()
-
-
-class Pull:
-    """An open durable: asks for messages in batches and hands each over as it arrives."""
-
-    def __init__(self, client: Client, stream: str, durable: str, take: Callable[[Msg], None]) -> None:
-        self._client = client
-        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
-        self._take = take
-        self._inbox = client.new_inbox()
-        self._subscription: Any = None
-        self._outstanding = 0
-        self._asked = 0.0
-
-    async def open(self) -> None:
-        """Start to listen for what will be asked for."""
-        self._subscription = await self._client.subscribe(self._inbox, cb=self._arrived)
-
-    async def ask(self) -> None:
-        """Ask for a batch, unless one is still on its way."""
-        now = asyncio.get_running_loop().time()
-        if self._outstanding > 0 and now < self._asked + PULL_SECONDS + 0.5:
-            return
-        self._outstanding, self._asked = PULL_BATCH, now
-        request = {"batch": PULL_BATCH, "expires": int(PULL_SECONDS * 1e9)}
-        await self._client.publish(self._next, json.dumps(request).encode(), reply=self._inbox)
-
-    async def close(self) -> None:
-        """Stop listening; what is still on its way comes again to somebody else."""
-        if self._subscription is not None:
-            with contextlib.suppress(nats.errors.Error, OSError):
-                await self._subscription.unsubscribe()
-
-    async def _arrived(self, message: Msg) -> None:
-        if not message.reply:  # a status of the server: the request is over (408, 404) or refused (409)
-            self._outstanding = 0
-            return
-        self._outstanding -= 1
-        self._take(message)
 
 
 async def connect(
@@ -330,7 +291,3 @@ async def _ensure_consumer(stream: Any, service: str, consumer: Consumer) -> Non
         max_ack_pending=ACK_PENDING_MAX,
     )
     await stream.add_consumer(stream_of(consumer.producer), config)
-
-
-def _away() -> Unavailable:
-    return Unavailable("BROKER_UNAVAILABLE", "the broker cannot be reached", retry_after=1.0)

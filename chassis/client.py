@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 HOP_SECONDS = 0.1  # what each hop keeps for itself
 
-# Reads and changes with a request id may be sent again, and every change has one. Only "nobody there" is retried.
+# Reads and changes with a request id may be sent again, and every change has one. Sent again is what met nobody
+# (UNAVAILABLE) and what a server that was just stopping dropped unread (CANCELLED; who cancels here gets no status).
 _SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -40,7 +41,7 @@ _SERVICE_CONFIG = json.dumps(
                     "initialBackoff": "0.1s",
                     "maxBackoff": "1s",
                     "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ],

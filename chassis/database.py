@@ -1,7 +1,7 @@
 """The database of a service: connections, their limits, and what their failures mean.
 
-The engine runs in the driver's autocommit and `chassis.transaction` sends BEGIN and COMMIT itself: so the answer to COMMIT
-is seen as it is, BEGIN is also the check whether a pooled connection still lives, and raw statements share the
+The engine runs in the driver's autocommit and `chassis.transaction` sends BEGIN and COMMIT itself: so the answer to
+COMMIT is seen as it is, BEGIN is also the check whether a pooled connection still lives, and raw statements share the
 transaction of the session. Nobody else opens connections.
 """
 
@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-from opentelemetry import trace
-from sqlalchemy import MetaData, event
+from sqlalchemy import MetaData
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -24,11 +23,11 @@ from sqlalchemy.orm import registry as orm_registry
 from chassis import crash
 from chassis.logs import get_logger
 from chassis.sealed import Sealer
-from chassis.telemetry import span
+from chassis.statements import trace_statements
 from kernel.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from chassis.config import Settings
 
@@ -51,6 +50,10 @@ AWAY = ("08", "53", "57P", "57014", "25P03")
 AGAIN = ("40001", "40P01")  # serialization failure, deadlock
 LOCKED = "55P03"
 STALE_PLAN = "0A000"  # "cached plan must not change result type", after a migration
+
+# What the driver raises when a connection is of no use any more. It is an internal error of the driver where the
+# server said good-bye before the statement was sent.
+DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 
 NAMING = {
     "ix": "%(table_name)s_%(column_0_name)s",
@@ -148,7 +151,7 @@ class Pool:
         self._places = asyncio.Semaphore(size)
         self.name = settings.database_url.rpartition("/")[2].partition("?")[0]
         self.engine = _engine(settings, size, statement_seconds, command_timeout)
-        _trace_statements(self.engine, self.name)
+        trace_statements(self.engine, self.name)
 
     @property
     def in_use(self) -> int:
@@ -188,7 +191,7 @@ class Pool:
             except asyncio.CancelledError:
                 await begun.drop()
                 raise
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+            except DRIVER:
                 await begun.drop()
                 continue
             return begun
@@ -219,7 +222,7 @@ class Pool:
         connection = self.engine.connect()
         try:
             await connection.start()
-        except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, PoolTimeout) as error:
+        except (SQLAlchemyError, *DRIVER) as error:
             log.warning("database_unreachable", error=type(error).__name__, sqlstate=sqlstate(error))
             raise unavailable() from None
         return connection
@@ -239,7 +242,7 @@ class Begun:
         try:
             if self.raw.is_in_transaction():
                 await self.raw.execute("ROLLBACK", timeout=BEGIN_TIMEOUT_SECONDS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
+        except DRIVER:
             await self.drop()
         else:
             await self.give_back()
@@ -295,7 +298,9 @@ def violated(error: BaseException) -> str:
 
 def is_away(error: BaseException, raw: asyncpg.Connection[asyncpg.Record] | None) -> bool:
     """Whether an error says that the database could not do its work, rather than that the work is wrong."""
-    if sqlstate(error).startswith(AWAY) or isinstance(error, OSError | TimeoutError | PoolTimeout):
+    if sqlstate(error).startswith(AWAY) or isinstance(
+        error, OSError | TimeoutError | PoolTimeout | asyncpg.InternalClientError
+    ):
         return True
     return raw is not None and raw.is_closed() and isinstance(error, asyncpg.InterfaceError | DBAPIError)
 
@@ -323,51 +328,3 @@ def _engine(settings: Settings, size: int, statement_seconds: int, command_timeo
             },
         },
     )
-
-
-# -- spans of statements: what was done to which table, never with which values
-
-_TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\s+(?:ONLY\s+)?\"?([a-z_][a-z0-9_]*)", re.IGNORECASE)
-
-
-@lru_cache(maxsize=1024)
-def _summary(statement: str) -> tuple[str, str]:
-    """Operation and first table of a statement."""
-    words = statement.split(None, 1)
-    table = _TABLE.search(statement)
-    return words[0].upper() if words else "SQL", table[1] if table else ""
-
-
-@contextlib.contextmanager
-def statement_span(statement: str, database: str) -> Iterator[None]:
-    """The span of a statement, where the current span is recorded; nothing otherwise."""
-    if not trace.get_current_span().is_recording():
-        yield
-        return
-    operation, table = _summary(statement)
-    attributes = {"db.system.name": "postgresql", "db.namespace": database, "db.operation.name": operation}
-    if table:
-        attributes["db.collection.name"] = table
-    with span(f"{operation} {table}".strip(), kind="client", attributes=attributes):
-        yield
-
-
-def _trace_statements(engine: AsyncEngine, database: str) -> None:
-    """Give every statement that SQLAlchemy runs its span."""
-
-    def before(_connection: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, _many: bool) -> None:  # noqa: FBT001 - SQLAlchemy's signature
-        context.hrss_span = statement_span(statement, database)
-        context.hrss_span.__enter__()
-
-    def after(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:  # noqa: FBT001 - the same
-        context.hrss_span.__exit__(None, None, None)
-
-    def failed(error: Any) -> None:
-        opened = getattr(error.execution_context, "hrss_span", None)
-        if opened is not None:
-            with contextlib.suppress(BaseException):  # the span only passes on what it is shown
-                opened.__exit__(type(error.original_exception), error.original_exception, None)
-
-    event.listen(engine.sync_engine, "before_cursor_execute", before)
-    event.listen(engine.sync_engine, "after_cursor_execute", after)
-    event.listen(engine.sync_engine, "handle_error", failed)

@@ -1,7 +1,7 @@
 """What an event is: a message type of the contract, read from its descriptor.
 
-An event type is a message with the option `hrss.options.v1.event` and exactly one field, `repeated Fact facts = 1`; each
-fact begins with a `FactHeader`. The full name of the type is the NATS subject, the package names the producer.
+An event type is a message with the option `hrss.options.v1.event` and exactly one field, `repeated Fact facts = 1`;
+each fact begins with a `FactHeader`. The full name of the type is the NATS subject, the package names the producer.
 """
 
 from __future__ import annotations

@@ -1,25 +1,24 @@
 """The version gate: whether a fact is applied now, waits for its turn, was applied before, or needs a person.
 
-Per aggregate (kind, id) the table `seen` holds the last version that took effect. In the transaction of a message: the next
-version is applied; a later one waits in `waiting` and is released in the transaction that closes the gap; an earlier one under
-another event id is parked. Where the next fact is parked, the version stands still and later ones wait behind it.
+Per aggregate (kind, id) the table `seen` holds the last version that took effect. In the transaction of a message:
+the next version is applied; a later one waits in `waiting` and is released in the transaction that closes the gap; an
+earlier one under another event id is parked. Where the next fact is parked, the version stands still and later ones
+wait behind it.
 """
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chassis.database import AGAIN, is_away, sqlstate
 from chassis.logs import get_logger
-from chassis.telemetry import remote, span
+from chassis.parking import Parking, park
+from chassis.spans import process_span
+from chassis.telemetry import remote
 from kernel.errors import Busy, Conflict, DomainError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from uuid import UUID
-
     from chassis.facts import EventType
     from chassis.inbox import Consumer
     from chassis.receive import Incoming
@@ -62,51 +61,6 @@ LEAVE = """
     DELETE FROM waiting USING unnest($2::text[], $3::bigint[]) AS one (id, version)
     WHERE waiting.kind = $1 AND waiting.id = one.id AND waiting.version = one.version
 """
-PARK = """
-    INSERT INTO parked (event_id, producer, subject, kind, id, version, body, reason, tries, traceparent)
-    SELECT one.event_id, $1::text, one.subject, one.kind, one.id, one.version, one.body, one.reason, $2::integer,
-           one.traceparent
-    FROM unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bytea[], $9::text[], $10::text[])
-      AS one (event_id, subject, kind, id, version, body, reason, traceparent)
-"""
-
-
-@dataclass(slots=True)
-class Parking:
-    """A fact, or a whole message, that needs a person."""
-
-    event_id: UUID | None
-    subject: str
-    kind: str | None
-    key: str | None
-    version: int | None
-    body: bytes
-    reason: str
-    traceparent: str
-
-
-async def park(tx: Transaction, producer: str, tries: int, parking: Sequence[Parking]) -> None:
-    """Write what needs a person."""
-    columns = [
-        [getattr(one, name) for one in parking]
-        for name in ("event_id", "subject", "kind", "key", "version", "body", "reason", "traceparent")
-    ]
-    await tx.execute(PARK, producer, tries, *columns)
-
-
-@contextlib.contextmanager
-def process_span(subject: str, event_id: str, count: int) -> Iterator[None]:
-    """The span of taking facts, below the one that published them."""
-    attributes: dict[str, str | int] = {
-        "messaging.system": "nats",
-        "messaging.operation.name": "process",
-        "messaging.operation.type": "process",
-        "messaging.destination.name": subject,
-        "messaging.message.id": event_id,
-        "hrss.facts": count,
-    }
-    with span(f"process {subject}", kind="consumer", attributes=attributes):
-        yield
 
 
 @dataclass(slots=True)
@@ -149,6 +103,15 @@ class Gate:
         if off("gate"):
             await self.consumer.apply(self.tx, self.event_type, self.message.facts)
             return
+        await self._pass()
+        await self.release()
+        await self.close()
+
+    async def receive_again(self) -> None:
+        """Let a message pass whose event id is recorded already, but none of whose facts took effect."""
+        kind, keys = self.event_type.kind, sorted({fact.header.aggregate_id for fact in self.message.facts})
+        rows = await self.tx.fetch(LOCK, kind, keys)
+        self.keys = {row["id"]: Key(row["version"], row["is_behind"]) for row in rows}
         await self._pass()
         await self.release()
         await self.close()

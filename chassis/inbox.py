@@ -1,10 +1,10 @@
 """The inbox: each fact takes effect exactly once and in order, however often and in whatever order it is delivered.
 
-One transaction per message: the row of the event id, the version gate of each fact, the effects, and what the effects say
-themselves. The message is acknowledged after the commit. The gate, per aggregate: the next version is applied; a later one
-waits in `waiting` until its turn, which comes in the transaction that closes the gap; an earlier one under another event id is
-parked and alarms. A fact that its handler refuses is parked and the others of the message commit; later facts of the same
-aggregate then wait behind it until an operator replays or drops it.
+One transaction per message: the row of the event id, the version gate of each fact, the effects, and what the effects
+say themselves. The message is acknowledged after the commit. The gate, per aggregate: the next version is applied; a
+later one waits in `waiting` until its turn, which comes in the transaction that closes the gap; an earlier one under
+another event id is parked and alarms. A fact that its handler refuses is parked and the others of the message commit;
+later facts of the same aggregate then wait behind it until an operator replays or drops it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import crash, lanes
 from chassis.facts import DeclarationWrong, EventType, day_of, of_message, siblings
-from chassis.gate import process_span
 from chassis.logs import get_logger
 from chassis.receive import Incoming, TryAgain, backoff, incoming, receive
+from chassis.spans import process_span
 from chassis.telemetry import remote
 from kernel.errors import Unavailable
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from nats.aio.msg import Msg
 
-    from chassis.bus import Bus, Pull
+    from chassis.bus import Bus
     from chassis.database import Database
+    from chassis.pull import Pull
     from chassis.transaction import Transaction
 
 log = get_logger(__name__)
@@ -37,7 +38,7 @@ Handler = Callable[["Transaction", Any], Awaitable[None]]
 ManyHandler = Callable[["Transaction", Sequence[Any]], Awaitable[None]]
 
 SIDE_BY_SIDE = 4  # messages of different aggregates at once; half of the connections
-HEARTBEAT_SECONDS = 10.0  # a third of the time after which the broker gives a message to somebody else
+HEARTBEAT_SECONDS = 3.0  # a third of the time after which the broker gives a message to somebody else
 POLL_SECONDS = 0.2
 AWAY_SECONDS = 0.5
 READ_BYTES = 256 * 1024  # so much is parsed before others get their turn

@@ -1,8 +1,9 @@
 """The ledger: money that moves, booked twice, never rewritten.
 
-An entry has postings in integer fen whose sum is zero; corrections are new entries. The app role may insert and read. The
-database itself refuses an entry that does not balance: each statement that inserts postings must balance per entry, and at
-commit each new entry must have at least two. An entry's key is unique for ever, so no retry can book it again.
+An entry has postings in integer fen whose sum is zero; corrections are new entries. The app role may insert and read.
+The database itself refuses an entry that does not balance: each statement that inserts postings must balance per
+entry, and at commit each new entry must have at least two. An entry's key is unique for ever, so no retry can book it
+again.
 
 A service that books money calls `chassis.migrate.create_ledger()` in one of its migrations.
 """
@@ -110,7 +111,7 @@ class Entry:
     business_date: date
 
     def __post_init__(self) -> None:
-        if len(self.postings) < LEAST_POSTINGS or sum(amount.fen for _, amount in self.postings):
+        if len(self.postings) < LEAST_POSTINGS or Money.total(amount for _, amount in self.postings) != Money(0):
             raise ValueError(f"the postings of an entry of kind {self.kind} must be two or more and sum to zero")
 
 

@@ -14,6 +14,7 @@ import contextlib
 import logging
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, TextIO
@@ -24,6 +25,8 @@ from structlog.contextvars import bound_contextvars
 from kernel.errors import DomainError
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from structlog.typing import FilteringBoundLogger
 
     from chassis.config import Settings
@@ -150,6 +153,8 @@ def configure(settings: Settings, *, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING if settings.log_level == "info" else settings.log_level.upper())
     logging.captureWarnings(capture=True)
+    if stream is None:
+        _catch_uncaught()
 
 
 def redact(_logger: Any, _method: str, event: Event) -> Event:
@@ -212,6 +217,22 @@ def chain(error: BaseException) -> list[dict[str, Any]]:
             found[-1]["inside"] = [describe(inner) for inner in current.exceptions]
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return found
+
+
+def _catch_uncaught() -> None:
+    """Put the same nets under exceptions that nobody caught, also in threads; Python would print them whole."""
+    log = get_logger(__name__)
+
+    def at_exit(_kind: type[BaseException], error: BaseException, _places: TracebackType | None) -> None:
+        log.critical("uncaught", exc_info=error)
+
+    def in_thread(given: threading.ExceptHookArgs) -> None:
+        log.critical("uncaught", exc_info=given.exc_value, thread=given.thread.name if given.thread else "")
+
+    def in_finalizer(given: sys.UnraisableHookArgs) -> None:
+        log.error("uncaught", exc_info=given.exc_value, where="finalizer")
+
+    sys.excepthook, threading.excepthook, sys.unraisablehook = at_exit, in_thread, in_finalizer
 
 
 def _clean_many(value: Mapping[Any, Any] | Iterable[Any], depth: int) -> Any:

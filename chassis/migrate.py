@@ -20,7 +20,7 @@ import asyncpg
 from chassis import schema
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LOCK = 0x68727373  # "hrss": one migration at a time per database
 LOCK_TIMEOUT_SECONDS = 2  # a waiting ALTER TABLE blocks everybody behind it; better to let go and come again
 LOCK_TRIES = 10
+
+_process_lock = threading.Lock()
 
 EVERYTHING = ("SELECT", "INSERT", "UPDATE", "DELETE")
 APPEND_ONLY = ("SELECT", "INSERT")
@@ -68,7 +70,7 @@ async def upgrade_async(service: str, owner_url: str, app_role: str, *, migratio
         await guard.execute("SELECT pg_advisory_lock($1)", LOCK)
         if wanted <= await schema.applied(guard):  # somebody else was faster
             return False
-        await _run(owner_url, schema.chains(service, migrations), app_role)
+        await _alone(_run(owner_url, schema.chains(service, migrations), app_role))
         await _record(guard, wanted, app_role)
         return True
     finally:
@@ -101,6 +103,16 @@ def create_ledger() -> None:
         op.execute(statement)
     grant_app("ledger_entry", append_only=True)
     grant_app("ledger_posting", append_only=True)
+
+
+async def _alone(work: Awaitable[None]) -> None:
+    """Run something while no other migration runs in this process: `alembic.op` is one for all of them."""
+    while not _process_lock.acquire(blocking=False):  # noqa: ASYNC110 - the others are in other threads
+        await asyncio.sleep(0.01)
+    try:
+        await work
+    finally:
+        _process_lock.release()
 
 
 async def _record(connection: asyncpg.Connection[asyncpg.Record], wanted: frozenset[str], app_role: str) -> None:

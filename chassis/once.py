@@ -1,9 +1,9 @@
 """Once: a request with a known id gets the reply it got before, also when two of them arrive together.
 
-The row of the request is inserted first, so a second one with the same id waits for the first and then reads its reply;
-the reply is stored in the transaction of the change. A refusal rolls everything back and stores nothing: asked again, it is
-decided again. Replies are sealed (they may hold personal data) and kept 30 days; what must not happen twice for ever is
-guarded by the natural keys of the tables.
+The row of the request is inserted first, so a second one with the same id waits for the first and then reads its
+reply; the reply is stored in the transaction of the change. A refusal rolls everything back and stores nothing: asked
+again, it is decided again. Replies are sealed (they may hold personal data) and kept 30 days; what must not happen
+twice for ever is guarded by the natural keys of the tables.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The outbox: facts wait here, committed with the rows they tell of, until the broker has them.
 
-The outbox is the record and the stream only the courier: rows stay 30 days and `republish` restores any stream from them.
-One relay at a time (an advisory lock of the database) takes unpublished rows; rows that share a key go in single file, others
-side by side; a row is marked after the broker acknowledged it. A publish that failed may still have happened, so it is
-repeated with the same event id and the consumer's inbox decides.
+The outbox is the record and the stream only the courier: rows stay 30 days and `republish` restores any stream from
+them. One relay at a time (an advisory lock of the database) takes unpublished rows; rows that share a key go in
+single file, others side by side; a row is marked after the broker acknowledged it. A publish that failed may still
+have happened, so it is repeated with the same event id and the consumer's inbox decides.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from chassis import crash, lanes
 from chassis.logs import get_logger
-from chassis.telemetry import remote, span, traceparent
+from chassis.spans import publish_span
+from chassis.telemetry import remote, traceparent
 from hrss.type.v1 import calendar_pb2
 from kernel.errors import Unavailable
 
@@ -236,6 +237,8 @@ async def republish(
     Restores a stream that lost messages, also an empty one. Consumers that have a fact acknowledge it again.
 
     Args:
+        database: Whose outbox.
+        bus: Where to.
         since: Only rows written at or after this instant.
         sequence: Only rows of this range of `seq`, both ends included.
         key: Only rows with facts of this aggregate, as "person/per_…".
@@ -277,14 +280,7 @@ async def status(database: Database) -> Status:
 async def _publish(bus: Bus, row: Any, suffix: str = "") -> None:
     """Publish one row as a span between the one that wrote it and the one that will take it."""
     event_id = str(row["event_id"])
-    attributes = {
-        "messaging.system": "nats",
-        "messaging.operation.name": "publish",
-        "messaging.operation.type": "send",
-        "messaging.destination.name": row["subject"],
-        "messaging.message.id": event_id,
-    }
-    with remote(row["traceparent"]), span(f"publish {row['subject']}", kind="producer", attributes=attributes):
+    with remote(row["traceparent"]), publish_span(row["subject"], event_id):
         headers = {"Nats-Msg-Id": event_id + suffix, "Hrss-Epoch": str(row["epoch"])}
         if parent := traceparent():
             headers["traceparent"] = parent

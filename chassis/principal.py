@@ -108,6 +108,17 @@ class Principal:
         if employer_id not in self.employer_ids and self.roles.isdisjoint(_UNBOUND):
             raise employer_not_found()
 
+    def require_related(self, *, person_id: UUID, employer_id: UUID) -> None:
+        """Let the person or an agent of the employer through, for records that belong to both.
+
+        Raises:
+            NotFound: PERSON_NOT_FOUND; the operation may say NotFound in the words of its own record instead.
+        """
+        if employer_id in self.employer_ids:
+            _note(employer_id)
+        else:
+            self.require_person(person_id)
+
 
 def relation_checks() -> list[UUID]:
     """Start to note for which records `require_person` and `require_employer` were asked in this call."""

@@ -10,8 +10,9 @@ from google.protobuf.message import DecodeError
 
 from chassis import clocks, transaction
 from chassis.facts import day_of
-from chassis.gate import PASSING, TRIES_MAX, Gate, Parking, park
+from chassis.gate import PASSING, TRIES_MAX, Gate
 from chassis.logs import get_logger
+from chassis.parking import Parking, park
 from chassis.principal import Principal
 from kernel.errors import DomainError, Unavailable
 
@@ -98,7 +99,7 @@ async def receive(database: Database, consumer: Consumer, message: Incoming) -> 
         raise TryAgain(error.retry_after or 1.0) from None
     except DomainError:
         await _receive_carefully(database, consumer, message, tries=0)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a failure of any kind is counted
         tries = await _count(database, message, error)
         if tries < TRIES_MAX:
             raise TryAgain(backoff(tries)) from None
@@ -116,7 +117,7 @@ async def _receive_carefully(database: Database, consumer: Consumer, message: In
         await _run(database, message, lambda tx: Gate(tx, consumer, message, is_careful=True, tries=tries).receive())
     except PASSING as error:
         raise TryAgain(error.retry_after or 1.0) from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the same
         counted = await _count(database, message, error)
         if tries < TRIES_MAX <= counted:
             await _receive_carefully(database, consumer, message, tries=counted)

@@ -1,4 +1,4 @@
-"""What happens to a call: the gRPC server of a service and the base class of its `rpc.py`.
+"""What happens to a call: the gRPC server of a service.
 
 Outermost first: trace → log context → errors → limit → deadline → assertion → access → strict parse → relation →
 handler. Requests and replies travel as bytes, so that the digest of the assertion, the hash of a stored request and a
@@ -10,49 +10,41 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import inspect
-import re
 import time
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
-from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from opentelemetry.trace import Span, Status, StatusCode
 from structlog.contextvars import bind_contextvars
 
-from chassis import access, freshness, metrics, telemetry, transaction, wire
+from chassis import access, metrics, telemetry, wire
+from chassis.call import Call, Servicer
 from chassis.limits import LEAST_SECONDS, MESSAGE_MAX, METADATA_MAX, MIN_VERSION_KEY, REPLAYED_KEY
 from chassis.logs import get_logger
-from chassis.once import RequestKey, once
-from chassis.principal import METADATA_KEY, Identity, Principal, Verifier, relation_checks
+from chassis.principal import METADATA_KEY, Identity, Verifier, relation_checks
 from chassis.problems import DETAILS_KEY, Fault, to_status
 from kernel import ids
 from kernel.calendar import shanghai_day
 from kernel.errors import Busy, DomainError, InvalidInput, Unauthenticated
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-    from contextlib import AbstractAsyncContextManager
-    from uuid import UUID
-
-    from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+    from google.protobuf.descriptor import MethodDescriptor
 
     from chassis.config import Settings
     from chassis.database import Database
-    from chassis.transaction import Transaction
+
+__all__ = ["CALLS_MAX", "Call", "Method", "Server", "Servicer"]
 
 log = get_logger(__name__)
-
-T = TypeVar("T")
-M = TypeVar("M", bound=Message)
 
 # Sixteen calls for each of the eight database connections: at 5 ms each the last one waits 80 ms. What comes on top
 # is told to come again; the gateway's admission should have kept it away.
 CALLS_MAX = 128
+LONGEST_SECONDS = 30.0  # the edge gives 5; whoever asks for an hour does not get a place for an hour
 
-_REQUEST_ID = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 _OUR_FAULTS = frozenset(
     {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 )
@@ -68,123 +60,6 @@ _SERVER_OPTIONS: list[tuple[str, int]] = [
     ("grpc.http2.ping_timeout_ms", 3000),
     ("grpc.so_reuseport", 0),  # two processes on one port would split the calls silently
 ]
-
-
-class Servicer:
-    """Base of a service's `rpc.py`: one method per RPC, named as in the contract, taking the request and the call."""
-
-    service: ClassVar[ServiceDescriptor]
-
-
-class Call:
-    """One call, as a handler sees it."""
-
-    def __init__(self, method: Method, server: Server, identity: Identity, digest: bytes) -> None:
-        self.method = method.path
-        self.principal: Principal = identity.principal
-        self.today: date = identity.today
-        self.request_id = identity.request_id
-        self.database = server.database
-        self.trailing: dict[str, str] = {}
-        self._method = method
-        self._server = server
-        self._digest = digest
-        self._request: Message | None = None
-        self._ready: tuple[Message, bytes] | None = None
-        self._until = float("inf")
-        self._min_version = ""
-        self._shown: set[UUID] = set()
-
-    def remaining(self) -> float:
-        """Seconds until the caller gives up."""
-        return self._until - time.monotonic()
-
-    def heavy(self) -> AbstractAsyncContextManager[Any]:
-        """Around work of more than 2 ms of CPU: one at a time in the process, so that others still get their turn."""
-        return self._server.heavy
-
-    def audit_person(self, person_id: UUID) -> None:
-        """Note that this call shows a person's record; for staff that becomes an audit row before the reply leaves.
-
-        Where the access option names a `person_id` as subject, this happens by itself.
-        """
-        if self.principal.is_staff:
-            self._shown.add(person_id)
-
-    async def once(self, operation: Callable[[Transaction], Awaitable[T]], reply: Callable[[T], M]) -> M:
-        """Run a change in one transaction with its stored reply; a repeated request gets the stored reply again.
-
-        Raises:
-            InvalidInput: REQUEST_ID_REQUIRED.
-            Refused: REQUEST_ID_REUSED: the same request id came with another body.
-            Conflict: REQUEST_IN_PROGRESS: the first one is still running.
-        """
-        request_id: str = getattr(self._request, "request_id")  # noqa: B009 - a field of this contract, not of Message
-        if not _REQUEST_ID.fullmatch(request_id):
-            raise InvalidInput(
-                "REQUEST_ID_REQUIRED",
-                "a change needs a request id of 1 to 255 printable characters",
-                field="request_id",
-            )
-        made: list[M] = []
-
-        async def work(tx: Transaction) -> bytes:
-            made[:] = [reply(await operation(tx))]
-            return made[0].SerializeToString()
-
-        key = RequestKey(self.principal.caller, self.method, request_id, self._digest)
-        stored = await once(self.database, key, work, principal=self.principal, today=self.today)
-        if stored.replayed:
-            self.trailing[REPLAYED_KEY] = "true"
-            # The type of this RPC's reply, which is what `reply` makes.
-            made[:] = [cast("M", self._method.reply_class.FromString(stored.body))]
-        if stored.min_version:
-            self.trailing[MIN_VERSION_KEY] = stored.min_version
-        self._ready = (made[0], stored.body)
-        return made[0]
-
-    async def read(self, operation: Callable[[Transaction], Awaitable[T]], reply: Callable[[T], M]) -> M:
-        """Run a query in a read-only transaction, first waiting for the facts that the caller has seen elsewhere.
-
-        Raises:
-            Conflict: NOT_YET_KNOWN: the facts have not arrived after two seconds.
-        """
-        if self._min_version:
-            await freshness.wait(self.database, self._min_version, principal=self.principal, today=self.today)
-
-        async def work(tx: Transaction) -> T:
-            result = await operation(tx)
-            self._write_shown(tx)
-            return result
-
-        result = await self._run(work)
-        self._shown.clear()
-        return reply(result)
-
-    async def settle(self) -> None:
-        """Write what is still to be audited; the pipeline calls it before the reply leaves."""
-        if self._shown:
-
-            async def work(tx: Transaction) -> None:
-                self._write_shown(tx)
-
-            await self._run(work)
-            self._shown.clear()
-
-    async def _run(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        return await transaction.run(
-            self.database,
-            work,
-            principal=self.principal,
-            today=self.today,
-            method=self.method,
-            request_id=self.request_id,
-            read_only=True,
-        )
-
-    def _write_shown(self, tx: Transaction) -> None:
-        for person_id in sorted(self._shown):
-            tx.audit(self.method, person_id=person_id)
 
 
 class Method:
@@ -247,11 +122,15 @@ class Method:
             raise InvalidInput("DEADLINE_REQUIRED", "a call carries a deadline")
         if remaining < LEAST_SECONDS:
             raise _too_late()
+        remaining = min(remaining, LONGEST_SECONDS)
+        limit = asyncio.timeout(remaining)
         self._server.enter()
         try:
-            async with asyncio.timeout(remaining):
+            async with limit:
                 return await self._answer(data, given, time.monotonic() + remaining)
         except TimeoutError:
+            if not limit.expired():
+                raise
             # Whatever the call began runs on to its end in its own task: the caller repeats with the same request id.
             raise _too_late() from None
         finally:
@@ -264,12 +143,19 @@ class Method:
         access.permit(self.rule, identity.principal)
         request = wire.parse(self.request_class, data)
         access.relate(self.rule, identity.principal, request)
-        call = Call(self, self._server, identity, digest)
-        call._request, call._until = request, until  # noqa: SLF001 - the call is this pipeline's own
-        if not self.changes:
-            call._min_version = _text(given.get(MIN_VERSION_KEY)) or ""  # noqa: SLF001 - the same
-            if person := access.person_of(self.rule, request):
-                call.audit_person(ids.parse("per", person))
+        call = Call(
+            method=self.path,
+            request=request,
+            digest=digest,
+            identity=identity,
+            database=self._server.database,
+            reply_class=self.reply_class,
+            gate=self._server.heavy,
+            until=until,
+            min_version="" if self.changes else _text(given.get(MIN_VERSION_KEY)) or "",
+        )
+        if not self.changes and (person := access.person_of(self.rule, request)):
+            call.audit_person(ids.parse("per", person))
         checks = relation_checks()
         reply = await self._handler(request, call)
         if not checks and not self.rule.subject_kind and access.is_bound(self.rule, identity.principal):
@@ -285,7 +171,7 @@ class Method:
     def _bytes(self, reply: object, call: Call) -> bytes:
         if not isinstance(reply, self.reply_class):
             raise TypeError(f"{self.path} answered with {type(reply).__name__}")
-        ready = call._ready  # noqa: SLF001 - the call is this pipeline's own
+        ready = call.ready
         return ready[1] if ready is not None and ready[0] is reply else reply.SerializeToString()
 
     def _outcome(self, error: DomainError | Fault | None, span: Span) -> tuple[grpc.StatusCode, bytes]:
@@ -330,7 +216,11 @@ class Server:
             }
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         self._add_standard_services(server)
-        port = server.add_insecure_port(f"{self._settings.rpc_host}:{self._settings.rpc_port}")
+        address = f"{self._settings.rpc_host}:{self._settings.rpc_port}"
+        try:
+            port = server.add_insecure_port(address)
+        except RuntimeError:
+            raise OSError(f"cannot listen on {address}") from None
         await server.start()
         self._server = server
         return port

@@ -1,7 +1,7 @@
 """Which revisions of the schema a database has, and whether they are enough for this release.
 
-`chassis.migrate` records the name of each revision file that was applied. A newer schema than this release knows is fine: a
-release works before and after the migration of the next one.
+`chassis.migrate` records the name of each revision file that was applied. A newer schema than this release knows is
+fine: a release works before and after the migration of the next one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Sealed fields: personal data encrypted so that a value opens only in the row and column it was written for.
 
-AES-256-GCM; the associated data is `table|column|row id|key version`, so a sealed value that is copied to another row does
-not open there. A blind index (HMAC) finds a row by a value without holding it. Keys are files of mode 0600 and rotate by
-version: the newest seals, all open. The index key stays, because changing it means computing every index anew.
+AES-256-GCM; the associated data is `table|column|row id|key version`, so a sealed value that is copied to another row
+does not open there. A blind index (HMAC) finds a row by a value without holding it. Keys are files of mode 0600 and
+rotate by version: the newest seals, all open. The index key stays, because changing it means computing every index
+anew.
 
 A random nonce of 96 bits is safe for 2^32 values under one key; a city of eight million people with a hundred sealed
 values each stays below a fifth of that. Rotate before.

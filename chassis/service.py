@@ -16,17 +16,15 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chassis import inbox, logs, metrics, outbox, schema, telemetry
-from chassis.access import AccessMissing
+from chassis import inbox, logs, metrics, outbox, telemetry
 from chassis.bus import Bus
-from chassis.config import SettingsWrong
 from chassis.database import Database
 from chassis.inbox import Consumer, ConsumerLoop
 from chassis.logs import get_logger
 from chassis.outbox import Relay
 from chassis.principal import Verifier
+from chassis.readiness import CHECK_TIMEOUT_SECONDS, Readiness
 from chassis.rpc import Server, Servicer
-from kernel.errors import DomainError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -42,9 +40,7 @@ RELAY_SECONDS = 2.5  # it hands over for two seconds; what is left stays in the 
 BUS_SECONDS = 0.5
 END_SECONDS = 12.5  # all steps together, without the delay before and the flush after: P14 allows 15 s
 CHECK_SECONDS = 1.0  # how often readiness is looked at
-CHECK_TIMEOUT_SECONDS = 2.0
-RELAY_LAG_MAX_SECONDS = 30.0
-STUCK_SECONDS = 30.0  # a consumer with something pending moves within that time
+AWAIT_SECONDS = 0.2  # the same while the process waits for its database to start
 RESTART_SECONDS = 1.0  # pause before a part that failed is started again
 
 
@@ -73,8 +69,8 @@ def run(build: Callable[[Any], Service], settings: Settings) -> None:
         import uvloop  # noqa: PLC0415 - not needed by tests that import this module
 
         code = uvloop.run(_live(build, settings))
-    except (SettingsWrong, AccessMissing, DomainError, OSError, ValueError) as error:
-        log.error("start_failed", error=error)  # noqa: TRY400 - a sentence says it, a traceback hides it
+    except Exception as error:
+        log.exception("start_failed")
         sys.stderr.write(f"无法启动 {settings.service}：{logs.describe(error)} / cannot start {settings.service}\n")
         code = 1
     finally:
@@ -104,9 +100,9 @@ class Process:
         self._missing: dict[str, str] = {"start": "starting"}
         self._parts: dict[str, asyncio.Task[None]] = {}
         self._loops: list[ConsumerLoop] = []
-        self._moved: dict[str, tuple[tuple[int, int], float]] = {}
         self._database = Database(self.settings)
         self._bus = Bus(self.settings.nats_url, self.settings.service) if self.settings.nats_url else None
+        self._readiness = Readiness(self._database, self._bus, self._loops, relays=self.settings.has_role("relay"))
         self._server: Server | None = None
         self._monitor = metrics.Monitor(
             self.settings.rpc_host, self.settings.metrics_port, readiness=self._answer, refresh=self._refresh
@@ -163,26 +159,24 @@ class Process:
     async def _await_database(self) -> None:
         """Wait until the database answers and has our schema; a migration may still be running."""
         said = ""
-        while state := await self._database_state():
+        while state := await self._readiness.database_state():
             if state != said:
                 log.warning("waiting_for_database", state=state)
                 said = state
             self._missing = {"database": state}
-            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.sleep(AWAIT_SECONDS)
 
     def _start_parts(self) -> None:
-        if self._bus is None:
-            return
-        if self.settings.has_role("relay"):
+        if self._bus is not None and self.settings.has_role("relay"):
             relay = Relay(self._database, self._bus)
             self._part("relay", lambda: relay.run(self._stop_relay))
-        if self.settings.has_role("consumer"):
+        if self._bus is not None and self.settings.has_role("consumer"):
             for consumer in self.service.consumers:
                 loop = ConsumerLoop(self._database, self._bus, consumer)
                 self._loops.append(loop)
                 self._part(f"consumer-{consumer.producer}", _running(loop, self._stop_consuming))
         if self.settings.has_role("jobs") and self.service.jobs:
-            from chassis.jobs import Worker  # noqa: PLC0415 - not needed by services without jobs
+            from chassis.worker import Worker  # noqa: PLC0415 - not needed by services without jobs
 
             worker = Worker(self._database, list(self.service.jobs))
             self._part("jobs", lambda: worker.run(self._stop_consuming))
@@ -218,7 +212,7 @@ class Process:
         await _within("monitor", self._monitor.stop(), BUS_SECONDS, until + BUS_SECONDS)
         log.info("service_stopped")
 
-    # -- readiness
+    # -- readiness and metrics
 
     async def _answer(self) -> dict[str, str]:
         return self._missing
@@ -229,13 +223,8 @@ class Process:
             await self._check()
 
     async def _check(self) -> None:
-        """Look at what this process needs to do its work and say so at /readyz and in the health service."""
-        missing: dict[str, str] = {}
-        if state := await self._database_state():
-            missing["database"] = state
-        elif self._bus is not None and self._bus.is_connected:
-            # While the broker is away nothing moves, and that is no reason to refuse commands.
-            missing |= await self._stuck()
+        """Say at /readyz and in the health service what stands in the way of work."""
+        missing = await self._readiness.missing()
         if self._asked.is_set():
             return
         if missing != self._missing:
@@ -243,37 +232,6 @@ class Process:
         self._missing = missing
         if self._server is not None and self.rpc_port:
             await self._server.serving(is_ready="database" not in missing)
-
-    async def _database_state(self) -> str:
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-                return "" if await schema.is_current(self._database, self.service.name) else "schema is older"
-        except (DomainError, TimeoutError):
-            return "does not answer"
-
-    async def _stuck(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-                if self.settings.has_role("relay"):
-                    status = await outbox.status(self._database)
-                    if status.oldest_seconds > RELAY_LAG_MAX_SECONDS:
-                        found["relay"] = f"{status.oldest_seconds:.0f} s behind"
-                for loop in self._loops:
-                    if await self._is_stuck(loop):
-                        found[f"consumer {loop.consumer.producer}"] = "does not move"
-        except (DomainError, TimeoutError, OSError):
-            pass  # whoever did not answer is seen by its own check
-        return found
-
-    async def _is_stuck(self, loop: ConsumerLoop) -> bool:
-        lag = await loop.lag()
-        now = time.monotonic()
-        before, since = self._moved.get(loop.consumer.producer, ((0, 0), now))
-        if lag != before or not any(lag):
-            since = now
-        self._moved[loop.consumer.producer] = (lag, since)
-        return now - since > STUCK_SECONDS
 
     async def _refresh(self) -> None:
         """Bring the gauges of the durable parts up to date for a scrape."""

@@ -6,41 +6,34 @@ Each runs as its own task behind a shield: a deadline stops the waiting, never t
 (after a deadlock, for example), so it changes nothing outside the transaction.
 """
 
-# ruff: noqa: SLF001 - the functions below are the inside of Transaction
-
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import audit, clocks, crash, outbox
-from chassis.database import AGAIN, LOCKED, STALE_PLAN, is_away, sqlstate, statement_span, unavailable
+from chassis import audit, clocks, outbox
+from chassis.attempts import Call, attempts
 from chassis.facts import of_fact
 from chassis.logs import get_logger
-from kernel.errors import Conflict, DomainError, Unavailable
+from chassis.statements import statement_span
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from datetime import date, datetime
     from uuid import UUID
 
+    import asyncpg
     from google.protobuf.message import Message
 
-    from chassis.database import Begun, Database, Pool
+    from chassis.database import Begun, Database
     from chassis.principal import Principal
 
 log = get_logger(__name__)
 T = TypeVar("T")
-
-ATTEMPTS = 4  # the first and three more
-JITTER_SECONDS = 0.05  # about the length of a command, so that two that met do not meet again
 
 NUMBER = """
     INSERT INTO aggregate AS mine (kind, id, version)
@@ -48,6 +41,7 @@ NUMBER = """
     ON CONFLICT (kind, id) DO UPDATE SET version = mine.version + excluded.version
     RETURNING kind, id, version
 """
+MIN_VERSION_KEYS = 16  # a token travels in a header; who changed more than this reads a list, not one record
 KEEP_REPLY = """
     UPDATE request SET reply = ${0}, versions = ${1} WHERE caller = ${2} AND method = ${3} AND request_id = ${4}
 """
@@ -83,9 +77,9 @@ async def run(
         Unavailable: DATABASE_UNAVAILABLE (nothing was changed) or OUTCOME_UNKNOWN (the same request may be repeated).
     """
     pool = database.pool(bulk=bulk)
-    settings = _Call(database, pool, principal, today, method, request_id, body_digest, read_only)
+    settings = Call(database, pool, principal, today, method, request_id, body_digest, read_only)
     await pool.enter()
-    task = asyncio.create_task(_attempts(settings, work), name=f"transaction {method}")
+    task = asyncio.create_task(attempts(settings, work, Transaction), name=f"transaction {method}")
     database.track(task, pool)
     if database.settings.is_off("shield"):
         return await task
@@ -95,7 +89,7 @@ async def run(
 class Transaction:
     """What work inside a transaction may use."""
 
-    def __init__(self, call: _Call, begun: Begun) -> None:
+    def __init__(self, call: Call, begun: Begun) -> None:
         self.now: datetime = clocks.now()
         self.today: date = call.today
         self.principal: Principal = call.principal
@@ -287,112 +281,6 @@ class Transaction:
 def min_version(versions: Mapping[tuple[str, str], int]) -> str:
     """What a later read may ask to have seen, as the token of the edge; the first sixteen aggregates of many."""
     return ",".join(f"{kind}:{key}:{version}" for (kind, key), version in list(versions.items())[:MIN_VERSION_KEYS])
-
-
-MIN_VERSION_KEYS = 16  # a token travels in a header; who changed more than this reads a list, not one record
-
-
-@dataclass(slots=True)
-class _Call:
-    """What stays the same over the attempts of one transaction."""
-
-    database: Database
-    pool: Pool
-    principal: Principal
-    today: date
-    method: str
-    request_id: str
-    body_digest: bytes | None
-    read_only: bool
-    stale_plans: set[str] = field(default_factory=set)
-
-
-class _Again(Exception):  # noqa: N818 - a signal, not an error
-    """The transaction met another and was rolled back by the database."""
-
-
-async def _attempts(call: _Call, work: Callable[[Transaction], Awaitable[T]]) -> T:
-    for left in reversed(range(ATTEMPTS)):
-        try:
-            return await _attempt(call, work)
-        except _Again:
-            if left:
-                await asyncio.sleep(JITTER_SECONDS * random.random() * (ATTEMPTS - left))  # noqa: S311 - no secret
-    raise _concurrent()
-
-
-async def _attempt(call: _Call, work: Callable[[Transaction], Awaitable[T]]) -> T:
-    begun = await call.pool.begin("BEGIN READ ONLY" if call.read_only else "BEGIN")
-    tx = Transaction(call, begun)
-    try:
-        result = await work(tx)
-        await tx._finish()
-        crash.at("before_commit")
-    except BaseException as error:
-        await tx._close()
-        if isinstance(error, asyncio.CancelledError):
-            await begun.drop()
-        else:
-            away = is_away(error, begun.raw)
-            await begun.rollback()
-            _raise_as_ours(error, away=away)
-        raise
-    await tx._close()
-    await _commit(begun)
-    if call.read_only and tx._audit:
-        try:
-            await tx._write_audit_of_reading()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
-            await begun.drop()
-            raise unavailable() from None
-    await begun.give_back()
-    crash.at("after_commit")
-    await tx._committed()
-    return result
-
-
-async def _commit(begun: Begun) -> None:
-    try:
-        with statement_span("COMMIT", ""):
-            answer = await begun.raw.execute("COMMIT")
-    except asyncpg.PostgresError as error:
-        away = is_away(error, begun.raw)
-        await begun.rollback()
-        if away:
-            raise _unknown() from None
-        _raise_as_ours(error, away=False)
-        raise  # a deferred constraint: the server said no and rolled back
-    except BaseException as error:
-        await begun.drop()
-        if isinstance(error, asyncpg.InterfaceError | OSError | TimeoutError):
-            raise _unknown() from None
-        raise
-    if answer != "COMMIT":
-        await begun.give_back()
-        raise RuntimeError("work went on after a failed statement, so the database rolled everything back")
-
-
-def _raise_as_ours(error: BaseException, *, away: bool) -> None:
-    """Raise what a database error means; others pass."""
-    if isinstance(error, DomainError):
-        return
-    code = sqlstate(error)
-    if code in AGAIN or (code == STALE_PLAN and "cached plan" in str(error)):
-        raise _Again from None
-    if code == LOCKED:
-        raise _concurrent() from None
-    if away:
-        raise unavailable() from None
-
-
-def _concurrent() -> Conflict:
-    return Conflict("CONCURRENT_CHANGE", "others are changing the same records", retry_after=0.2)
-
-
-def _unknown() -> Unavailable:
-    return Unavailable(
-        "OUTCOME_UNKNOWN", "the connection was lost while committing; repeat with the same request id", retry_after=1.0
-    )
 
 
 @cache

@@ -6,9 +6,9 @@ Commands import what they need when they run, so that `hrss --help` and `hrss st
 # ruff: noqa: PLC0415 - see the docstring
 from __future__ import annotations
 
-import json
 import os
 import sys
+from pathlib import Path  # noqa: TC003 - typer reads the annotations when it runs
 from typing import Annotated
 
 import typer
@@ -23,12 +23,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+policy = typer.Typer(help="法规参数 / the law as data.", no_args_is_help=True)
+app.add_typer(policy, name="policy")
 console = Console()
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON.")]
 
 
 def main() -> None:
     """Run the command line."""
+    if sys.argv[1:2] in (["jobs"], ["events"]) or sys.argv[1:] in ([], ["-h"], ["--help"]):
+        from ops import operator_cli
+
+        app.add_typer(operator_cli.jobs, name="jobs")
+        app.add_typer(operator_cli.events, name="events")
     app()
 
 
@@ -75,13 +82,59 @@ def migrate() -> None:
     raise typer.Exit(command.main({**os.environ, **environ, "HRSS_KEYS_DIR": keys}))
 
 
+@app.command()
+def status(
+    *,
+    settled: Annotated[
+        bool, typer.Option("--settled", help="仅当一切已送达时返回 0 / exit 0 only when everything has arrived.")
+    ] = False,
+    wait: Annotated[float, typer.Option(help="最多等待的秒数 / seconds to wait for it.", min=0)] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """进程、发件箱、消费者 / processes, outboxes, consumers."""
+    from ops import report
+
+    raise typer.Exit(report.status(Home.of(os.environ), console, settled=settled, wait=wait, as_json=as_json))
+
+
+@app.command()
+def logs(
+    process: Annotated[str, typer.Argument(help="gateway, enrollment, benefits, postgres, …")],
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="持续输出 / keep printing.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="行数 / number of lines.")] = 50,
+) -> None:
+    """显示一个进程的日志 / show the log of a process."""
+    path = Home.of(os.environ).log(process)
+    if process != path.stem or not path.exists():
+        known = ", ".join(sorted(one.stem for one in path.parent.glob("*.log")))
+        raise _refusal(f"没有这个日志；现有 / no such log; there are: {known}")
+    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(path)])  # noqa: S606, S607
+
+
+@app.command()
+def demo(
+    *, run: Annotated[str, typer.Option(help="演示名称，同名续演 / name of the run; the same name goes on.")] = ""
+) -> None:
+    """播放“一生社保” / play one working life through the public API; fails if a fen differs."""
+    from ops.demo.main import main as play
+
+    raise typer.Exit(play(Home.of(os.environ), os.environ, run=run))
+
+
+@policy.command("check")
+def check_policy(
+    file: Annotated[Path, typer.Argument(help="示例文件 / file of worked examples.")], *, as_json: Json = False
+) -> None:
+    """用生产代码核对示例 / run worked examples through the production code."""
+    from ops.policy_check import check
+
+    raise typer.Exit(check(file, as_json))
+
+
 def _refusal(text: str) -> typer.Exit:
     Console(stderr=True).print(f"[red]✗[/] {text}", highlight=False, soft_wrap=True)
     return typer.Exit(1)
-
-
-def _print(value: object) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 if __name__ == "__main__":

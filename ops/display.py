@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -111,6 +112,7 @@ class Display:
 
 
 def _where(platform: Platform, home: Home) -> list[tuple[str, str]]:
+    hrss = "hrss" if shutil.which("hrss") else ".venv/bin/hrss"
     rows = [
         ("门户 / portal", f"{platform.gateway_url}/"),
         ("接口 / API", f"{platform.gateway_url}/docs   {platform.gateway_url}/openapi.json"),
@@ -119,10 +121,10 @@ def _where(platform: Platform, home: Home) -> list[tuple[str, str]]:
     if platform.traces_url:
         rows.append(("链路 / traces", f"{platform.traces_url}/  （本机 / local）"))
     rows += [
-        ("日志 / logs", f"{home.root / 'logs'}   hrss logs gateway"),
-        ("演示 / demo", "hrss demo（另开终端 / in another terminal）"),
-        ("状态 / status", "hrss status --settled"),
-        ("停止 / stop", "Ctrl-C 或 / or hrss down"),
+        ("日志 / logs", f"{home.root / 'logs'}   {hrss} logs gateway"),
+        ("演示 / demo", f"{hrss} demo（另开终端 / in another terminal）"),
+        ("状态 / status", f"{hrss} status --settled"),
+        ("停止 / stop", f"Ctrl-C 或 / or {hrss} down"),
     ]
     rows += [
         ("假定参数 / assumed", f"{note}  （演示用参数值 / values assumed for the demo）") for note in platform.notes

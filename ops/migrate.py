@@ -54,16 +54,16 @@ def make_keys(keys_dir: Path) -> None:
 
 
 async def upgrade(databases: Databases, broker: Broker) -> list[str]:
-    """Upgrade all schemas at once and make streams and consumers; returns the services whose schema changed."""
-    upgrades = [
-        migrate.upgrade_async(service, databases.owner_urls[service], databases.app_role(service))
-        for service in SERVICES
-    ]
-    provision = bus.provision(
+    """Upgrade all schemas and make streams and consumers; returns the services whose schema changed."""
+    changed = []
+    for service in SERVICES:  # one after the other: alembic's `op` is one for the whole process
+        owner_url, app_role = databases.owner_urls[service], databases.app_role(service)
+        if await migrate.upgrade_async(service, owner_url, app_role):
+            changed.append(service)
+    await bus.provision(
         broker.admin_url, streams=SERVICES, consumers={service: consumers(service) for service in SERVICES}
     )
-    *changed, _ = await asyncio.gather(*upgrades, provision)
-    return [service for service, was_changed in zip(SERVICES, changed, strict=True) if was_changed]
+    return changed
 
 
 def consumers(service: str) -> Iterable[Consumer]:

@@ -41,11 +41,11 @@ PORTS = {
 BACKENDS = ("enrollment", "benefits")
 STOP_LEVELS: tuple[tuple[tuple[str, ...], float], ...] = (
     # Together below 15 s, and in practice one: first who takes calls, then who answers them, then what they need.
-    (("simulators", "gateway"), 6.0),
-    (BACKENDS, 4.0),
+    (("simulators", "gateway"), 5.0),
+    (BACKENDS, 3.5),
     (("migrate", "idp", "traces"), 1.0),
-    (("nats",), 1.0),
-    (("postgres",), 2.5),
+    (("nats",), 0.5),
+    (("postgres",), 4.5),  # its last checkpoint; cut short, the next start recovers from the log
 )
 ASSUMED_VALUES = ROOT / "policy" / "local" / "demo.yaml"
 # What only the supervisor reads; everything else that the user set goes to the processes, which know or refuse it.
@@ -116,7 +116,7 @@ def plan(home: Home, environ: Mapping[str, str]) -> Platform:
     units += _services(home, databases, broker, {**common, "HRSS_IDP_ISSUER": issuer}, ports)
     told = {"HRSS_IDP_ISSUER": issuer, "HRSS_GATEWAY_URL": gateway_url}
     units.append(_program("simulators", "ops.simulators", home, {**common, **told}, needs=("gateway",)))
-    notes = (str(ASSUMED_VALUES),) if common.get("HRSS_POLICY_LOCAL") == str(ASSUMED_VALUES) else ()
+    notes = (str(ASSUMED_VALUES.relative_to(ROOT)),) if common.get("HRSS_POLICY_LOCAL") == str(ASSUMED_VALUES) else ()
     return Platform(tuple(units), gateway_url, issuer, traces_url, notes)
 
 

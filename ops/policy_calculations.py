@@ -41,6 +41,11 @@ class Inputs:
         """Inputs nobody asked for."""
         return tuple(str(name) for name in self._values if name not in self._asked)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every input that is there."""
+        return tuple(map(str, self._values))
+
     def has(self, name: str) -> bool:
         """Whether an input is there."""
         self._asked.add(name)
@@ -116,7 +121,7 @@ def _monthly(inputs: Inputs) -> dict[int, Money]:
         pairs = list(enumerate(value, start=1))
     else:
         months = inputs.raw("months") if inputs.has("months") else account.MONTHS
-        listed = months if isinstance(months, list) else range(1, int(_exact(months, "months")) + 1)
+        listed = months if isinstance(months, list) else range(1, min(13, int(_exact(months, "months"))) + 1)
         pairs = [(int(_exact(month, "months")), value) for month in listed]
     return {month: Money.rounded(_exact(amount, "monthly")) for month, amount in pairs}
 
@@ -182,8 +187,10 @@ class Calculator:
         }
 
     def _contribution(self, inputs: Inputs) -> dict[str, Any]:
-        limits = contributions.BaseLimits(inputs.money("floor"), inputs.money("ceiling"))
-        base = contributions.clamp_base(inputs.money("wage"), limits)
+        wage = inputs.money("wage")
+        floor = inputs.money("floor") if inputs.has("floor") else Money.ZERO
+        ceiling = inputs.money("ceiling") if inputs.has("ceiling") else max(wage, floor)
+        base = contributions.clamp_base(wage, contributions.BaseLimits(floor, ceiling))
         rates = inputs.raw("rates")
         shares = {
             name: str(contributions.share(base, _exact(rate, name))) for name, rate in rates.items() if rate is not None
@@ -402,7 +409,9 @@ class Calculator:
         average, cap, floor = (
             inputs.money(name) if inputs.has(name) else None for name in ("avg_base", "min_wage", "floor")
         )
-        carried = [name for name in ("carried_months", "carried", "unused_months", "unused") if inputs.has(name)]
+        if inputs.has("dibao"):
+            floor = inputs.money("dibao").times(law.floor_multiplier.on(DAY).value)
+        carried = [name for name in inputs.names if ("carried" in name or "unused" in name) and inputs.has(name)]
         if not assessment.eligible:
             return {"eligible": False, "reason": assessment.failures[0].reason}
         benefit = unemployment.monthly_benefit(

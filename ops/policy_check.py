@@ -83,7 +83,7 @@ def run(example: Example, calculator: Calculator) -> Outcome:
         got = calculator.calculate(example.calc, inputs)
     except DomainError as error:
         got = {"error": error.reason, **error.metadata, **({"field": error.field} if error.field else {})}
-    except (TypeError, ValueError, AttributeError, ArithmeticError):
+    except (TypeError, ValueError, AttributeError, ArithmeticError, LookupError):
         got = {"error": "INPUT_MALFORMED"}  # a shape no reader foresaw; the example is wrong, not the law
     if got is None:
         return Outcome(example.id, example.calc, "not_supported", None, example.expected)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ops.embedded.postgres import EmbeddedPostgres
     from ops.home import Home
 
+TAIL_BYTES = 2000  # a traceback's end
 LOG_BYTES_MAX = 20 * 1024 * 1024  # a log that grew beyond is renamed to .1 at the next start of its process
 
 
@@ -64,6 +65,7 @@ class Program:
     needs: tuple[str, ...] = ()
     is_step: bool = False
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _log_start: int = 0
 
     def start(self) -> None:
         """Start the process with its output in its log file."""
@@ -74,6 +76,7 @@ class Program:
             path.rename(path.with_suffix(".log.1"))
         with path.open("ab") as log:
             path.chmod(0o600)
+            self._log_start = log.tell()
             environment = {**self.environment, "HRSS_READY_FILE": str(ready_file)}
             self.process = children.start(self.argv, env=environment, output=log)
 
@@ -102,8 +105,8 @@ class Program:
             children.stop(self.process)
 
     def log_tail(self) -> str:
-        """The end of the log."""
-        return _tail(self.home, self.name)
+        """The end of what this process wrote, without what others wrote before it."""
+        return _tail(self.home, self.name, self._log_start)
 
 
 @dataclass
@@ -152,11 +155,13 @@ class Server:
         return _tail(self.home, self.name)
 
 
-def _tail(home: Home, name: str, size: int = 2000) -> str:
+def _tail(home: Home, name: str, first: int = 0) -> str:
     try:
         with home.log(name).open("rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - size))
+            start = max(first, file.seek(0, 2) - TAIL_BYTES)
+            file.seek(start)
+            if start > first:
+                file.readline()  # what is left of a line
             return file.read().decode(errors="replace").strip()
     except FileNotFoundError:
         return ""

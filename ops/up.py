@@ -77,8 +77,15 @@ class DemoOffer:
             self._demo.poll()  # collects it when it ended
 
 
-def up(home: Home, environ: Mapping[str, str], console: Console, *, offer: Callable[[], None] | None = None) -> int:
-    """Run the platform in the foreground until SIGINT or SIGTERM; returns the exit code.
+def up(
+    home: Home,
+    environ: Mapping[str, str],
+    console: Console,
+    *,
+    plan: Callable[[Home, Mapping[str, str]], Platform] = platform.plan,
+    offer: Callable[[], None] | None = None,
+) -> int:
+    """Run what is planned in the foreground until SIGINT or SIGTERM; returns the exit code.
 
     `offer` is called again and again while everything runs, and never waits.
     """
@@ -88,7 +95,7 @@ def up(home: Home, environ: Mapping[str, str], console: Console, *, offer: Calla
     home.prepare()
     try:
         with home.locked():
-            return _run(home, platform.plan(home, environ), console, offer)
+            return _run(home, plan(home, environ), console, offer)
     except HomeInUse:
         text = f"已有一个平台在 {home.root} 运行 / a platform already runs in {home.root}: hrss status, hrss down"
         return _refuse(console, text)

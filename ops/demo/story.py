@@ -64,11 +64,11 @@ async def play(stage: Stage) -> Life:
     life = Life(draw(stage.run), Law(stage.platform.policy_dir))
     await register(stage, life)
     await bring_history(stage, life)
-    await work_and_pay(stage, life, START, LAST_JOB_MONTH)
+    await work_and_pay(stage, life, 3, START, LAST_JOB_MONTH)
     await lose_job(stage, life)
-    await work_and_pay(stage, life, LAST_JOB_MONTH.plus(1), Month(YEAR_CLOSED, 12))
+    await work_and_pay(stage, life, 5, LAST_JOB_MONTH.plus(1), Month(YEAR_CLOSED, 12))
     await close_year(stage, life)
-    await work_and_pay(stage, life, Month(2026, 1), RETIREMENT)
+    await work_and_pay(stage, life, 7, Month(2026, 1), RETIREMENT)
     await retire(stage, life)
     await draw_pension(stage, life)
     return life
@@ -127,9 +127,9 @@ async def bring_history(stage: Stage, life: Life) -> None:
     stage.say(f"迁入 {job['done_count']} 行", f"{job['done_count']} rows imported, none rejected")
 
 
-async def work_and_pay(stage: Stage, life: Life, first: Month, last: Month) -> None:
-    """Act 3: bills assessed and paid month by month; benefits paid where they are due."""
-    stage.act(3, f"按月征缴 {first} 至 {last}", "Each month is billed, collected and credited; benefits are paid")
+async def work_and_pay(stage: Stage, life: Life, number: int, first: Month, last: Month) -> None:
+    """Acts 3, 5 and 7: bills assessed and paid month by month; benefits paid where they are due."""
+    stage.act(number, f"按月征缴 {first} 至 {last}", "Each month is billed, collected and credited; benefits are paid")
     for month in Month.range(first, last):
         if life.unemployment_id:
             await pay_benefits(stage, month)
@@ -237,8 +237,8 @@ async def pay_benefits(stage: Stage, month: Month) -> None:
 
 
 async def close_year(stage: Stage, life: Life) -> None:
-    """Act 5: interest of 2025 on every account."""
-    stage.act(5, "年度计息", "The year 2025 is closed: interest on every personal account")
+    """Act 6: interest of 2025 on every account."""
+    stage.act(6, "年度计息", "The year 2025 is closed: interest on every personal account")
     await stage.today(date(2026, 1, 4))
     answer = await stage.office.post(f"/v1/account-years/{YEAR_CLOSED}:close", {}, key=stage.key("close year"))
     job = (await _job(stage, answer["job"]["job_id"]))["job"]
@@ -259,8 +259,8 @@ async def close_year(stage: Stage, life: Life) -> None:
 
 
 async def retire(stage: Stage, life: Life) -> None:
-    """Act 6: estimate, settlement of the account, determination by two persons."""
-    stage.act(6, "退休", "The man born in March 1966 retires in the statutory month")
+    """Act 8: estimate, settlement of the account, determination by two persons."""
+    stage.act(8, "退休", "The man born in March 1966 retires in the statutory month")
     retiree = life.cast.retiree
     person_id = life.person_id(retiree)
     await stage.today(date(2026, 7, 27))
@@ -305,8 +305,8 @@ async def retire(stage: Stage, life: Life) -> None:
 
 
 async def draw_pension(stage: Stage, life: Life) -> None:
-    """Act 7: August 2026, the first month of pension."""
-    stage.act(7, "发放", "The first pension is paid; both look at what they received")
+    """Act 9: August 2026, the first month of pension."""
+    stage.act(9, "发放", "The first pension is paid; both look at what they received")
     first = RETIREMENT.plus(1)
     await pay_benefits(stage, first)
     retiree, jobless = life.cast.retiree, life.cast.jobless

@@ -25,6 +25,7 @@ from services.benefits.lifecycle import Kind
 from services.benefits.policy import BenefitsPolicy
 
 ACCOUNTS_START = Month(1996, 1)  # months before have no account; they are what the transitional item pays for
+_ENOUGH_MONTHS = 100 * 12  # more than any minimum: asks for the window alone
 AVERAGE_MONTHS = 12  # the average base is that of the 12 months before unemployment
 
 
@@ -149,6 +150,17 @@ def canonical(content: Any) -> str:
 def retirement_of(track: Track, birth: Month, policy: BenefitsPolicy) -> Retirement:
     """When a person retires by law and may retire."""
     return retirement.retire(track, birth, policy.retirement)
+
+
+def require_window(track: Track, birth: Month, month: Month, policy: BenefitsPolicy) -> None:
+    """Refuse a month outside the window of flexible retirement, whatever the contributions.
+
+    Raises:
+        Refused: NOT_APPLICABLE, TOO_EARLY, TOO_LATE.
+    """
+    person = retirement_of(track, birth, policy)
+    if month != person.statutory:
+        retirement.require(person, retirement.choose(person, month, _ENOUGH_MONTHS, policy.retirement))
 
 
 def calculate_pension(inputs: PensionInputs, policy: BenefitsPolicy) -> Calculation:
@@ -276,4 +288,3 @@ def recompute(kind: Kind, inputs: Mapping[str, Any], month: Month, policy: Benef
             return calculate_pension(PensionInputs.from_plain(inputs), policy)
         case Kind.UNEMPLOYMENT:
             return calculate_unemployment(UnemploymentInputs.from_plain(inputs), month, policy)
-

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from kernel.calendar import Month
 from kernel.money import Money
+from services.benefits.domain.retirement import Track
 from services.benefits.history import Scheme, Standing
 
 
@@ -28,7 +29,7 @@ class StartedParticipation:
     employer_id: UUID
     scheme: Scheme
     start_month: Month
-    track: str | None
+    track: Track | None
     division: str
 
 
@@ -69,9 +70,14 @@ class HeardCredit:
 
 @dataclass(frozen=True, slots=True)
 class SettledAccount:
-    """A personal account was settled at retirement."""
+    """A personal account was settled at retirement.
+
+    `contributions_version` is the last settled month that went before, in the order of the person's contributions; 0
+    when enrollment did not tell.
+    """
 
     person_id: UUID
     retirement_month: Month
     balance: Money
     provisional: bool
+    contributions_version: int = 0

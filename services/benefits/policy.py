@@ -15,7 +15,9 @@ from services.benefits.domain.retirement import (
     TrackRule,
 )
 from services.benefits.domain.unemployment import DurationBand, RateBand, UnemploymentLaw
+from services.benefits.projection import ProjectionLaw
 
+ACCOUNT = "personal-account.yaml"
 CONTRIBUTION = "contribution.yaml"
 DIVISIONS = "divisions.yaml"
 PAYOUT = "payout-months.yaml"
@@ -60,6 +62,10 @@ class BenefitsPolicy:
             subsistence=store.money(UNEMPLOYMENT, "amount.subsistence_standard"),
             minimum_wage=store.table(UNEMPLOYMENT, "minimum_wage", dict),
             wage_class=store.table(DIVISIONS, "minimum_wage_class", _wage_classes),
+        )
+        self.projection = ProjectionLaw(
+            interest_rate=store.rate(ACCOUNT, "interest_rate"),
+            credit_rate=store.rate(CONTRIBUTION, "pension.employee.account_credit_rate"),
         )
 
 

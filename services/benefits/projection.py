@@ -43,15 +43,11 @@ def booking_month(year: int, booked: Month) -> Month:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The balance at retirement and the rates it rests on."""
+    """The balance at retirement and the rates it rests on; provisional while one of them is not published."""
 
     balance: Money
     parameters: tuple[ParameterUse, ...]
-
-    @property
-    def provisional(self) -> bool:
-        """Whether a rate was not published."""
-        return any(use.provisional for use in self.parameters)
+    provisional: bool
 
 
 def project(account: OpenAccount, bases: Mapping[Month, Money], retirement: Month, law: ProjectionLaw) -> Projection:
@@ -73,7 +69,7 @@ def project(account: OpenAccount, bases: Mapping[Month, Money], retirement: Mont
         uses.append(rate.use())
         last = retirement.month if year == retirement.year else _MONTHS
         balance = _close(balance, {month: one for month, one in booked.items() if month.year == year}, rate.value, last)
-    return Projection(balance, tuple(uses))
+    return Projection(balance, tuple(uses), any(use.provisional for use in uses))
 
 
 def _close(opening: Money, booked: Mapping[Month, Money], rate: Decimal, last: int) -> Money:

@@ -34,6 +34,8 @@ INJURY_FUND = "fund:work_injury"
 ACCOUNTS = "accounts:employee_pension"  # all personal accounts together; each has its entries beside
 BROUGHT_IN = "opening:brought_in"  # what came with imported balances, negative
 
+PLATFORM = "platform"  # source of what was booked here
+
 FIRST_YEAR, LAST_YEAR = 1996, 2100  # personal accounts began in 1996 (国发〔1995〕6号)
 
 
@@ -175,6 +177,27 @@ def settle(opening: Money, booked: Mapping[Month, Money], retirement: Month, law
         sources=year.statement.lines[0].sources,
     )
     return Statement((*year.statement.lines, line))
+
+
+def open_years(account: Account) -> list[Year]:
+    """The years that are not closed, as they stand now: without interest, each opening with the one before."""
+    years: list[Year] = []
+    opening = account.closing
+    for year in range(account.next_year, max(account.booked, default=account.next_year - 1) + 1):
+        years.append(
+            Year(
+                year=year,
+                opening=opening,
+                contribution=account.credits(year).total,
+                interest=Money.ZERO,
+                imported=Money.ZERO,
+                closed=False,
+                statement=None,
+                source=PLATFORM,
+            )
+        )
+        opening = years[-1].closing
+    return years
 
 
 def check_settlement(account: Account, retirement: Month, today: date) -> None:

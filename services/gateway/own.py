@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message_factory import GetMessageClass
 
-from chassis import transaction
 from chassis.client import Reply
 from chassis.once import RequestKey, once
 from chassis.problems import Fault
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from chassis.client import Deadline
     from chassis.database import Database
     from chassis.principal import Principal
+    from chassis.transaction import Transaction
     from services.gateway.clock import BusinessClock
 
 FIRST_YEAR, LAST_YEAR = 1990, 2099  # policy has nothing before, and nobody tests beyond
@@ -46,7 +46,8 @@ class Login:
     name_masked: str = ""
 
 
-LOGIN: ContextVar[Login] = ContextVar("login", default=Login())
+NO_LOGIN = Login()
+LOGIN: ContextVar[Login] = ContextVar("login", default=NO_LOGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ class OwnServices:
         self._require_test_mode()
         day = _day(request)
 
-        async def work(tx: transaction.Transaction) -> bytes:
+        async def work(tx: Transaction) -> bytes:
             await store.move_day(tx, day)
             tx.audit("move test clock", detail={"day": str(day) if day else "real"})
             tx.after_commit(lambda: self._clock.follow(day))

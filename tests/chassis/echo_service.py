@@ -11,6 +11,7 @@ from chassis.config import Settings, load
 from chassis.rpc import Call, Servicer
 from chassis.service import Service, run
 from hrss.type.v1 import fact_pb2
+from tests.chassis import demo
 from tests.chassis.echo import pb
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ class Echo(Servicer):
     GetRecord = GetEmployerNote = FindNote = Try = GetNote
 
 
+async def hear(tx: Transaction, fact: Any) -> None:
+    """Leave a trace of a fact that was heard."""
+    tx.audit("note_heard", detail={"note": fact.header.aggregate_id})
+
+
 def wait_for(path: Path) -> None:
     """Say that the work has begun, and go on when the test makes the file."""
     path.with_suffix(".begun").touch()
@@ -50,7 +56,7 @@ def wait_for(path: Path) -> None:
 
 def build(settings: Settings) -> Service:
     """The declaration."""
-    return Service(settings=settings, servicers=[Echo()])
+    return Service(settings=settings, servicers=[Echo()], consumers=[demo.a_consumer(on_written=hear)])
 
 
 if __name__ == "__main__":

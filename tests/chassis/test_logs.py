@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
 from typing import Any
 
 import asyncpg
@@ -125,6 +127,29 @@ def test_loggers_of_libraries_go_through_the_same_nets(out: io.StringIO) -> None
     assert (line["event"], line["module"]) == ("library_log", "some.library")
     assert CANARY not in out.getvalue()
     assert NAME not in out.getvalue()
+
+
+UNCAUGHT = f"""
+import threading
+from chassis import logs
+from chassis.config import Settings
+logs.configure(Settings(service="enrollment"))
+class Sticky:
+    def __del__(self): raise ValueError("finalizer {CANARY}")
+thread = threading.Thread(target=lambda: int("thread {CANARY}"))
+thread.start(); thread.join()
+del [Sticky()][0]
+raise KeyError("main {CANARY}")
+"""
+
+
+def test_what_nobody_caught_goes_through_the_nets_too() -> None:
+    done = subprocess.run([sys.executable, "-c", UNCAUGHT], capture_output=True, text=True, check=False)
+
+    kinds = [json.loads(line)["exception"][0]["error"].split()[0] for line in done.stderr.splitlines()]
+    assert kinds == ["ValueError:", "ValueError:", "KeyError:"]
+    assert CANARY not in done.stderr
+    assert done.returncode == 1
 
 
 def test_a_log_line_cannot_be_forged(out: io.StringIO) -> None:

@@ -151,6 +151,15 @@ def test_an_agent_reaches_only_employers_that_granted_them() -> None:
     assert caught.value.reason == "EMPLOYER_NOT_FOUND"
 
 
+def test_a_record_of_a_person_and_an_employer_opens_to_either() -> None:
+    mine, ours = WHO.person_id or ids.new_id(), next(iter(WHO.employer_ids))
+
+    WHO.require_related(person_id=mine, employer_id=ids.new_id())
+    WHO.require_related(person_id=ids.new_id(), employer_id=ours)
+    with pytest.raises(NotFound):
+        WHO.require_related(person_id=ids.new_id(), employer_id=ids.new_id())
+
+
 @pytest.mark.parametrize("role", ["CLERK", "SUPERVISOR", "AUDITOR", "PARTNER", "SYSTEM"])
 def test_staff_partners_and_the_system_are_not_bound_by_a_relation(role: str) -> None:
     principal = Principal(subject="x", roles=frozenset({role}))

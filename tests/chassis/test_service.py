@@ -6,13 +6,15 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -21,15 +23,16 @@ from chassis.client import Backend, Deadline, Reply
 from chassis.principal import Signer
 from kernel import ids
 from kernel.errors import Unavailable
+from tests.chassis import demo
 from tests.chassis.echo import pb
 from tests.plugins.databases import owner_fetch
 from tests.plugins.grpc_harness import a_principal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from chassis.config import Settings
-    from tests.plugins.databases import NewDatabase
+    from tests.plugins.databases import Nats, NewDatabase
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PERSON = ids.new_id()
@@ -80,7 +83,7 @@ class Started:
         return self.process.returncode, time.monotonic() - before
 
 
-async def until(condition: Any, seconds: float, started: Started) -> None:
+async def until(condition: Callable[[], bool], seconds: float, started: Started) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         alive = started.process.poll() is None
@@ -88,6 +91,14 @@ async def until(condition: Any, seconds: float, started: Started) -> None:
             started.process.kill()
             pytest.fail(f"not in {seconds} s (alive: {alive}): {started.process.communicate()[1]}")
         await asyncio.sleep(0.02)
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]], tries: int = 500) -> None:
+    for _ in range(tries):
+        if await condition():
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail("it did not happen in ten seconds")
 
 
 class Starter:
@@ -164,6 +175,29 @@ async def test_with_broker_and_collector_away_commands_go_on_and_the_end_is_in_t
     assert seconds < 15
 
 
+async def test_facts_are_heard_and_their_consumers_end_in_order(
+    start: Starter, new_database: NewDatabase, nats: Nats
+) -> None:
+    database = await new_database("gateway")
+    await nats.provision(["enrollment"], {"gateway": [demo.a_consumer()]})
+    started = await start(database.settings, nats_url=nats.url("gateway")).ready()
+    bus = await nats.bus("enrollment")
+
+    event = demo.NoteWritten(facts=[demo.written("note-1", version=1)]).SerializeToString()
+    await bus.publish("hrss.enrollment.v1.NoteWritten", event, {"Nats-Msg-Id": str(uuid4()), "Hrss-Epoch": "1"})
+
+    async def heard() -> bool:
+        return bool(await owner_fetch(database, "SELECT 1 FROM audit WHERE action = 'note_heard'"))
+
+    async def idle() -> bool:
+        return 'hrss_consumer_pending{consumer="enrollment"} 0.0' in (await started.get("/metrics")).text
+
+    await eventually(heard)
+    await eventually(idle)
+    assert (await started.get("/readyz")).json() == {"ready": True, "missing": {}}
+    assert (await started.end())[0] == 0
+
+
 async def test_a_call_under_way_is_finished_before_the_process_ends(
     start: Starter, new_database: NewDatabase, tmp_path: Path
 ) -> None:
@@ -205,20 +239,33 @@ async def test_an_older_schema_is_waited_for(start: Starter, new_database: NewDa
     await owner_fetch(database, "INSERT INTO schema_state SELECT * FROM kept")
 
     await started.ready()
+    await owner_fetch(database, "DELETE FROM schema_state")
+
+    async def unready() -> bool:
+        return (await started.get("/readyz")).status_code == 503
+
+    await eventually(unready)
     assert (await started.end())[0] == 0
 
 
 async def test_a_wrong_start_ends_with_one_sentence(start: Starter, new_database: NewDatabase, tmp_path: Path) -> None:
-    settings = new_database.settings("gateway").model_copy(update={"keys_dir": tmp_path / "none"})
-    started = start(settings)
+    settings = new_database.settings("gateway")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        causes = {
+            "principal.pub": start(settings.model_copy(update={"keys_dir": tmp_path / "none"})),
+            f"cannot listen on 127.0.0.1:{port}": start(settings, rpc_port=str(port)),
+        }
+        for started in causes.values():
+            await until(lambda process=started.process: process.poll() is not None, 10, started)  # type: ignore[misc]  # binds the loop's process
 
-    await until(lambda: started.process.poll() is not None, 10, started)
-
-    assert started.process.returncode == 1
-    stderr = started.process.communicate()[1]
-    assert "无法启动 gateway" in stderr
-    assert "principal.pub" in stderr
-    assert "Traceback" not in stderr
+    for cause, started in causes.items():
+        assert started.process.returncode == 1
+        assert started.process.stderr is not None
+        stderr = started.process.stderr.read()
+        assert cause in stderr
+        assert "无法启动 gateway" in stderr
+        assert "Traceback" not in stderr
 
 
 def _line_with(process: subprocess.Popen[str], text: str) -> str:

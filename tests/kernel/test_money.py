@@ -24,8 +24,8 @@ def test_yuan_are_read_exactly(text: str, fen: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " 1", "1 ", "1\n", "+1", "01", "1.", ".5", "1.234", "1e3", "1_000", "１２", "١٢", "0x10", "NaN", "Infinity", "--1",
-     "9" * 14, "9" * 5000],
+    ["", " 1", "1 ", "1\n", "+1", "01", "1.", ".5", "1.234", "1e3", "1_000", "１２", "١٢", "0x10", "NaN", "Infinity",
+     "--1", "9" * 14, "9" * 5000],
 )  # fmt: skip
 def test_anything_but_plain_digits_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput) as caught:

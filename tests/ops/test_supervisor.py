@@ -48,7 +48,10 @@ class Scene:
     def __init__(self, *units: Program) -> None:
         self.told: list[Happening] = []
         self.stop_when: Callable[[], bool] = lambda: False
-        self.supervisor = Supervisor(units, tell=self.told.append, is_stopping=lambda: self.stop_when())
+        self.supervisor = Supervisor(units, tell=self.told.append, is_stopping=self._is_stopping)
+
+    def _is_stopping(self) -> bool:
+        return self.stop_when()
 
     def names(self, state: State) -> list[str]:
         """Who came into that state, in order."""

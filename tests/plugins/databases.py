@@ -1,8 +1,8 @@
 """Databases and streams for tests: each test gets a fresh clone of a migrated template and an empty broker.
 
-    @pytest.fixture
-    async def database(new_database: NewDatabase) -> Database:
-        return await new_database("enrollment")
+@pytest.fixture
+async def database(new_database: NewDatabase) -> Database:
+    return await new_database("enrollment")
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class NewDatabase:
 
 @pytest.fixture
 async def new_database(templates: Templates, keys_dir: Path, tmp_path: Path) -> AsyncIterator[NewDatabase]:
-    """Makes databases: `await new_database("enrollment")`."""
+    """A maker of databases for this test; see `NewDatabase`."""
     maker = NewDatabase(templates, keys_dir, tmp_path / "files")
     yield maker
     await maker.close()

@@ -40,7 +40,7 @@ def requests() -> None:
 
 def events_out() -> None:
     op.execute(
-        "CREATE TABLE epoch (epoch integer PRIMARY KEY, created timestamptz NOT NULL DEFAULT now(), reason text NOT NULL)"
+        "CREATE TABLE epoch (epoch integer PRIMARY KEY, reason text NOT NULL, created timestamptz DEFAULT now())"
     )
     op.execute("INSERT INTO epoch (epoch, reason) VALUES (1, 'created')")
     grant_app("epoch", "SELECT")
@@ -245,7 +245,8 @@ def purge() -> None:
     # The app role may delete nothing from these tables; it may call this, which deletes only what is past its time.
     # Facts heard are remembered longer than facts said are kept, so that a republished one is still known.
     op.execute("""
-        CREATE FUNCTION purge_expired() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+        CREATE FUNCTION purge_expired() RETURNS bigint
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
         DECLARE total bigint := 0; n bigint;
         BEGIN
             DELETE FROM outbox WHERE published IS NOT NULL AND created < now() - interval '30 days';

@@ -12,6 +12,7 @@ from hrss.type.v1 import fact_pb2
 from kernel import ids
 from kernel.calendar import Month
 from kernel.money import Money
+from services.benefits.domain.retirement import Track
 from services.benefits.heard import (
     EndedParticipation,
     HeardCredit,
@@ -41,11 +42,11 @@ STANDINGS = {
     register_pb.CONTRIBUTION_STATE_DEEMED: Standing.DEEMED,
 }
 SEXES = {register_pb.SEX_MALE: "MALE", register_pb.SEX_FEMALE: "FEMALE"}
-HEARD_TRACKS = {
+HEARD_TRACKS: dict[register_pb.Track.ValueType, Track | None] = {
     register_pb.TRACK_UNSPECIFIED: None,
-    register_pb.TRACK_MALE_60: "MALE_60",
-    register_pb.TRACK_FEMALE_55: "FEMALE_55",
-    register_pb.TRACK_FEMALE_50: "FEMALE_50",
+    register_pb.TRACK_MALE_60: Track.MALE_60,
+    register_pb.TRACK_FEMALE_55: Track.FEMALE_55,
+    register_pb.TRACK_FEMALE_50: Track.FEMALE_50,
 }
 LEAVING_REASONS = {
     register_pb.END_REASON_RESIGNED: "RESIGNED",
@@ -129,6 +130,7 @@ def settled_account(fact: heard_pb.AccountSettled.Fact) -> SettledAccount:
         retirement_month=month_of(fact.retirement_month, "retirement_month"),
         balance=money_of(fact.balance, "balance"),
         provisional=fact.provisional,
+        contributions_version=fact.contributions_version,
     )
 
 

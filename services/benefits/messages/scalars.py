@@ -12,6 +12,7 @@ from kernel.money import Money
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from kernel.statement import Line, ParameterUse, Statement
 
@@ -81,6 +82,11 @@ def to_month(month: Month) -> calendar_pb2.Month:
 def to_money(amount: Money) -> money_pb2.Money:
     """An amount for the wire."""
     return money_pb2.Money(fen=amount.fen)
+
+
+def to_rate(rate: Decimal) -> money_pb2.Rate:
+    """An exact number for the wire, never with an exponent."""
+    return money_pb2.Rate(decimal=format(rate, "f"))
 
 
 def to_statement(statement: Statement, policy_version: str) -> statement_pb2.Statement:

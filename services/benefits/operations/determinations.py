@@ -28,6 +28,7 @@ from services.benefits.store import decisions, register
 from services.benefits.store.rows import BenefitRow, DeterminationRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -87,7 +88,7 @@ async def prepare_pension(tx: Transaction, command: PreparePension, policy: Bene
     )
     result = calculation.calculate_pension(inputs, policy)
     notes = [
-        f"pension months known up to {history.last_month}: {len(history.counted)}, of them deemed {len(history.deemed)}",
+        f"pension months up to {history.last_month}: {len(history.counted)}, of them deemed {len(history.deemed)}",
         f"personal account settled for {month}: {account.settled_balance}",
     ]
     return await _prepare(
@@ -165,8 +166,7 @@ async def approve(tx: Transaction, command: Approve) -> Shown:
         raise Refused("STATEMENT_CHANGED", "the digest is not that of this determination")
     await register.lock_persons(tx, [row.person_id])
     running = await decisions.lock_running(tx, [row.person_id])
-    if row.kind is Kind.UNEMPLOYMENT and running:
-        raise _benefit_running()
+    _require_nothing_else(row, await decisions.benefits(tx, row.person_id))
     result = await decisions.calculation(tx, row.digest)
     payee = await decisions.payee(tx, row.payee_id)
     await approval.decide(tx, row.approval_id, approve=True)
@@ -202,7 +202,8 @@ async def reject(tx: Transaction, command: Reject) -> Shown:
     if not REASON_LEAST <= len(command.reason) <= REASON_MOST:
         raise InvalidInput("REJECTION_REASON_REQUIRED", "a reason has 2 to 200 characters", field="reason")
     row = await _open_determination(tx, command.determination_id)
-    await approval.decide(tx, row.approval_id, approve=False, reason=command.reason)
+    if (await approval.get(tx, row.approval_id)).expires > tx.now:  # what nobody may approve any more is only closed
+        await approval.decide(tx, row.approval_id, approve=False, reason=command.reason)
     _decide(tx, row, Decision.REJECT)
     row.rejection_reason = command.reason
     tx.audit("determination_rejected", person_id=row.person_id, detail={"determination_id": _id(row)})
@@ -281,8 +282,7 @@ async def _prepare(
 async def _settled_account(tx: Transaction, person_id: UUID, month: Month) -> AccountRow:
     """The account as enrollment settled it, once the contributions that went before have arrived too."""
     account = await register.account(tx, person_id)
-    behind = [("contributions", ids.to_text("per", person_id), account.settled_after)] if account else []
-    if account is None or account.settled_month is None or not await inbox.knows(tx, behind):
+    if account is None or account.settled_month is None or not await _contributions_known(tx, account):
         raise Conflict(
             "ACCOUNT_NOT_SETTLED",
             "the settlement of the personal account has not arrived",
@@ -297,6 +297,12 @@ async def _settled_account(tx: Transaction, person_id: UUID, month: Month) -> Ac
             month=str(month),
         )
     return account
+
+
+async def _contributions_known(tx: Transaction, account: AccountRow) -> bool:
+    """Contributions and accounts are announced side by side; the settlement says which of the former went before."""
+    key = ids.to_text("per", account.person_id)
+    return not account.settled_after or await inbox.knows(tx, [("contributions", key, account.settled_after)])
 
 
 async def _unused_months(tx: Transaction, before: BenefitRow) -> int:
@@ -337,6 +343,18 @@ async def _open_determination(tx: Transaction, determination_id: UUID) -> Determ
     return row
 
 
+def _require_nothing_else(row: DeterminationRow, known: Sequence[BenefitRow]) -> None:
+    """One pension in a life; one unemployment benefit at a time, and one for each lost employment."""
+    match row.kind:
+        case Kind.EMPLOYEE_PENSION:
+            if any(one.kind is Kind.EMPLOYEE_PENSION for one in known):
+                raise _pension_exists()
+        case Kind.UNEMPLOYMENT:
+            same_loss = (one for one in known if one.kind is Kind.UNEMPLOYMENT and one.event_month >= row.event_month)
+            if any(one.state is not BenefitState.ENDED for one in known) or any(same_loss):
+                raise _benefit_running()
+
+
 def _decide(tx: Transaction, row: DeterminationRow, decision: Decision) -> None:
     row.state = DETERMINATION_STEPS[row.state, decision]
     row.checker = tx.principal.acting_person
@@ -369,7 +387,7 @@ async def _end_if_at_work(tx: Transaction, benefit: BenefitRow) -> None:
     for spell in await register.spells(tx, row.person_id):
         if spell.scheme is Scheme.UNEMPLOYMENT:
             last = entitlement.last_month_before_work(row.first_month, row.event_month, spell.start_month)
-            await end_early(tx, row, last and End(last, EndReason.REEMPLOYED))
+            await end_early(tx, row, End(last, EndReason.REEMPLOYED) if last else None)
 
 
 async def _shown(tx: Transaction, row: DeterminationRow) -> Shown:

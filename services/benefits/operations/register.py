@@ -44,7 +44,7 @@ async def note_started(tx: Transaction, started: Sequence[StartedParticipation])
         for one in sorted(working, key=lambda one: one.start_month):
             if one.person_id == benefit.person_id:
                 last = last_month_before_work(benefit.first_month, benefit.event_month, one.start_month)
-                await end_early(tx, benefit, last and End(last, EndReason.REEMPLOYED))
+                await end_early(tx, benefit, End(last, EndReason.REEMPLOYED) if last else None)
 
 
 async def note_ended(tx: Transaction, ended: Sequence[EndedParticipation]) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from services.benefits.commands import Payee
     from services.benefits.entitlement import End
 
+# FOR NO KEY UPDATE: keeps changes apart, but lets others refer to the row by its key.
+LOCK = {"key_share": True}
+
 
 def add_payee(tx: Transaction, person_id: UUID, payee: Payee) -> PayeeRow:
     """Seal and keep an account; only its last four digits stay readable."""
@@ -90,12 +93,12 @@ async def calculation(tx: Transaction, digest: bytes) -> Calculation:
 
 async def determination(tx: Transaction, determination_id: UUID, *, lock: bool = False) -> DeterminationRow | None:
     """A determination; locked when it is going to be decided."""
-    return await tx.session.get(DeterminationRow, determination_id, with_for_update=lock or None)
+    return await tx.session.get(DeterminationRow, determination_id, with_for_update=LOCK if lock else None)
 
 
 async def benefit(tx: Transaction, benefit_id: UUID, *, lock: bool = False) -> BenefitRow | None:
     """A benefit; locked when it is going to change."""
-    return await tx.session.get(BenefitRow, benefit_id, with_for_update=lock or None, populate_existing=lock)
+    return await tx.session.get(BenefitRow, benefit_id, with_for_update=LOCK if lock else None, populate_existing=lock)
 
 
 async def benefit_of(tx: Transaction, determination_id: UUID) -> BenefitRow | None:
@@ -116,7 +119,7 @@ async def lock_running(tx: Transaction, person_ids: Iterable[UUID], kind: Kind |
         select(BenefitRow)
         .where(col(BenefitRow.person_id).in_(set(person_ids)), BenefitRow.state != BenefitState.ENDED)
         .order_by(col(BenefitRow.benefit_id))
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     if kind is not None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from chassis.transaction import Transaction
     from kernel.calendar import Month
 
+LOCK = {"key_share": True}  # FOR NO KEY UPDATE, as in `decisions`
+
 # Benefits that still have an unpaid month up to $1, and are not held back.
 _TO_PAY = "state <> 'SUSPENDED' AND next_month <= least($1::date, coalesce(last_month, $1::date))"
 
@@ -61,7 +63,7 @@ async def add(tx: Transaction, row: PayrollRow) -> bool:
 
 async def get(tx: Transaction, payroll_id: UUID, *, lock: bool = False) -> PayrollRow | None:
     """A payroll; locked when it is going to change."""
-    return await tx.session.get(PayrollRow, payroll_id, with_for_update=lock or None, populate_existing=lock)
+    return await tx.session.get(PayrollRow, payroll_id, with_for_update=LOCK if lock else None, populate_existing=lock)
 
 
 async def of_month(tx: Transaction, month: Month) -> PayrollRow | None:
@@ -108,7 +110,7 @@ async def lock_to_pay(tx: Transaction, month: Month, after: UUID | None, last: U
             col(BenefitRow.last_month).is_(None) | (col(BenefitRow.next_month) <= col(BenefitRow.last_month)),
         )
         .order_by(col(BenefitRow.benefit_id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     if after is not None:
         query = query.where(col(BenefitRow.benefit_id) > after)
@@ -171,7 +173,7 @@ async def totals_by_kind(tx: Transaction, payroll_id: UUID) -> Mapping[Kind, Mon
 
 async def payment(tx: Transaction, payment_id: UUID, *, lock: bool = False) -> PaymentRow | None:
     """A payment; locked when the bank answers."""
-    return await tx.session.get(PaymentRow, payment_id, with_for_update=lock or None, populate_existing=lock)
+    return await tx.session.get(PaymentRow, payment_id, with_for_update=LOCK if lock else None, populate_existing=lock)
 
 
 async def count_answer(tx: Transaction, payroll_id: UUID, state: PaymentState) -> None:
@@ -218,7 +220,7 @@ async def unreleased_after(tx: Transaction, benefit_id: UUID, last: Month) -> Se
         """
         SELECT payroll_id FROM payroll WHERE payroll_id IN (
           SELECT payroll_id FROM payment WHERE benefit_id = $1 AND month > $2 AND state = 'OPEN'
-        ) ORDER BY payroll_id FOR UPDATE
+        ) ORDER BY payroll_id FOR NO KEY UPDATE
         """,
         benefit_id,
         last.first_day,

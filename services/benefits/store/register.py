@@ -8,6 +8,7 @@ from sqlmodel import col, select
 
 from kernel.calendar import Month
 from kernel.money import Money
+from services.benefits.entitlement import Spell
 from services.benefits.history import EMPTY_YEAR, History, Scheme, YearRecord
 from services.benefits.projection import OpenAccount, booking_month
 from services.benefits.store.rows import AccountRow, ParticipationRow, PersonRow
@@ -62,7 +63,7 @@ async def save_started(tx: Transaction, started: Sequence[StartedParticipation])
         [one.employer_id for one in last.values()],
         [one.scheme.value for one in last.values()],
         [one.start_month.first_day for one in last.values()],
-        [one.track for one in last.values()],
+        [one.track and one.track.value for one in last.values()],
         [one.division for one in last.values()],
     )
 
@@ -152,18 +153,21 @@ async def save_settlements(tx: Transaction, settled: Sequence[SettledAccount]) -
     last = {one.person_id: one for one in settled}
     await tx.execute(
         """
-        INSERT INTO account (person_id, balance_fen, settled_month, settled_balance_fen, settled_provisional)
-        SELECT person_id, balance, month, balance, provisional
-        FROM unnest($1::uuid[], $2::date[], $3::bigint[], $4::boolean[])
-          AS fact (person_id, month, balance, provisional)
+        INSERT INTO account (person_id, balance_fen, settled_month, settled_balance_fen, settled_provisional,
+                             settled_after)
+        SELECT person_id, balance, month, balance, provisional, after
+        FROM unnest($1::uuid[], $2::date[], $3::bigint[], $4::boolean[], $5::bigint[])
+          AS fact (person_id, month, balance, provisional, after)
         ON CONFLICT (person_id) DO UPDATE
         SET balance_fen = excluded.balance_fen, settled_month = excluded.settled_month,
-            settled_balance_fen = excluded.settled_balance_fen, settled_provisional = excluded.settled_provisional
+            settled_balance_fen = excluded.settled_balance_fen, settled_provisional = excluded.settled_provisional,
+            settled_after = excluded.settled_after
         """,
         list(last),
         [one.retirement_month.first_day for one in last.values()],
         [one.balance.fen for one in last.values()],
         [one.provisional for one in last.values()],
+        [one.contributions_version for one in last.values()],
     )
 
 
@@ -172,14 +176,17 @@ async def person(tx: Transaction, person_id: UUID) -> PersonRow | None:
     return await tx.session.get(PersonRow, person_id)
 
 
-async def participations(tx: Transaction, person_id: UUID) -> Sequence[ParticipationRow]:
+async def spells(tx: Transaction, person_id: UUID) -> Sequence[Spell]:
     """All participations of a person, earliest first."""
     query = (
         select(ParticipationRow)
         .where(ParticipationRow.person_id == person_id)
         .order_by(col(ParticipationRow.start_month), col(ParticipationRow.participation_id))
     )
-    return (await tx.session.scalars(query)).all()
+    return [
+        Spell(row.scheme, row.start_month, row.end_month, row.end_reason, row.track, row.division)
+        for row in (await tx.session.scalars(query)).all()
+    ]
 
 
 async def history(tx: Transaction, person_id: UUID, scheme: Scheme) -> History:

@@ -10,6 +10,7 @@ from sqlmodel import Field, SQLModel
 from chassis.database import registry
 from kernel.calendar import Month
 from kernel.money import Money
+from services.benefits.domain.retirement import Track
 from services.benefits.history import Scheme
 from services.benefits.lifecycle import BenefitState, DeterminationState, EndReason, Kind, PaymentState, PayrollState
 from services.benefits.store.columns import MoneyColumn, MonthColumn, words
@@ -43,7 +44,7 @@ class ParticipationRow(Table, table=True):
     start_month: Month = Field(sa_type=MonthColumn)
     end_month: Month | None = Field(default=None, sa_type=MonthColumn)
     end_reason: str | None = None
-    track: str | None = None
+    track: Track | None = Field(default=None, sa_type=words(Track))
     division: str
 
 
@@ -58,6 +59,7 @@ class AccountRow(Table, table=True):
         default=None, sa_type=MoneyColumn, sa_column_kwargs={"name": "settled_balance_fen"}
     )
     settled_provisional: bool | None = None
+    settled_after: int = 0
 
 
 # What was decided ---------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from services.enrollment.messages.replies import (
     to_money,
     to_month,
 )
-from services.enrollment.register import EndReason, Employer, Participation, Person
+from services.enrollment.register import Employer, EndReason, Participation, Person
 
 SEALED_TYPE = events.PersonRegistered.DESCRIPTOR.full_name
 SEALED_FIELD = "sealed_identity"

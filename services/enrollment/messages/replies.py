@@ -15,8 +15,8 @@ from services.enrollment.accounting import Account, ContributionMonth, Contribut
 from services.enrollment.billing import Bill, BillLine, BillState
 from services.enrollment.domain.contributions import Scheme, Side
 from services.enrollment.register import (
-    EndReason,
     Employer,
+    EndReason,
     Enrollment,
     Participation,
     Person,
@@ -243,8 +243,7 @@ def rejects(page: tuple[Sequence[Reject], str]) -> pb.ListEnrollmentJobRejectsRe
     """Answer ListEnrollmentJobRejects."""
     return pb.ListEnrollmentJobRejectsResponse(
         rejects=[
-            job_pb2.JobReject(line=one.line, code=one.code, text_zh=one.text_zh, text_en=one.text_en)
-            for one in page[0]
+            job_pb2.JobReject(line=one.line, code=one.code, text_zh=one.text_zh, text_en=one.text_en) for one in page[0]
         ],
         next_page_token=page[1],
     )
@@ -304,7 +303,7 @@ def _participation(one: Participation) -> model.Participation:
     )
 
 
-def _end_reason(reason: EndReason | None) -> model.EndReason:
+def _end_reason(reason: EndReason | None) -> model.EndReason.ValueType:
     return END_REASONS[reason] if reason else model.END_REASON_UNSPECIFIED
 
 
@@ -385,4 +384,3 @@ def _use(use: ParameterUse) -> statement_pb2.ParameterUse:
         sources=use.sources,
         provisional=use.provisional,
     )
-

@@ -12,7 +12,13 @@ from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import InvalidInput
-from kernel.identity import ResidentIdCheck, check_credit_code, check_resident_id, normalise_employer_name, normalise_name
+from kernel.identity import (
+    ResidentIdCheck,
+    check_credit_code,
+    check_resident_id,
+    normalise_employer_name,
+    normalise_name,
+)
 from kernel.money import Money
 from services.enrollment import commands
 from services.enrollment.billing import BillState
@@ -46,7 +52,7 @@ _BILL_STATES = {
 
 
 class _Request(Protocol):
-    def HasField(self, field_name: Any) -> bool: ...  # noqa: D102 - protobuf's own
+    def HasField(self, field_name: Any) -> bool: ...
 
 
 def register_employer(request: pb.RegisterEmployerRequest) -> commands.RegisterEmployer:
@@ -192,7 +198,7 @@ def person_id(text: str) -> UUID:
     return ids.parse("per", text, field="person_id")
 
 
-def bill_state(state: model.BillState) -> BillState | None:
+def bill_state(state: model.BillState.ValueType) -> BillState | None:
     """Read a state to look for; None looks for all."""
     return _BILL_STATES.get(state)
 
@@ -200,9 +206,7 @@ def bill_state(state: model.BillState) -> BillState | None:
 def _identity(id_no: str, today: date, *, allow_test_region: bool) -> ResidentIdCheck:
     identity = check_resident_id(id_no, today, allow_test_region=allow_test_region)
     if not identity.valid:
-        raise InvalidInput(
-            "ID_NO_INVALID", "the identity number is not valid", field="id_no", cause=identity.reason
-        )
+        raise InvalidInput("ID_NO_INVALID", "the identity number is not valid", field="id_no", cause=identity.reason)
     return identity
 
 

@@ -132,9 +132,7 @@ async def list_bills(
     return shown, paging.following(tx, page, shown[-1].bill_id.hex) if len(rows) > page.size else ""
 
 
-async def list_lines(
-    tx: Transaction, bill_id: UUID, *, size: int, token: str
-) -> tuple[Sequence[BillLine], str, str]:
+async def list_lines(tx: Transaction, bill_id: UUID, *, size: int, token: str) -> tuple[Sequence[BillLine], str, str]:
     """A page of the lines of a bill, the policy version it was assessed with, and the token of the next page.
 
     Raises:
@@ -158,9 +156,7 @@ async def _settle(tx: Transaction, bill: Bill, receipt: Receipt) -> tuple[int, l
     settled = await bills.settle(tx, bill.bill_id, receipt.paid_date, source)
     for number, one in enumerate(settled, start=1):
         paid = (one.base, ContributionState.PAID)
-        tx.emit(
-            facts.contributions_settled(one.person_id, bill.month, dict.fromkeys(EMPLOYEE_SCHEMES, paid), source)
-        )
+        tx.emit(facts.contributions_settled(one.person_id, bill.month, dict.fromkeys(EMPLOYEE_SCHEMES, paid), source))
         tx.emit(
             facts.account_credited(
                 one.person_id, EntryKind.CONTRIBUTION, one.year, amount=one.amount, balance=one.balance

@@ -118,11 +118,10 @@ async def enrollment(tx: Transaction, enrollment_id: UUID) -> Enrollment:
     found = await employments.load(tx, enrollment_id)
     if found is None:
         raise enrollment_not_found()
-    if found.employer_id not in tx.principal.employer_ids:
-        try:
-            tx.principal.require_person(found.person_id)
-        except NotFound:
-            raise enrollment_not_found() from None
+    try:
+        tx.principal.require_related(person_id=found.person_id, employer_id=found.employer_id)
+    except NotFound:
+        raise enrollment_not_found() from None
     return found
 
 

@@ -11,7 +11,7 @@ from chassis.transaction import Transaction
 from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
-from services.enrollment.accounting import Account, EntryKind, Year
+from services.enrollment.accounting import PLATFORM, Account, EntryKind, Year
 from services.enrollment.store.rows import AccountRow, AccountYearRow, SettlementRow
 
 CHUNK_ACCOUNTS = 500  # as many facts as one event message holds
@@ -29,6 +29,15 @@ BOOKED = """
 CLOSINGS = """
     SELECT DISTINCT ON (person_id) person_id, closing_fen FROM account_year
     WHERE person_id = ANY($1) ORDER BY person_id, year DESC
+"""
+UNPAID = """
+    SELECT min(insured.month)::date AS month
+    FROM employment CROSS JOIN LATERAL generate_series(
+        start_month::timestamp, least(coalesce(end_month, $2), $2)::timestamp, interval '1 month'
+    ) AS insured (month)
+    WHERE person_id = $1 AND NOT EXISTS (
+        SELECT 1 FROM contribution WHERE person_id = $1 AND month = insured.month::date AND scheme = 110
+    )
 """
 # The bounds of each chunk of accounts whose year is open.
 RANGES = f"""
@@ -57,9 +66,9 @@ async def ranges_to_close(tx: Transaction, year: int) -> Sequence[tuple[UUID, UU
 
 
 async def lock_range(tx: Transaction, first: UUID, last: UUID, year: int) -> Sequence[Account]:
-    """The unsettled accounts between two persons that existed in a year, locked in order, with what is booked on them."""
+    """The unsettled accounts between two persons that existed in a year, locked in order, with what is booked."""
     rows = await tx.fetch(LOCK_RANGE, first, last, year)
-    return await _complete(tx, rows)
+    return await _complete(tx, [dict(row) for row in rows])
 
 
 async def account(tx: Transaction, person_id: UUID, *, lock: bool = False) -> Account | None:
@@ -197,6 +206,31 @@ async def settle(
             settle_date=tx.today,
         )
     )
+
+
+async def settlement_year(tx: Transaction, account: Account) -> Year | None:
+    """The year of retirement of a settled account, as its settlement explains it."""
+    row = await tx.session.get(SettlementRow, account.person_id)
+    if row is None:
+        return None
+    statement = Statement.from_plain(row.statement)
+    return Year(
+        year=row.retirement_month.year,
+        opening=statement.amount("opening"),
+        contribution=statement.amount("contribution") + statement.amount("contribution_after"),
+        interest=statement.amount("interest_on_opening") + statement.amount("interest_on_new"),
+        imported=Money.ZERO,
+        closed=True,
+        statement=statement,
+        source=PLATFORM,
+        policy_version=row.policy_version,
+    )
+
+
+async def unpaid_month(tx: Transaction, person_id: UUID, until: Month) -> Month | None:
+    """The first insured month up to one that is not paid: its bill is open, or there is none yet."""
+    row = await tx.fetchrow(UNPAID, person_id, until.first_day)
+    return Month.of(row["month"]) if row and row["month"] else None
 
 
 async def _complete(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> Sequence[Account]:

@@ -229,19 +229,6 @@ async def settle(tx: Transaction, bill_id: UUID, paid_date: date, source: str) -
     ]
 
 
-async def open_month(tx: Transaction, person_id: UUID, until: Month) -> Month | None:
-    """The first month up to one that stands on a bill of the person and is not paid."""
-    row = await tx.fetchrow(
-        """
-        SELECT min(line.month) AS month FROM bill_line AS line JOIN bill USING (bill_id)
-        WHERE line.person_id = $1 AND line.month <= $2 AND bill.state <> 'PAID'
-        """,
-        person_id,
-        until.first_day,
-    )
-    return Month.of(row["month"]) if row and row["month"] else None
-
-
 def _bill(row: BillRow) -> Bill:
     return Bill(
         bill_id=row.bill_id,

@@ -1,4 +1,4 @@
-"""Columns that hold values of the domain: a month as its first day, money as fen, a scheme by its code, words as text."""
+"""Columns that hold values of the domain: a month as its first day, money as fen, a scheme by its code, words."""
 
 # ruff: noqa: ARG002 - the methods have SQLAlchemy's signature
 

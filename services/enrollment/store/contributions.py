@@ -62,7 +62,8 @@ async def counts(tx: Transaction, person_id: UUID) -> Mapping[Scheme, tuple[int,
     """Paid and deemed months of a person by scheme."""
     rows = await tx.fetch(
         """
-        SELECT scheme, count(*) FILTER (WHERE state = 'PAID') AS paid, count(*) FILTER (WHERE state = 'DEEMED') AS deemed
+        SELECT scheme, count(*) FILTER (WHERE state = 'PAID') AS paid,
+               count(*) FILTER (WHERE state = 'DEEMED') AS deemed
         FROM contribution WHERE person_id = $1 GROUP BY scheme ORDER BY scheme
         """,
         person_id,
@@ -70,6 +71,6 @@ async def counts(tx: Transaction, person_id: UUID) -> Mapping[Scheme, tuple[int,
     return {SCHEMES[row["scheme"]]: (row["paid"], row["deemed"]) for row in rows}
 
 
-def cursor(month: ContributionMonth) -> tuple[str, str]:
+def cursor(month: ContributionMonth) -> str:
     """What the next page needs of the last row of this one."""
-    return str(month.month), str(SCHEME_CODES[month.scheme])
+    return f"{month.month} {SCHEME_CODES[month.scheme]}"

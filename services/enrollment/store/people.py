@@ -91,7 +91,7 @@ async def lock_employer(tx: Transaction, employer_id: UUID) -> Employer | None:
 
 async def add_employer(tx: Transaction, employer: Employer) -> bool:
     """Add an employer; False when its credit code is registered."""
-    values = {name: getattr(employer, name) for name in Employer.__slots__}  # type: ignore[attr-defined]
+    values = {name: getattr(employer, name) for name in Employer.__slots__}
     done = await tx.session.execute(
         insert(EmployerRow)
         .values(**values)

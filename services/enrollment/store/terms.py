@@ -1,7 +1,7 @@
 """The rows of law behind a bill, as JSON: stored with the bill, so that its lines can be explained for ever.
 
-A bill of 20,000 persons would hold 20,000 statements that say the same but for the wage. Instead the bill keeps the rows
-that were in force, once, and the statement of a line is calculated from them when somebody asks (docs/decisions).
+A bill of 20,000 persons would hold 20,000 statements that say the same but for the wage. Instead the bill keeps, once,
+the rows that were in force, and the statement of a line is calculated from them when somebody asks (docs/decisions).
 """
 
 from collections.abc import Callable, Mapping

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 PURPOSE_MAX = 100  # characters: a sentence for the audit
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/=-]+)", re.ASCII)
 _CASE_NO = re.compile(r"[0-9A-Za-z-]{1,40}", re.ASCII)
-_PRIORITIES = {"person": "citizen", "staff": "staff", "partner": "partner"}
-_RATES = {"person": "citizen", "staff": "staff", "partner": "partner"}
+_KINDS = {"person": "citizen", "staff": "staff", "partner": "partner"}  # as limits and priorities name them
+_PARTNER = frozenset({"PARTNER"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Access:
             raise
         exchange.client = claims.client
         caller = f"{claims.client}|{claims.subject}"
-        allowance = self._rates.take(_RATES[claims.kind], caller, rate_class)
+        allowance = self._rates.take(_KINDS[claims.kind], caller, rate_class)
         principal = Principal(
             subject=claims.subject,
             client=claims.client,
@@ -85,10 +85,9 @@ class Access:
             purpose=_purpose(exchange),
             case_no=_case_no(exchange),
         )
-        if "*" in rule.scopes and claims.kind == "partner":
-            return Caller(principal, claims, token, allowance, "partner")
-        permit(rule, principal)
-        return Caller(principal, claims, token, allowance, _PRIORITIES[claims.kind])
+        if not ("*" in rule.scopes and principal.roles == _PARTNER <= rule.roles):  # "*": any scope will do
+            permit(rule, principal)
+        return Caller(principal, claims, token, allowance, _KINDS[claims.kind])
 
     async def relate(self, caller: Caller, rule: AccessRule, request: Message, *, must_be_insured: bool) -> Principal:
         """The principal with the insured person behind it, who may see what the request asks for.

@@ -26,6 +26,7 @@ from services.gateway.edge.tokens import refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
+    from pathlib import Path
 
     from chassis.database import Database
     from services.gateway.edge.backends import Guarded
@@ -63,9 +64,10 @@ class IdentityProvider(Protocol):
 class HttpIdentityProvider:
     """The provider over HTTP, by OpenID Connect discovery."""
 
-    def __init__(self, issuer: str, client_id: str, client_secret: str) -> None:
+    def __init__(self, issuer: str, client_id: str, secret_file: Path) -> None:
         self._issuer = issuer
-        self._credentials = (client_id, client_secret)
+        self._client_id = client_id
+        self._secret_file = secret_file  # read when needed: a rotated secret counts at once
         self._client = httpx.AsyncClient(timeout=2.0, trust_env=False)
         self._found: dict[str, str] = {}
 
@@ -89,7 +91,8 @@ class HttpIdentityProvider:
         """
         try:
             url = (await self._endpoints())["userinfo_endpoint"]
-            answer = await self._ask("POST", url, data={"access_token": token}, auth=self._credentials)
+            credentials = (self._client_id, self._secret_file.read_text("utf-8").strip())
+            answer = await self._ask("POST", url, data={"access_token": token}, auth=credentials)
             if answer.status_code == httpx.codes.UNAUTHORIZED and answer.json().get("error") == "invalid_token":
                 raise refused()
             if answer.status_code == httpx.codes.FORBIDDEN:

@@ -33,7 +33,7 @@ CREATE TABLE participation (
   start_month first_of_month NOT NULL,
   end_month first_of_month,
   end_reason text CHECK (end_reason IN ('RESIGNED', 'DISMISSED', 'CONTRACT_EXPIRED', 'RETIRED', 'DIED')),
-  track text CHECK (track IN ('MALE_60', 'FEMALE_55', 'FEMALE_50')),
+  track text CHECK (track IN ('male_60', 'female_55', 'female_50')),
   division text NOT NULL CHECK (division ~ '^[0-9]{6}$'),
   CHECK ((end_month IS NULL) = (end_reason IS NULL))
 );
@@ -55,8 +55,10 @@ CREATE TABLE account (
   settled_month first_of_month,
   settled_balance_fen fen,
   settled_provisional boolean,
+  settled_after bigint NOT NULL DEFAULT 0 CHECK (settled_after >= 0),
   CHECK (num_nulls(settled_month, settled_balance_fen, settled_provisional) IN (0, 3))
 );
+COMMENT ON COLUMN account.settled_after IS 'version of the contributions to be known before this is used';
 CREATE TABLE account_credit (
   person_id uuid NOT NULL,
   version bigint NOT NULL CHECK (version > 0),

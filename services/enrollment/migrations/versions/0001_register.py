@@ -139,13 +139,14 @@ def bills() -> None:
             UNIQUE (employer_id, month, number),
             CHECK (total_fen = pension_employer_fen + pension_employee_fen + unemployment_employer_fen
                              + unemployment_employee_fen + injury_employer_fen),
-            CHECK (state = CASE WHEN paid_fen = total_fen THEN 'PAID' WHEN paid_fen > 0 THEN 'PART_PAID' ELSE 'ISSUED' END)
+            CHECK (state = CASE WHEN paid_fen = total_fen THEN 'PAID' WHEN paid_fen > 0 THEN 'PART_PAID'
+                                ELSE 'ISSUED' END)
         )
     """)
     op.execute("CREATE INDEX bill_state ON bill (state, bill_id)")
     grant_app("bill", "SELECT", "INSERT", "UPDATE (state, paid_fen)")
-    # No foreign key to person: lines are copied by the thousand, and each check would lock and rewrite the person's row;
-    # they come from employments, which have the key, and no role may delete a person.
+    # No foreign key to person: lines come by the thousand, and each check would lock and rewrite the person's row; they
+    # come from employments, which have the key, and no role may delete a person.
     op.execute("""
         CREATE TABLE bill_line (
             bill_id uuid NOT NULL REFERENCES bill,
@@ -222,7 +223,8 @@ def accounts() -> None:
             kind text NOT NULL CHECK (kind IN ('CONTRIBUTION', 'INTEREST', 'IMPORTED_BALANCE')),
             source text COLLATE "C" NOT NULL,
             year integer NOT NULL CHECK (year BETWEEN 1990 AND 2200),
-            booked_month date NOT NULL CHECK (extract(day FROM booked_month) = 1 AND extract(year FROM booked_month) = year),
+            booked_month date NOT NULL
+                CHECK (extract(day FROM booked_month) = 1 AND extract(year FROM booked_month) = year),
             amount_fen bigint NOT NULL CHECK (amount_fen > 0 OR (amount_fen < 0 AND kind = 'INTEREST')),
             created timestamptz NOT NULL DEFAULT now(),
             PRIMARY KEY (person_id, kind, source)

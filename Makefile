@@ -1,0 +1,44 @@
+# Every target first makes .venv ready (tools/bootstrap.py); where nothing changed that costs a fraction of a second.
+PYTHON ?= python3
+BIN := .venv/bin
+# Options for the command behind a target: make up ARGS=--detach, make test ARGS="tests/ops -x"
+ARGS ?=
+
+.PHONY: help bootstrap up down demo test check format lock clean
+
+help:
+	@echo "make up      启动整个平台 / start the whole platform (Ctrl-C stops it)"
+	@echo "make demo    播放“一生社保” / play one working life through the public API"
+	@echo "make test    所有测试 / every test"
+	@echo "make check   所有检查 / every check of code and contract"
+	@echo "make format  格式化 / format code and contract"
+	@echo "make lock    重新锁定依赖 / compile requirements/*.in with hashes"
+	@echo "make clean   清除生成物，不含数据 / remove what can be made again, never data"
+
+bootstrap:
+	@$(PYTHON) tools/bootstrap.py
+
+up: bootstrap
+	@exec $(BIN)/hrss up --offer-demo $(ARGS)
+
+down: bootstrap
+	@exec $(BIN)/hrss down
+
+demo: bootstrap
+	@exec $(BIN)/hrss demo $(ARGS)
+
+test: bootstrap
+	@exec $(BIN)/pytest $(ARGS)
+
+check: bootstrap
+	@exec $(BIN)/python tools/check.py $(ARGS)
+
+format: bootstrap
+	@$(BIN)/ruff check --fix --quiet .; $(BIN)/ruff format . && $(BIN)/buf format -w
+
+lock: bootstrap
+	@$(PYTHON) tools/bootstrap.py --lock
+
+clean:
+	@rm -rf .venv gen gen.building build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,171 @@
+"""What the bank fetches and answers (银行回盘)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from chassis import ledger, paging
+from kernel import ids
+from kernel.errors import Forbidden, InvalidInput, NotFound, Refused
+from services.benefits.commands import Payee
+from services.benefits.entitlement import End
+from services.benefits.lifecycle import (
+    PAYMENT_STEPS,
+    BenefitState,
+    EndReason,
+    Kind,
+    PaymentState,
+    PayrollState,
+)
+from services.benefits.messages import facts
+from services.benefits.operations import payrolls as payroll_operations
+from services.benefits.operations.ending import end
+from services.benefits.store import decisions, payrolls
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chassis.transaction import Transaction
+    from services.benefits.calculation import Calculation
+    from services.benefits.commands import PageOf, RecordResult
+    from services.benefits.store.rows import PayeeRow, PaymentRow
+
+# The bank's number of the payment, as it prints on its statements; no text that could hold a name.
+_REFERENCE = re.compile(r"[0-9A-Za-z._:/-]{4,64}", re.ASCII)
+_ANSWERED = {PaymentState.CONFIRMED, PaymentState.RETURNED}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A payment as the bank gets it."""
+
+    payment: PaymentRow
+    payee: Payee
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """A page of payments of a payroll."""
+
+    orders: Sequence[Order]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentShown:
+    """A payment with its calculation and the state of its payroll."""
+
+    payment: PaymentRow
+    payroll_state: PayrollState
+    calculation: Calculation
+
+
+async def list_orders(tx: Transaction, command: PageOf) -> Orders:
+    """The payments of an approved payroll with names and accounts in clear, for the bank's adapter only.
+
+    Raises:
+        NotFound: PAYROLL_NOT_FOUND.
+        Refused: PAYROLL_NOT_APPROVED.
+        InvalidInput: PAGE_SIZE_INVALID, PAGE_TOKEN_INVALID.
+    """
+    payroll = await payrolls.get(tx, command.owner_id)
+    if payroll is None:
+        raise payroll_operations.not_found()
+    if payroll.state is not PayrollState.APPROVED:
+        raise Refused("PAYROLL_NOT_APPROVED", "the payroll was not approved", state=payroll.state.value)
+    payroll_id = ids.to_text("prl", payroll.payroll_id)
+    page = paging.read(tx, size=command.size, token=command.token, query=payroll_id)
+    after = UUID(page.after) if page.after else None
+    rows = await payrolls.payments_of_payroll(tx, payroll.payroll_id, after=after, limit=page.size + 1)
+    shown = rows[: page.size]
+    if shown:
+        keys = "".join(payment.payment_id.hex for payment, _ in shown)
+        detail = {
+            "payroll_id": payroll_id,
+            "count": str(len(shown)),
+            "payments_digest": hashlib.sha256(keys.encode()).hexdigest(),
+        }
+        tx.audit("payees_shown", detail=detail)
+    token = paging.following(tx, page, str(shown[-1][0].payment_id)) if len(rows) > page.size else ""
+    return Orders([Order(payment, _open(tx, payee)) for payment, payee in shown], token)
+
+
+async def record_result(tx: Transaction, command: RecordResult) -> PaymentShown:
+    """Record what the bank answered: the money leaves the clearing account, to the payee or back.
+
+    Raises:
+        NotFound: PAYMENT_NOT_FOUND.
+        InvalidInput: BANK_REFERENCE_REQUIRED.
+        Forbidden: SIMULATION_REFUSED: a simulator answered in production.
+        Refused: PAYMENT_NOT_APPROVED, PAYMENT_ALREADY_ANSWERED.
+    """
+    if not _REFERENCE.fullmatch(command.bank_reference):
+        raise InvalidInput(
+            "BANK_REFERENCE_REQUIRED", "a bank reference has 4 to 64 letters and digits", field="bank_reference"
+        )
+    if command.simulated and tx.database.settings.is_prod:
+        raise Forbidden("SIMULATION_REFUSED", "a simulated answer is nothing in production")
+    known = await payrolls.payment(tx, command.payment_id)
+    if known is None:
+        raise NotFound("PAYMENT_NOT_FOUND", "no such payment")
+    payroll = await payrolls.get(tx, known.payroll_id)
+    # Benefits are locked before payments everywhere: an answer and an end of the benefit cannot block each other.
+    benefit = await decisions.benefit(tx, known.benefit_id, lock=True)
+    payment = await payrolls.payment(tx, command.payment_id, lock=True)
+    assert payroll is not None
+    assert benefit is not None
+    assert payment is not None
+    if payment.state in _ANSWERED:
+        raise Refused("PAYMENT_ALREADY_ANSWERED", "the bank answered before", state=payment.state.value)
+    if payroll.state is not PayrollState.APPROVED or payment.state is not PaymentState.OPEN:
+        raise Refused("PAYMENT_NOT_APPROVED", "the payment was not released to the bank")
+    payment.state = PAYMENT_STEPS[payment.state, command.answer]
+    payment.bank_reference = command.bank_reference
+    payment.simulated = command.simulated
+    payment.answer_date = tx.today
+    await payrolls.count_answer(tx, payment.payroll_id, payment.state)
+    await _book(tx, payment)
+    if payment.state is PaymentState.CONFIRMED:
+        tx.emit(facts.payment_confirmed(payment))
+        if benefit.state is BenefitState.ACTIVE and payment.month == benefit.last_month:
+            await end(tx, benefit, End(payment.month, EndReason.EXHAUSTED))
+    else:
+        tx.emit(facts.payment_returned(payment))
+    tx.audit(
+        "payment_answered",
+        person_id=payment.person_id,
+        detail={"payment_id": ids.to_text("pmt", payment.payment_id), "state": payment.state.value},
+    )
+    return PaymentShown(payment, payroll.state, await decisions.calculation(tx, payment.digest))
+
+
+async def _book(tx: Transaction, payment: PaymentRow) -> None:
+    """From the bank's clearing account to what was paid, or to what came back and is still owed."""
+    if not payment.amount.fen:
+        return
+    kind = "paid" if payment.state is PaymentState.CONFIRMED else "returned"
+    await ledger.post(
+        tx,
+        kind=f"payment_{kind}",
+        key=f"payment/{ids.to_text('pmt', payment.payment_id)}",
+        postings=[
+            (payroll_operations.CLEARING, -payment.amount),
+            (f"{kind}:{_NAMES[payment.kind]}", payment.amount),
+        ],
+        business_date=tx.today,
+    )
+
+
+_NAMES = {Kind.EMPLOYEE_PENSION: "employee_pension", Kind.UNEMPLOYMENT: "unemployment"}
+
+
+def _open(tx: Transaction, payee: PayeeRow) -> Payee:
+    sealer = tx.database.sealer
+    return Payee(
+        name=sealer.open_text("payee", "name", payee.payee_id, payee.name_sealed),
+        account=sealer.open_text("payee", "account", payee.payee_id, payee.account_sealed),
+    )

@@ -1,0 +1,21 @@
+"""What the benefits service consists of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chassis.policy import open_policy
+from chassis.service import Service
+from services.benefits.events import CONSUMERS
+from services.benefits.operations import payrolls
+from services.benefits.policy import BenefitsPolicy
+from services.benefits.rpc import BenefitsRpc
+
+if TYPE_CHECKING:
+    from chassis.config import Settings
+
+
+def build(settings: Settings) -> Service:
+    """The declaration of what exists."""
+    policy = BenefitsPolicy(open_policy(settings.policy_dir, settings.policy_local))
+    return Service(settings=settings, servicers=[BenefitsRpc(policy)], consumers=CONSUMERS, jobs=[payrolls.job(policy)])

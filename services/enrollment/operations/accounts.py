@@ -1,0 +1,191 @@
+"""Personal accounts: the yearly interest as a job, the settlement at retirement, the view."""
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from chassis import jobs, ledger
+from chassis.jobs import Chunk, ChunkResult, Job, JobKind, Reject
+from chassis.principal import person_not_found
+from chassis.transaction import Transaction
+from kernel import ids
+from kernel.errors import Refused
+from kernel.money import Money
+from kernel.statement import Statement
+from services.enrollment import accounting
+from services.enrollment.accounting import Account, EntryKind, Year, account_not_found
+from services.enrollment.commands import SettleAccount
+from services.enrollment.domain.account import rate_of
+from services.enrollment.messages import facts
+from services.enrollment.operations.office import Office
+from services.enrollment.store import accounts, people
+from services.enrollment.store.accounts import ClosedYear
+
+KIND = "close_account_year"
+SLICE = 20  # accounts between two turns of the event loop: about 2 ms
+
+
+async def close_account_year(tx: Transaction, year: int, office: Office) -> Job:
+    """Start the booking of a year's interest (年度计息) on every account whose year is open.
+
+    Raises:
+        InvalidInput: YEAR_INVALID.
+        Refused: YEAR_NOT_OVER, POLICY_PARAMETER_MISSING.
+    """
+    accounting.check_year_over(year, tx.today)
+    rate_of(year, office.policy.account)  # a rate that is not known refuses here, not in every chunk
+    ranges = await accounts.ranges_to_close(tx, year)
+    job_id = await jobs.start(
+        tx,
+        KIND,
+        params={"year": year},
+        chunks=[{"first": first.hex, "last": last.hex} for first, last, _ in ranges],
+        total_count=sum(size for _, _, size in ranges),
+    )
+    tx.audit("CloseAccountYear", detail={"job_id": ids.to_text("job", job_id), "year": str(year)})
+    return await jobs.get(tx, job_id)
+
+
+def job_kind(office: Office) -> JobKind:
+    """The job that closes a year."""
+
+    async def run_chunk(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:
+        year: int = job.params["year"]
+        first, last = UUID(hex=chunk.params["first"]), UUID(hex=chunk.params["last"])
+        closed: list[ClosedYear] = []
+        rejects: list[Reject] = []
+        skipped = 0
+        for number, one in enumerate(await accounts.lock_range(tx, first, last, year), start=1):
+            if one.closed_through is not None and one.closed_through >= year:
+                skipped += 1
+                continue
+            try:
+                closed.append(_close(one, year, office))
+            except Refused as refusal:
+                if refusal.reason != "ACCOUNT_YEAR_OPEN":
+                    raise
+                rejects.append(_open_year(number, one))
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
+        if closed:
+            await _book(tx, closed, office, key=f"{ids.to_text('job', job.id)}/{chunk.number}")
+        tx.audit("CloseAccountYearChunk", detail={"year": str(year), "closed": str(len(closed))})
+        return ChunkResult(done=len(closed), skipped=skipped, rejects=rejects)
+
+    return JobKind(KIND, run_chunk)
+
+
+async def settle_account(tx: Transaction, command: SettleAccount, office: Office) -> tuple[Statement, str]:
+    """Settle an account at retirement (退休时账户结算); the answer is the statement and the policy version.
+
+    Raises:
+        NotFound: PERSON_NOT_FOUND, ACCOUNT_NOT_FOUND.
+        Refused: ACCOUNT_ALREADY_SETTLED, MONTH_NOT_STARTED, ACCOUNT_YEAR_OPEN, CONTRIBUTIONS_OPEN with the first month
+            that is not paid, RETIREMENT_MONTH_INVALID, POLICY_PARAMETER_MISSING.
+    """
+    person_id, retirement = command.person_id, command.retirement_month
+    if not await people.is_known(tx, person_id):
+        raise person_not_found()
+    account = await accounts.account(tx, person_id, lock=True)
+    if account is None:
+        raise account_not_found()
+    accounting.check_settlement(account, retirement, tx.today)
+    unpaid = await accounts.unpaid_month(tx, person_id, retirement)
+    if unpaid is not None:
+        raise Refused("CONTRIBUTIONS_OPEN", "a month up to the retirement is not paid", month=str(unpaid))
+    statement = accounting.settle(
+        await accounts.closing_before(tx, person_id, retirement.year),
+        await accounts.booked_since(tx, person_id, retirement.year),
+        retirement,
+        office.policy.account,
+    )
+    # A year that was closed before has more interest than belongs to it now; the difference goes back.
+    interest = statement.total - account.balance
+    version = office.policy.version
+    await accounts.settle(tx, person_id, retirement, statement, interest=interest, policy_version=version)
+    if interest != Money.ZERO:
+        await ledger.post(
+            tx,
+            kind="settlement_interest",
+            key=f"settlement/{ids.to_text('per', person_id)}",
+            postings=[(accounting.PENSION_FUND, -interest), (accounting.ACCOUNTS, interest)],
+            business_date=tx.today,
+        )
+        tx.emit(
+            facts.account_credited(
+                person_id, EntryKind.INTEREST, retirement.year, amount=interest, balance=statement.total
+            )
+        )
+    tx.emit(facts.account_settled(person_id, retirement, statement.total, provisional=statement.provisional))
+    tx.audit("SettleAccount", person_id=person_id, detail={"month": str(retirement)})
+    return statement, version
+
+
+async def account(tx: Transaction, person_id: UUID) -> tuple[Account, Sequence[Year]]:
+    """Show an account with its years, newest first.
+
+    Raises:
+        NotFound: PERSON_NOT_FOUND, ACCOUNT_NOT_FOUND.
+    """
+    tx.principal.require_person(person_id)
+    found = await accounts.account(tx, person_id)
+    if found is None:
+        if not await people.is_known(tx, person_id):
+            raise person_not_found()
+        raise account_not_found()
+    closed = await accounts.years(tx, person_id)
+    settled = await accounts.settlement_year(tx, found) if found.settle_month else None
+    shown = [year for year in closed if settled is None or year.year != settled.year]
+    return found, sorted(
+        [*shown, *([settled] if settled else accounting.open_years(found))], key=lambda year: year.year, reverse=True
+    )
+
+
+def _close(account: Account, year: int, office: Office) -> ClosedYear:
+    result = accounting.close(account, year, office.policy.account)
+    interest = result.interest_on_opening + result.interest_on_new
+    return ClosedYear(
+        person_id=account.person_id,
+        year=Year(
+            year=year,
+            opening=result.opening,
+            contribution=result.contribution,
+            interest=interest,
+            imported=Money.ZERO,
+            closed=True,
+            statement=result.statement,
+            source=accounting.PLATFORM,
+        ),
+        provisional=result.provisional,
+        balance=account.balance + interest,
+    )
+
+
+async def _book(tx: Transaction, closed: Sequence[ClosedYear], office: Office, *, key: str) -> None:
+    await accounts.close(tx, closed, policy_version=office.policy.version)
+    total = Money.total(one.year.interest for one in closed)
+    if total != Money.ZERO:
+        await ledger.post(
+            tx,
+            kind="interest",
+            key=key,
+            postings=[(accounting.PENSION_FUND, -total), (accounting.ACCOUNTS, total)],
+            business_date=tx.today,
+        )
+    for one in closed:
+        if one.year.interest != Money.ZERO:
+            tx.emit(
+                facts.account_credited(
+                    one.person_id, EntryKind.INTEREST, one.year.year, amount=one.year.interest, balance=one.balance
+                )
+            )
+
+
+def _open_year(number: int, account: Account) -> Reject:
+    key = ids.to_text("per", account.person_id)
+    return Reject(
+        number,
+        "ACCOUNT_YEAR_OPEN",
+        f"{key} 的 {account.next_year} 年度尚未计息，请先结转该年度",
+        f"the year {account.next_year} of {key} is not closed; close it first",
+    )

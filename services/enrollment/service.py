@@ -1,0 +1,35 @@
+"""What the enrolment service consists of."""
+
+from chassis.config import Settings
+from chassis.files import Files
+from chassis.policy import open_policy, release_directory
+from chassis.sealed import Sealer
+from chassis.service import Service
+from services.enrollment.events import CONSUMERS
+from services.enrollment.operations import accounts, history
+from services.enrollment.operations.history import Archive
+from services.enrollment.operations.office import Office
+from services.enrollment.policy import EnrollmentPolicy
+from services.enrollment.rpc import EnrollmentRpc
+
+
+def build(settings: Settings) -> Service:
+    """The service, from its settings."""
+    office = open_office(settings)
+    archive = Archive(office)
+    return Service(
+        settings=settings,
+        servicers=[EnrollmentRpc(office, archive)],
+        consumers=CONSUMERS,
+        jobs=[accounts.job_kind(office), history.job_kind(archive, office)],
+    )
+
+
+def open_office(settings: Settings) -> Office:
+    """The law, the keys and the uploads that the settings name."""
+    return Office(
+        policy=EnrollmentPolicy(open_policy(settings.policy_dir or release_directory(), settings.policy_local)),
+        exchange=Sealer.load(settings.keys_dir / "enrollment-card.exchange.key"),
+        files=Files(settings.files_dir, settings.keys_dir),
+        is_production=settings.is_prod,
+    )

@@ -1,0 +1,110 @@
+"""Example values for the documentation: well-formed, and of nobody (region 990000 exists nowhere)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.descriptor import FieldDescriptor
+
+from kernel.identity import TEST_REGION, make_credit_code, make_resident_id
+from services.gateway.edge.contract import REQUEST_ID, TIMESTAMP
+from services.gateway.edge.scalars import LONG
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_HEX = "01980f2e6c4b7d1aa3f05b9c2e7d4810"
+_PREFIXES = {
+    "person_id": "per",
+    "employer_id": "emp",
+    "enrollment_id": "enr",
+    "participation_id": "par",
+    "bill_id": "bil",
+    "job_id": "job",
+    "upload_id": "upl",
+    "determination_id": "det",
+    "benefit_id": "ben",
+    "payroll_id": "prl",
+    "payment_id": "pmt",
+}
+_TEXTS = {
+    "name": "张三",
+    "name_masked": "张*",
+    "id_no": make_resident_id(TEST_REGION, date(1990, 3, 15), 123),
+    "id_no_masked": "990000********1234",
+    "phone": "13800000000",
+    "credit_code": make_credit_code(TEST_REGION, "MA000001"),
+    "division": "320613",
+    "account": "6222020000000000000",
+    "payee_account_masked": "6222********0000",
+    "source_system": "legacy-city-system",
+    "receipt_no": "332060251100000001",
+    "bank_reference": "BANK20251123000001",
+    "reason": "缴费年限需要复核",
+    "subject": "idp|p-0123456789abcdef01234567",
+    "age": "60y4m",
+    "kind": "import_history",
+    "code": "basic",
+    "title_zh": "基础养老金",
+    "title_en": "Basic pension",
+    "text_zh": "公民身份号码校验位不正确",
+    "text_en": "the check character does not fit",
+    "formula": "8785.00 × (1 + 0.6000) ÷ 2 × 28.0000 × 1 %",
+    "file": "pension-employee.yaml",
+    "key": "basic.rate_per_year",
+    "effective": "2006-01-01 …",
+    "confidence": "certain",
+    "notice_zh": "测算结果仅供参考，不作为核定依据。",
+    "notice_en": "An estimate, not a decision.",
+    "page_token": "",
+    "next_page_token": "",
+    "message": "",
+}
+_NUMBERS = {"year": 2025, "page_size": 50, "injury_class": 3, "acr": 2, "line": 12, "min_contribution_months": 180}
+_SCALARS = {
+    "hrss.type.v1.Money": "8000.00",
+    "hrss.type.v1.Rate": "1.00",
+    "hrss.type.v1.Date": "2025-11-23",
+    "hrss.type.v1.Month": "2025-11",
+    TIMESTAMP: "2025-11-23T08:00:00Z",
+}
+
+
+def of_message(descriptor: Any, *, without: Collection[str] = (), is_input: bool = True) -> dict[str, Any]:
+    """An example of a message in JSON; `without` names fields that are bound elsewhere."""
+    skipped = {*without, REQUEST_ID} if is_input else set(without)
+    return {field.name: of_field(field, is_input=is_input) for field in descriptor.fields if field.name not in skipped}
+
+
+def of_field(field: Any, *, is_input: bool = True) -> Any:
+    """An example of a field in JSON."""
+    one = _one(field, is_input=is_input)
+    return [one] if field.is_repeated else one
+
+
+def of_upload() -> str:
+    """An example of an upload id."""
+    return _text("upload_id")
+
+
+def _one(field: FieldDescriptor, *, is_input: bool) -> Any:
+    if field.message_type is not None:
+        scalar = _SCALARS.get(field.message_type.full_name)
+        return scalar if scalar is not None else of_message(field.message_type, is_input=is_input)
+    if field.enum_type is not None:
+        return field.enum_type.values[1].name
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return False
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return _text(field.name)
+    number = _NUMBERS.get(field.name, 1)
+    return str(number) if field.type in LONG else number
+
+
+def _text(name: str) -> str:
+    if (prefix := _PREFIXES.get(name)) is not None:
+        return f"{prefix}_{_HEX}"
+    if name.endswith("digest") or name == "policy_version":
+        return "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+    return _TEXTS.get(name, "…")

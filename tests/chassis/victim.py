@@ -1,0 +1,70 @@
+"""A process that a test lets die at a crash point: `python -m tests.chassis.victim WHAT`, settings on its input."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+from chassis.bus import Bus
+from chassis.config import Settings
+from chassis.database import Database
+from chassis.inbox import ConsumerLoop
+from chassis.jobs import Chunk, ChunkResult, Job, JobKind
+from chassis.once import RequestKey, once
+from chassis.outbox import Relay
+from chassis.worker import Worker
+from tests.chassis.demo import CLERK, TODAY, a_consumer, written
+
+if TYPE_CHECKING:
+    from chassis.transaction import Transaction
+
+
+async def command(database: Database) -> None:
+    """Write one row and say one fact, under one request id."""
+
+    async def work(tx: Transaction) -> bytes:
+        await tx.execute("INSERT INTO note (id) VALUES ('a')")
+        tx.emit(written("a"))
+        return b"done"
+
+    await once(database, RequestKey("app|li", "/demo/Write", "r-1", b"body"), work, principal=CLERK, today=TODAY)
+
+
+async def relay(database: Database) -> None:
+    """Publish what is in the outbox."""
+    bus = Bus(database.settings.nats_url, "enrollment")
+    await bus.start()
+    await bus.wait_connected(10)
+    await Relay(database, bus).relay_batch()
+
+
+async def consumer(database: Database) -> None:
+    """Take what is in the stream."""
+    bus = Bus(database.settings.nats_url, "benefits")
+    await bus.start()
+    await bus.wait_connected(10)
+    await ConsumerLoop(database, bus, a_consumer()).run(asyncio.Event())
+
+
+async def count(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:
+    """A chunk that writes one row."""
+    await tx.execute("INSERT INTO stroke (note, version, value) VALUES ('chunk', $1, 1)", chunk.number)
+    return ChunkResult(done=1)
+
+
+async def jobs(database: Database) -> None:
+    """Work on what jobs there are."""
+    worker = Worker(database, [JobKind("count", count)], lease_seconds=0.2)
+    while await worker.run_one():
+        pass
+
+
+async def main(what: str) -> None:
+    """Do it, then leave as if nothing had been armed."""
+    database = Database(Settings.model_validate_json(sys.stdin.read()))
+    await {"command": command, "relay": relay, "consumer": consumer, "jobs": jobs}[what](database)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
