@@ -53,14 +53,21 @@ class Again(Exception):  # noqa: N818 - a signal, not an error
     """The transaction met another and was rolled back by the database."""
 
 
+class Stale(Exception):  # noqa: N818 - the same
+    """A prepared statement of this connection is older than the schema."""
+
+
 async def attempts(call: Call, work: Callable[[Transaction], Awaitable[T]], make: Make) -> T:
     """Run work until it commits, is refused, or met others too often."""
-    for left in reversed(range(ATTEMPTS)):
+    met, stale = 0, 0
+    while met < ATTEMPTS and stale <= call.pool.size:  # after a migration every pooled connection may be stale
         try:
             return await _attempt(call, work, make)
+        except Stale:
+            stale += 1
         except Again:
-            if left:
-                await asyncio.sleep(JITTER_SECONDS * random.random() * (ATTEMPTS - left))  # noqa: S311 - no secret
+            met += 1
+            await asyncio.sleep(JITTER_SECONDS * random.random() * met)  # noqa: S311 - no secret
     raise _concurrent()
 
 
@@ -75,13 +82,16 @@ async def _attempt(call: Call, work: Callable[[Transaction], Awaitable[T]], make
         await tx._close()
         if isinstance(error, asyncio.CancelledError):
             await begun.drop()
+        elif sqlstate(error) == STALE_PLAN and "cached" in str(error):
+            await begun.drop()
+            raise Stale from None
         else:
             away = is_away(error, begun.raw)
             await begun.rollback()
             _raise_as_ours(error, away=away)
         raise
     await tx._close()
-    await _commit(begun)
+    await _commit(begun, call.pool.name)
     if call.read_only and tx._audit:
         try:
             await tx._write_audit_of_reading()
@@ -94,9 +104,9 @@ async def _attempt(call: Call, work: Callable[[Transaction], Awaitable[T]], make
     return result
 
 
-async def _commit(begun: Begun) -> None:
+async def _commit(begun: Begun, database_name: str) -> None:
     try:
-        with statement_span("COMMIT", ""):
+        with statement_span("COMMIT", database_name):
             answer = await begun.raw.execute("COMMIT")
     except asyncpg.PostgresError as error:
         away = is_away(error, begun.raw)
@@ -120,7 +130,7 @@ def _raise_as_ours(error: BaseException, *, away: bool) -> None:
     if isinstance(error, DomainError):
         return
     code = sqlstate(error)
-    if code in AGAIN or (code == STALE_PLAN and "cached plan" in str(error)):
+    if code in AGAIN:
         raise Again from None
     if code == LOCKED:
         raise _concurrent() from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ import nats.errors
 import nats.js.errors
 from nats.js import api
 
+from chassis.facts import DeclarationWrong
 from chassis.logs import get_logger
 from chassis.pull import Pull, away
 from kernel.errors import Unavailable
@@ -37,6 +39,7 @@ RECONNECT_WAIT_SECONDS = 0.5
 PING_SECONDS = 2  # with two unanswered pings a dead link is noticed within six seconds
 PINGS_OUTSTANDING_MAX = 2
 PUBLISH_SECONDS = 5.0
+ERROR_LOG_SECONDS = 30.0  # an outage is told now and then, not with each of its attempts
 
 # What a killed consumer had in hand goes to another after this time; all services must agree again 30 s after a fault.
 ACK_WAIT_SECONDS = 10
@@ -202,9 +205,13 @@ async def connect(
     attempts: int = -1,
 ) -> Client:
     """Connect with the settings that every link of the platform has; by default waits for ever."""
+    said: dict[str, float] = {}
 
     async def failed(error: Exception) -> None:  # permission errors appear only here
-        log.warning("broker_error", error=type(error).__name__)
+        kind, now = type(error).__name__, time.monotonic()
+        if now - said.get(kind, -ERROR_LOG_SECONDS) >= ERROR_LOG_SECONDS:
+            said[kind] = now
+            log.warning("broker_error", error=kind)
 
     user = urlsplit(servers[0]).username
     return await nats.connect(
@@ -246,6 +253,9 @@ async def provision(
         streams: Services that say something.
         consumers: What each service listens to.
         limits: Replicas and size of each stream.
+
+    Raises:
+        DeclarationWrong: The consumers of a service do not fit together.
     """
     client = await connect([part.strip() for part in admin_url.split(",")], name="hrss-migrate", attempts=1)
     try:
@@ -253,10 +263,28 @@ async def provision(
         for service in streams:
             await _ensure_stream(stream, service, limits or Limits())
         for service, listened in consumers.items():
-            for consumer in listened:
+            declared = list(listened)
+            check_together(declared)
+            for consumer in declared:
                 await _ensure_consumer(stream, service, consumer)
     finally:
         await client.close()
+
+
+def check_together(consumers: Sequence[Consumer]) -> None:
+    """Check what only all consumers of a service together can get wrong.
+
+    Raises:
+        DeclarationWrong: Two of them name one producer, or two producers say facts of one kind.
+    """
+    owner: dict[str, str] = {}
+    producers = [consumer.producer for consumer in consumers]
+    if len(set(producers)) < len(producers):
+        raise DeclarationWrong("one Consumer per producer: they would share one durable")
+    for consumer in consumers:
+        for event_type in consumer.types.values():
+            if owner.setdefault(event_type.kind, consumer.producer) != consumer.producer:
+                raise DeclarationWrong(f"two producers count versions of {event_type.kind}")
 
 
 async def _ensure_stream(stream: Any, service: str, limits: Limits) -> None:

@@ -39,7 +39,11 @@ async def go(
     *,
     side_by_side: int,
 ) -> None:
-    """Run `step` over all items, at most so many lanes at once; a step that returns False ends its lane."""
+    """Run `step` over all items, at most so many lanes at once; a step that returns False ends its lane.
+
+    Raises:
+        Exception: What a step raised; the other lanes are stopped.
+    """
     free = asyncio.Semaphore(side_by_side)
 
     async def walk(lane: list[T]) -> None:
@@ -48,6 +52,9 @@ async def go(
                 if not await step(item):
                     return
 
-    async with asyncio.TaskGroup() as group:
-        for lane in lanes(items, keys_of):
-            group.create_task(walk(lane))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes(items, keys_of):
+                group.create_task(walk(lane))
+    except BaseExceptionGroup as failed:  # the first failure stops the others and says enough
+        raise failed.exceptions[0] from None

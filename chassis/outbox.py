@@ -41,6 +41,7 @@ BATCH_SECONDS = 4.0  # with the timeout of one publish still below the database'
 POLL_SECONDS = 0.1  # rows of other processes of this service are found by looking
 BREAKER_SECONDS = 1.0  # how long nothing is tried after a failed publish
 DRAIN_SECONDS = 2.0
+PURGE_SECONDS = 600.0  # how often rows past their time are looked for; the function takes a few thousand at once
 LEADER_LOCK = 0x6F75_7462  # "outb"
 
 INSERT = """
@@ -143,6 +144,7 @@ class Relay:
         self._database = database
         self._bus = bus
         self._closed_until = 0.0
+        self._purge_at = time.monotonic() + PURGE_SECONDS
         if database.settings.is_off("outbox"):
             database.publish_directly = self._publish_directly
 
@@ -151,6 +153,7 @@ class Relay:
         while not stop.is_set():
             try:
                 if await self.relay_batch() == 0:
+                    await self._purge()
                     await self._wait()
             except Unavailable:
                 await asyncio.sleep(BREAKER_SECONDS)
@@ -204,6 +207,17 @@ class Relay:
             return
         if not self._bus.is_connected or time.monotonic() < self._closed_until:
             await asyncio.sleep(POLL_SECONDS)  # what was written stays; no need to spin on it
+
+    async def _purge(self) -> None:
+        """Remove rows that are past their time, now and then and only when there is nothing to relay."""
+        if time.monotonic() < self._purge_at:
+            return
+        async with self._database.connection() as connection:
+            count = await connection.fetchval("SELECT purge_expired()")
+        if count:
+            log.info("expired_rows_purged", count=count)
+        else:
+            self._purge_at = time.monotonic() + PURGE_SECONDS
 
     async def _drain(self) -> None:
         try:

@@ -179,6 +179,7 @@ class Transaction:
     async def _session_part(self) -> AsyncIterator[None]:
         """A savepoint that the session knows of, so that its objects go back too."""
         async with self.session.begin_nested():
+            await self.session.connection()  # else SAVEPOINT is sent at its next use, after raw statements in between
             yield
 
     @contextlib.asynccontextmanager

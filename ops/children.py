@@ -47,8 +47,8 @@ def start(
         stdout=output,
         stderr=subprocess.STDOUT,
         cwd=cwd,
-        # The children are started before any thread of ours exists, or from the main thread of a program without
-        # locks at risk between fork and exec; there is no other way to set the death signal before exec.
+        # There is no other way to set the death signal before exec. The supervisor has one thread; in a test that has
+        # more, nothing between fork and exec takes a lock that another thread may hold.
         preexec_fn=prepare,  # noqa: PLW1509 - see above
     )
 

@@ -54,10 +54,14 @@ class Display:
     def begin(self) -> None:
         """Show that it starts."""
         if self._console.is_terminal:
-            self._live = Live(
-                console=self._console, get_renderable=self._progress, refresh_per_second=12, transient=True
-            )
-            self._live.start()
+            # Without a thread of its own: children are started from a process that has only one.
+            self._live = Live(console=self._console, get_renderable=self._progress, auto_refresh=False, transient=True)
+            self._live.start(refresh=True)
+
+    def refresh(self) -> None:
+        """Draw the progress once more."""
+        if self._live:
+            self._live.refresh()
 
     def tell(self, happening: Happening) -> None:
         """Show one change."""

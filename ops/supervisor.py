@@ -83,8 +83,8 @@ class Supervisor:
         self._tell = tell
         self._is_stopping = is_stopping
 
-    def start(self) -> None:
-        """Start everything and wait until it is ready.
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Start everything and wait until it is ready; `meanwhile` is called in each round and must not wait.
 
         Raises:
             StartFailed: A unit died again and again, or was not ready in time.
@@ -95,10 +95,11 @@ class Supervisor:
             late = [watched for watched in self.watched.values() if not watched.was_ready]
             if time.monotonic() > deadline and late:
                 raise StartFailed(late[0].unit.name, f"not ready in {START_SECONDS:.0f} s\n{late[0].unit.log_tail()}")
+            meanwhile()
             time.sleep(LOOK_SECONDS)
 
     def watch(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Restart what dies, until asked to stop; `meanwhile` is called in each round and must not wait."""
+        """Restart what dies, until asked to stop; `meanwhile` as in `start`."""
         while not self._is_stopping():
             self._look()
             meanwhile()

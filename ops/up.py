@@ -165,11 +165,11 @@ def _run(home: Home, planned: Platform, console: Console, offer: Callable[[], No
     code = 0
     display.begin()
     try:
-        supervisor.start()
+        supervisor.start(display.refresh)
         if not interrupts.is_stopping():
+            display.running(planned, home)
             recorder.state = "running"
             recorder.record(supervisor)
-            display.running(planned, home)
             supervisor.watch(offer or (lambda: None))
     except StartFailed as failure:
         display.end()

@@ -65,7 +65,7 @@ def breaking() -> list[list[str]]:
 
 def generators() -> list[Path]:
     """Programs that write documents from the sources and, with --check, only compare."""
-    return sorted((ROOT / "tools").glob("make_*.py"))
+    return sorted((ROOT / "tools").glob("*_doc.py"))
 
 
 def _has_contract(commit: str) -> bool:

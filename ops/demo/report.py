@@ -60,9 +60,9 @@ async def _print_trace(stage: Stage, life: Life) -> None:
     tree = Tree(f"[bold]核定的调用链  Trace of the determination[/] {trace_id}  [dim]{stage.platform.traces_url}[/]")
     nodes: dict[str, Tree] = {}
     known = {span["span_id"] for span in spans}
-    for span in sorted(spans, key=lambda each: each["start"]):
+    for span in sorted(spans, key=lambda each: each["start_us"]):
         parent = nodes.get(span["parent_id"], tree) if span["parent_id"] in known else tree
-        took = (span["end"] - span["start"]) / 1_000_000
+        took = span["duration_us"] / 1000
         nodes[span["span_id"]] = parent.add(
             f"[cyan]{span['service']}[/] {span['name']} [dim]{took:.1f} ms[/]", highlight=False
         )

@@ -53,6 +53,8 @@ TEXTS = {
         "took": "耗时",
         "waterfall": "时间轴",
         "failed": "失败",
+        "contains": "名称包含",
+        "search": "查找",
     },
     "en": {
         "title": "Traces",
@@ -71,6 +73,8 @@ TEXTS = {
         "took": "took",
         "waterfall": "waterfall",
         "failed": "failed",
+        "contains": "name contains",
+        "search": "search",
     },
 }
 
@@ -80,6 +84,13 @@ class TracesSettings(config.Settings):
 
     traces_port: int = Field(0, ge=0, le=65535, description="Port of the OTLP gRPC receiver; 0 takes a free one.")
     traces_http_port: int = Field(8082, ge=0, le=65535, description="Port of the page; 0 takes a free one.")
+
+    def problems(self) -> list[tuple[str, str, str]]:
+        """Refuse production: nobody logs in here."""
+        found = super().problems()
+        if self.is_prod:
+            found.append(("HRSS_ENV", "本机链路存储不用于生产环境", "the local trace store does not run in production"))
+        return found
 
 
 def main() -> None:
@@ -144,7 +155,11 @@ class Pages:
     async def list_page(self, request: Request) -> Response:
         """The latest traces as a page."""
         return self._render(
-            request, traces=self._latest(request), span_count=self._store.span_count, spans_max=SPANS_MAX
+            request,
+            traces=self._latest(request),
+            asked={name: request.query_params.get(name, "") for name in ("q", "service")},
+            span_count=self._store.span_count,
+            spans_max=SPANS_MAX,
         )
 
     async def trace_page(self, request: Request) -> Response:

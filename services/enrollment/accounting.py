@@ -35,6 +35,7 @@ ACCOUNTS = "accounts:employee_pension"  # all personal accounts together; each h
 BROUGHT_IN = "opening:brought_in"  # what came with imported balances, negative
 
 PLATFORM = "platform"  # source of what was booked here
+_SOURCE = ("LB-1997-116",)
 
 FIRST_YEAR, LAST_YEAR = 1996, 2100  # personal accounts began in 1996 (国发〔1995〕6号)
 
@@ -132,7 +133,7 @@ def check_year_over(year: int, today: date) -> None:
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise InvalidInput("YEAR_INVALID", f"a year of an account is {FIRST_YEAR} to {LAST_YEAR}", field="year")
     if year >= today.year:
-        raise Refused("YEAR_NOT_OVER", "the year is not over", field="year", year=str(year))
+        raise Refused("YEAR_NOT_OVER", "the year is not over", field="year", source=_SOURCE, year=str(year))
 
 
 def close(account: Account, year: int, law: AccountLaw) -> AccountYear:
@@ -143,7 +144,7 @@ def close(account: Account, year: int, law: AccountLaw) -> AccountYear:
         PolicyParameterMissing: No rate was ever published up to that year.
     """
     if account.next_year != year:
-        raise Refused("ACCOUNT_YEAR_OPEN", "an earlier year is not closed", year=str(account.next_year))
+        raise Refused("ACCOUNT_YEAR_OPEN", "an earlier year is not closed", source=_SOURCE, year=str(account.next_year))
     return close_year(account.closing, account.credits(year), law)
 
 
@@ -219,7 +220,12 @@ def check_settlement(account: Account, retirement: Month, today: date) -> None:
             earliest=str(account.first_year),
         )
     if account.next_year < retirement.year:
-        raise Refused("ACCOUNT_YEAR_OPEN", "a year before the retirement is not closed", year=str(account.next_year))
+        raise Refused(
+            "ACCOUNT_YEAR_OPEN",
+            "a year before the retirement is not closed",
+            source=_SOURCE,
+            year=str(account.next_year),
+        )
 
 
 def account_not_found() -> NotFound:

@@ -199,6 +199,7 @@ def check_start_month(start: Month, today: date) -> None:
             "START_MONTH_OUT_OF_WINDOW",
             "the first insured month lies outside the window",
             field="start_month",
+            source=("SIL", "SI-OPS-2023"),
             earliest=str(first),
             latest=str(last),
         )

@@ -7,13 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import pytest
 
 from chassis import transaction
-from chassis.jobs import Worker
 from chassis.receive import incoming, receive
+from chassis.worker import Worker
 from hrss.enrollment.v1 import enrollment_events_pb2 as heard
 from hrss.enrollment.v1 import enrollment_pb2 as register
 from hrss.type.v1 import calendar_pb2, fact_pb2, money_pb2
@@ -29,6 +28,7 @@ from tests.plugins.grpc_harness import a_principal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from uuid import UUID
 
     from chassis.database import Database
     from chassis.principal import Principal
@@ -156,12 +156,13 @@ class Enrollment:
         state: register.ContributionState.ValueType = register.CONTRIBUTION_STATE_PAID,
     ) -> list[heard.ContributionsSettled.Fact]:
         """Facts of settled months, not yet said."""
-        item = {"base": _money(base), "state": state}
         return [
             heard.ContributionsSettled.Fact(
                 header=self.header(_per(person_id)),
                 month=_month(one),
-                items=[heard.ContributionsSettled.Item(scheme=scheme, **item) for scheme in schemes],
+                items=[
+                    heard.ContributionsSettled.Item(scheme=scheme, base=_money(base), state=state) for scheme in schemes
+                ],
                 source="import:test:1:old",
             )
             for one in Month.range(month(first), month(last))
@@ -174,7 +175,7 @@ class Enrollment:
             await self.say(heard.ContributionsSettled, *facts[start : start + FACTS_MAX])
 
     async def credited(
-        self, person_id: UUID, year: int, amount: str, balance: str, kind: Any = None, day: date | None = None
+        self, person_id: UUID, year: int, amount: str, balance: str, kind: Any = None, *, day: date | None = None
     ) -> None:
         """An amount credited to the account; by default the imported balance of a year."""
         fact = heard.AccountCredited.Fact(
@@ -248,16 +249,14 @@ class Benefits:
         """A prepared pension."""
         values = {"retirement_month": None, "track": None, "old_transitional": None, "payee": a_payee()} | changes
         command = PreparePension(person_id=person_id, **values)
-        shown: Shown = await self.run(
-            lambda tx: determinations.prepare_pension(tx, command, self.policy), today=today
-        )
+        shown: Shown = await self.run(lambda tx: determinations.prepare_pension(tx, command, self.policy), today=today)
         return shown
 
     async def prepare_unemployment(
         self, person_id: UUID, registered: str = "2025-07-03", *, today: date = TODAY, **changes: Any
     ) -> Shown:
         """A prepared unemployment benefit."""
-        values = {"carried_months": 0, "payee": a_payee()} | changes
+        values: dict[str, Any] = {"carried_months": 0, "payee": a_payee()} | changes
         command = PrepareUnemployment(person_id=person_id, registration_date=date.fromisoformat(registered), **values)
         shown: Shown = await self.run(
             lambda tx: determinations.prepare_unemployment(tx, command, self.policy), today=today

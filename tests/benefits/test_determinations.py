@@ -12,7 +12,7 @@ import pytest
 from chassis.policy import open_policy
 from hrss.enrollment.v1 import enrollment_pb2 as register
 from kernel import ids
-from kernel.errors import AlreadyExists, Conflict, DomainError, Forbidden, InvalidInput, NotFound, Refused
+from kernel.errors import Conflict, DomainError, Forbidden, InvalidInput, NotFound, Refused
 from kernel.money import Money
 from services.benefits.calculation import recompute
 from services.benefits.commands import Approve, Reject
@@ -38,7 +38,10 @@ from tests.plugins.grpc_harness import a_principal
 from tests.system.oracle_benefits import violations
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from chassis.database import Database
+    from chassis.principal import Principal
 
 
 # Employee pension ---------------------------------------------------------------------------------------------------
@@ -597,9 +600,7 @@ async def test_a_started_pension_ends_the_unemployment_benefit(
     assert await violations(database, policy) == []
 
 
-async def test_what_starts_is_said_and_audited(
-    database: Database, enrollment: Enrollment, benefits: Benefits
-) -> None:
+async def test_what_starts_is_said_and_audited(database: Database, enrollment: Enrollment, benefits: Benefits) -> None:
     person_id = await enrollment.about_to_retire()
     await benefits.approve(await benefits.prepare_pension(person_id))
 
@@ -611,7 +612,7 @@ async def test_what_starts_is_said_and_audited(
 
 
 async def _reject(
-    benefits: Benefits, determination_id: ids.UUID, principal: object = SUPERVISOR, reason: str = "wrong payee"
+    benefits: Benefits, determination_id: UUID, principal: Principal = SUPERVISOR, reason: str = "wrong payee"
 ) -> determinations.Shown:
     command = Reject(determination_id, reason)
     shown: determinations.Shown = await benefits.run(lambda tx: determinations.reject(tx, command), principal, TODAY)

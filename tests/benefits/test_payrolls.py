@@ -405,9 +405,7 @@ async def test_an_answer_has_a_bank_reference(benefits: Benefits, reference: str
         await benefits.answer(ids.new_id(), reference=reference)
 
 
-async def test_a_simulated_answer_is_nothing_in_production(
-    new_database: NewDatabase, policy: BenefitsPolicy
-) -> None:
+async def test_a_simulated_answer_is_nothing_in_production(new_database: NewDatabase, policy: BenefitsPolicy) -> None:
     production = Benefits(await new_database("benefits", env="prod"), policy)
 
     with refused(Forbidden, "SIMULATION_REFUSED"):

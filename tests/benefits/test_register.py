@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chassis import inbox
 from hrss.enrollment.v1 import enrollment_events_pb2 as heard
 from hrss.enrollment.v1 import enrollment_pb2 as register_pb
+from hrss.type.v1 import calendar_pb2
 from kernel import ids
 from kernel.money import Money
 from services.benefits.history import Scheme, Standing
@@ -39,9 +40,7 @@ async def test_a_person_and_an_employment_are_known(database: Database, enrollme
     assert (person["birth_date"], person["sex"], person["division"]) == (date(1975, 2, 10), "FEMALE", "990000")
     assert [row["scheme"] for row in rows] == ["EMPLOYEE_PENSION", "UNEMPLOYMENT", "WORK_INJURY"]
     assert {(row["start_month"], row["end_month"]) for row in rows} == {(date(2010, 1, 1), date(2025, 6, 1))}
-    assert {(row["track"], row["end_reason"], row["division"]) for row in rows} == {
-        ("female_50", "RESIGNED", "320613")
-    }
+    assert {(row["track"], row["end_reason"], row["division"]) for row in rows} == {("female_50", "RESIGNED", "320613")}
 
 
 async def test_a_later_fact_of_a_month_replaces_the_earlier_one(enrollment: Enrollment, benefits: Benefits) -> None:
@@ -84,7 +83,7 @@ async def test_a_message_that_comes_again_changes_nothing(
 
     (one,) = (await pension_history(benefits, person_id)).months
     assert one.base == Money.yuan("6000")
-    assert await inbox.status(database) == inbox.InboxStatus(waiting=0, parked=0)
+    assert await inbox.status(database) == inbox.Status(waiting=0, parked=0)
 
 
 async def test_facts_out_of_order_take_effect_in_order(
@@ -145,7 +144,7 @@ async def test_a_fact_nobody_understands_is_parked_and_the_others_count(
             header=enrollment.header(ids.to_text("per", person_id)),
             sex=sex,
             division="990000",
-            birth_date={"year": 1980, "month": 1, "day": 1},
+            birth_date=calendar_pb2.Date(year=1980, month=1, day=1),
         )
         for person_id, sex in ((bad, register_pb.SEX_UNSPECIFIED), (good, register_pb.SEX_MALE))
     ]
@@ -160,7 +159,7 @@ async def test_credits_and_settlements_move_the_account(database: Database, enro
     person_id = await enrollment.person()
     contribution = heard.AccountCredited.CREDIT_KIND_CONTRIBUTION
     await enrollment.credited(person_id, 2025, "1000.00", "1000.00")
-    await enrollment.credited(person_id, 2026, "480.00", "1480.00", contribution, date(2026, 2, 10))
+    await enrollment.credited(person_id, 2026, "480.00", "1480.00", contribution, day=date(2026, 2, 10))
     await enrollment.settled(person_id, balance="1490.00", after=7)
 
     (account,) = await owner_fetch(database, "SELECT * FROM account")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 PERSON = ids.new_id()
 CITIZEN = a_principal(person_id=PERSON)
+LIMIT_SECONDS = 30.0  # for a machine that does ten other things; on an idle one everything takes about a second
 NOWHERE = "127.0.0.1:9"  # the discard port: nobody listens
 
 
@@ -51,7 +52,7 @@ class Started:
 
     async def ready(self) -> Started:
         """Wait for the file that the process writes when it is ready."""
-        await until(self.ready_file.exists, 10, self)
+        await until(self.ready_file.exists, LIMIT_SECONDS, self)
         self.where = json.loads(self.ready_file.read_text())
         return self
 
@@ -79,7 +80,7 @@ class Started:
         """Tell it to stop; its exit code and how long that took."""
         before = time.monotonic()
         self.process.send_signal(number)
-        await until(lambda: self.process.poll() is not None, 20, self)
+        await until(lambda: self.process.poll() is not None, LIMIT_SECONDS, self)
         return self.process.returncode, time.monotonic() - before
 
 
@@ -93,12 +94,12 @@ async def until(condition: Callable[[], bool], seconds: float, started: Started)
         await asyncio.sleep(0.02)
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], tries: int = 500) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], tries: int = 1500) -> None:
     for _ in range(tries):
         if await condition():
             return
         await asyncio.sleep(0.02)
-    pytest.fail("it did not happen in ten seconds")
+    pytest.fail("it did not happen in thirty seconds")
 
 
 class Starter:
@@ -156,7 +157,7 @@ async def test_a_service_starts_answers_and_ends_with_zero(start: Starter, new_d
 
     code, seconds = await started.end()
     assert code == 0
-    assert seconds < 3
+    assert seconds < 15
     assert not started.ready_file.exists()
 
 
@@ -204,10 +205,10 @@ async def test_a_call_under_way_is_finished_before_the_process_ends(
     started = await start(new_database.settings("gateway")).ready()
     gate = tmp_path / "gate"
     call = asyncio.create_task(started.take_note(f"slow {gate}"))
-    await until(gate.with_suffix(".begun").exists, 5, started)
+    await until(gate.with_suffix(".begun").exists, LIMIT_SECONDS, started)
 
     started.process.send_signal(signal.SIGTERM)
-    await until(lambda: not started.ready_file.exists(), 5, started)
+    await until(lambda: not started.ready_file.exists(), LIMIT_SECONDS, started)
     with pytest.raises(Unavailable):
         await started.take_note("too late", request_id="r-2")
     gate.touch()
@@ -257,7 +258,7 @@ async def test_a_wrong_start_ends_with_one_sentence(start: Starter, new_database
             f"cannot listen on 127.0.0.1:{port}": start(settings, rpc_port=str(port)),
         }
         for started in causes.values():
-            await until(lambda process=started.process: process.poll() is not None, 10, started)  # type: ignore[misc]  # binds the loop's process
+            await until(lambda process=started.process: process.poll() is not None, LIMIT_SECONDS, started)  # type: ignore[misc]  # binds the loop's process
 
     for cause, started in causes.items():
         assert started.process.returncode == 1

@@ -92,4 +92,4 @@ def test_a_process_leaves_in_time_with_the_collector_away() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, timeout=20)
 
     assert done.returncode == 0
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 10

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from chassis.attempts import ATTEMPTS
 from chassis.database import violated
@@ -248,6 +250,38 @@ async def test_a_failed_part_takes_back_what_it_said(database: Database) -> None
     assert [row["id"] for row in await owner_fetch(database, "SELECT id FROM note")] == ["c"]
     assert [row["keys"] for row in await owner_fetch(database, "SELECT keys FROM outbox")] == [["note/a"]]
     assert not await owner_fetch(database, "SELECT 1 FROM audit")
+
+
+async def test_a_part_of_the_session_can_fail_alone(database: Database) -> None:
+    await run(database, insert)
+
+    async def work(tx: Transaction) -> str:
+        name = ""
+        await tx.session.execute(text("INSERT INTO note (id) VALUES ('b')"))
+        try:
+            async with tx.savepoint():
+                await tx.session.execute(text("INSERT INTO note (id) VALUES ('a')"))
+        except IntegrityError as error:
+            name = violated(error)
+        await tx.session.execute(text("INSERT INTO note (id) VALUES ('c')"))
+        return name
+
+    assert await run(database, work) == "note_pkey"
+    assert [row["id"] for row in await owner_fetch(database, "SELECT id FROM note ORDER BY id")] == ["a", "b", "c"]
+
+
+async def test_a_migration_under_open_connections_is_not_noticed(database: Database) -> None:
+    async def read(tx: Transaction) -> tuple[int, int]:
+        raw = await tx.fetch("SELECT * FROM note")
+        rows = (await tx.session.execute(text("SELECT * FROM note"))).all()
+        return len(raw[0]), len(rows[0])
+
+    await run(database, insert)
+    assert await run(database, read) == (3, 3)
+
+    await owner_execute(database, "ALTER TABLE note ADD COLUMN more text")
+
+    assert await run(database, read) == (4, 4)
 
 
 async def test_work_that_goes_on_after_a_failed_statement_does_not_pass_as_done(database: Database) -> None:

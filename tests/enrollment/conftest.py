@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chassis.files import Files
-from chassis.jobs import Worker
+from chassis.worker import Worker
 from services.enrollment.service import build
 from tests.enrollment import builders
 from tests.plugins.databases import owner_fetch
@@ -58,6 +58,11 @@ class Bureau:
         worker = Worker(self.database, self.service.jobs)
         while await worker.run_one():
             pass
+
+    async def said(self, kind: Any) -> list[Any]:
+        """All facts of an event type, in order."""
+        rows = await self.rows("SELECT payload FROM outbox WHERE subject = $1 ORDER BY seq", kind.DESCRIPTOR.full_name)
+        return [fact for row in rows for fact in kind.FromString(row["payload"]).facts]
 
     async def rows(self, statement: str, *parameters: Any) -> list[Any]:
         """Look into the tables."""

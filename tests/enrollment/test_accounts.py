@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chassis import transaction
+from chassis.principal import Principal
 from hrss.benefits.v1 import benefits_events_pb2 as benefit_events
 from hrss.benefits.v1 import benefits_pb2
 from hrss.enrollment.v1 import enrollment_events_pb2 as events
@@ -18,10 +20,7 @@ from kernel.errors import InvalidInput, NotFound, Refused
 from services.enrollment.events import on_benefit_started
 from tests.enrollment import builders
 from tests.enrollment.builders import CLERK, PARTNER, a_receipt, an_enrollment, an_id_no, day, money, month
-from tests.enrollment.test_bills import an_assessment, said
-
-from chassis import transaction
-from chassis.principal import Principal
+from tests.enrollment.test_bills import an_assessment
 
 if TYPE_CHECKING:
     from tests.enrollment.conftest import Bureau
@@ -38,7 +37,7 @@ async def work(bureau: Bureau, employer_id: str, first: Month, last: Month, *, p
             await bureau.call("RecordReceipt", a_receipt(bill, paid_date=day(paid_on)), by=PARTNER, today=paid_on)
 
 
-async def an_insured(bureau: Bureau, *, wage: str = "4952.00", **changes: object) -> tuple[str, model.Enrollment]:
+async def an_insured(bureau: Bureau, *, wage: str = "4952.00", **changes: Any) -> tuple[str, model.Enrollment]:
     """An employer with one employee who begins in January 2025; the floor of 2025 credits 396.16 a month."""
     employer_id = await bureau.employer()
     one = await bureau.enrolled(
@@ -78,9 +77,9 @@ async def test_a_closed_year_has_the_interest_of_the_law(bureau: Bureau) -> None
     assert year.closed
     assert year.statement.total == year.closing
     assert {use.key for line in year.statement.lines for use in line.parameters} == {"interest_rate"}
-    credits = await said(bureau, events.AccountCredited)
-    assert [fact.header.version for fact in credits] == list(range(1, 14))
-    assert (credits[-1].kind, credits[-1].amount.fen) == (events.AccountCredited.CREDIT_KIND_INTEREST, 3_863)
+    credited = await bureau.said(events.AccountCredited)
+    assert [fact.header.version for fact in credited] == list(range(1, 14))
+    assert (credited[-1].kind, credited[-1].amount.fen) == (events.AccountCredited.CREDIT_KIND_INTEREST, 3_863)
 
 
 async def test_a_year_is_closed_once(bureau: Bureau) -> None:
@@ -161,7 +160,7 @@ async def test_a_settlement_in_the_first_year_is_the_worked_example(bureau: Bure
     account = await bureau.call("GetAccount", pb.GetAccountRequest(person_id=one.person_id))
     assert (account.balance, account.settle_month) == (reply.balance, month(Month(2025, 5)))
     assert [(year.interest.fen, year.closed) for year in account.years] == [(743, True)]
-    (fact,) = await said(bureau, events.AccountSettled)
+    (fact,) = await bureau.said(events.AccountSettled)
     assert (fact.header.aggregate_id, fact.balance, fact.provisional) == (one.person_id, reply.balance, False)
     with pytest.raises(Refused, match="ACCOUNT_ALREADY_SETTLED"):
         await bureau.call("SettleAccount", a_settlement(one.person_id, Month(2025, 5)), today=date(2025, 6, 2))
@@ -201,8 +200,8 @@ async def test_a_settlement_after_the_year_was_closed_gives_the_surplus_back(bur
     assert reply.balance.fen == 5 * 39_616 + 743
     account = await bureau.call("GetAccount", pb.GetAccountRequest(person_id=one.person_id))
     assert account.balance == reply.balance
-    credits = await said(bureau, events.AccountCredited)
-    assert credits[-1].amount.fen < 0
+    credited = await bureau.said(events.AccountCredited)
+    assert credited[-1].amount.fen < 0
 
 
 async def test_what_stands_in_the_way_of_a_settlement_is_named(bureau: Bureau) -> None:
@@ -245,7 +244,7 @@ async def test_a_pension_that_starts_ends_the_participations(bureau: Bureau) -> 
     assert {(part.state, part.end_month.month, part.end_reason) for part in insurance.participations} == {
         (model.PARTICIPATION_STATE_ENDED, 3, model.END_REASON_RETIRED)
     }
-    assert len(await said(bureau, events.ParticipationEnded)) == 3
+    assert len(await bureau.said(events.ParticipationEnded)) == 3
     with pytest.raises(Refused, match="PERSON_RETIRED"):
         await bureau.call("EnrollPerson", an_enrollment(employer_id, id_no=id_no), by=CLERK)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +26,7 @@ from services.enrollment.store import terms as stored_terms
 from tests.enrollment import builders
 from tests.enrollment.builders import NOW, PARTNER, a_receipt, an_enrollment, an_id_no, day, money, month
 from tests.enrollment.conftest import LOCAL_VALUES
+from tests.plugins.grpc_harness import a_principal
 
 if TYPE_CHECKING:
     from tests.enrollment.conftest import Bureau
@@ -44,7 +45,7 @@ async def a_bill(bureau: Bureau, employer_id: str, value: Month = NOW) -> model.
     return bill
 
 
-async def pay(bureau: Bureau, bill: model.Bill, **changes: object) -> pb.RecordReceiptResponse:
+async def pay(bureau: Bureau, bill: model.Bill, **changes: Any) -> pb.RecordReceiptResponse:
     """Record a receipt for a bill, in full unless told otherwise."""
     reply: pb.RecordReceiptResponse = await bureau.call("RecordReceipt", a_receipt(bill, **changes), by=PARTNER)
     return reply
@@ -193,20 +194,11 @@ async def test_a_full_payment_settles_months_accounts_and_ledger_at_once(bureau:
         "fund:unemployment": 8_000,
         "fund:work_injury": 3_200,
     }
-    facts = await said(bureau, events.ContributionsSettled)
+    facts = await bureau.said(events.ContributionsSettled)
     assert [(fact.month, len(fact.items), fact.source) for fact in facts] == [(month(NOW), 3, f"bill:{bill.bill_id}")]
-    (credit,) = await said(bureau, events.AccountCredited)
+    (credit,) = await bureau.said(events.AccountCredited)
     assert (credit.header.aggregate_id, credit.header.version) == (one.person_id, 1)
     assert (credit.year, credit.amount.fen, credit.balance.fen) == (2025, 64_000, 64_000)
-
-
-async def said(bureau: Bureau, kind: type) -> list:  # type: ignore[type-arg] - facts of any type
-    """All facts of an event type, in order."""
-    rows = await bureau.rows(
-        "SELECT payload FROM outbox WHERE subject = $1 ORDER BY seq",
-        kind.DESCRIPTOR.full_name,  # type: ignore[attr-defined] - of every generated message
-    )
-    return [fact for row in rows for fact in kind.FromString(row["payload"]).facts]  # type: ignore[attr-defined] - the same
 
 
 async def test_part_payments_settle_nothing_until_the_last(bureau: Bureau) -> None:
@@ -269,7 +261,7 @@ async def test_the_same_request_again_gets_the_stored_reply(bureau: Bureau) -> N
         ({"bill_id": "bil_" + "0" * 32}, "BILL_NOT_FOUND"),
     ],
 )
-async def test_a_receipt_that_breaks_a_rule_is_refused(bureau: Bureau, changes: dict[str, object], reason: str) -> None:
+async def test_a_receipt_that_breaks_a_rule_is_refused(bureau: Bureau, changes: dict[str, Any], reason: str) -> None:
     employer_id = await bureau.employer()
     await bureau.enrolled(employer_id)
     bill = await a_bill(bureau, employer_id)
@@ -325,8 +317,8 @@ async def test_an_agent_sees_the_bills_of_the_own_employer(bureau: Bureau) -> No
     employer_id = await bureau.employer()
     await bureau.enrolled(employer_id)
     bill = await a_bill(bureau, employer_id)
-    agent = builders.a_principal(["EMPLOYER_AGENT"], employer_ids=[ids.parse("emp", employer_id)])
-    stranger = builders.a_principal(["EMPLOYER_AGENT"], employer_ids=[ids.new_id()])
+    agent = a_principal(["EMPLOYER_AGENT"], employer_ids=[ids.parse("emp", employer_id)])
+    stranger = a_principal(["EMPLOYER_AGENT"], employer_ids=[ids.new_id()])
 
     for rpc, request in (
         ("GetBill", pb.GetBillRequest(bill_id=bill.bill_id)),

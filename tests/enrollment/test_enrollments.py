@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
-from kernel.calendar import Month
+from kernel import ids
 from kernel.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Refused
 from tests.enrollment import builders
 from tests.enrollment.builders import NOW, PARTNER, an_employer, an_enrollment, an_id_no, money, month
+from tests.plugins.grpc_harness import a_principal
 
 if TYPE_CHECKING:
+    from kernel.calendar import Month
     from tests.enrollment.conftest import Bureau
 
 
@@ -109,7 +111,7 @@ async def test_the_post_of_a_woman_decides_her_track(
     ],
 )
 async def test_an_enrolment_that_breaks_a_rule_is_refused(
-    bureau: Bureau, changes: dict[str, object], kind: type[DomainError], reason: str
+    bureau: Bureau, changes: dict[str, Any], kind: type[DomainError], reason: str
 ) -> None:
     employer_id = await bureau.employer()
 
@@ -160,10 +162,8 @@ async def test_full_width_digits_and_a_small_x_are_the_same_number(bureau: Burea
 
 
 async def test_an_agent_reaches_only_the_own_employer(bureau: Bureau) -> None:
-    from kernel import ids
-
     own, other = await bureau.employer(), await bureau.employer()
-    agent = builders.a_principal(["EMPLOYER_AGENT"], employer_ids=[ids.parse("emp", own)])
+    agent = a_principal(["EMPLOYER_AGENT"], employer_ids=[ids.parse("emp", own)])
 
     enrollment = (await bureau.call("EnrollPerson", an_enrollment(own), by=agent)).enrollment
     foreign = await bureau.enrolled(other)
@@ -178,11 +178,9 @@ async def test_an_agent_reaches_only_the_own_employer(bureau: Bureau) -> None:
 
 
 async def test_a_citizen_sees_the_own_enrolment_only(bureau: Bureau) -> None:
-    from kernel import ids
-
     employer_id = await bureau.employer()
     own, other = await bureau.enrolled(employer_id), await bureau.enrolled(employer_id)
-    citizen = builders.a_principal(["CITIZEN"], person_id=ids.parse("per", own.person_id))
+    citizen = a_principal(["CITIZEN"], person_id=ids.parse("per", own.person_id))
 
     shown = await bureau.call("GetEnrollment", pb.GetEnrollmentRequest(enrollment_id=own.enrollment_id), by=citizen)
 
@@ -191,7 +189,7 @@ async def test_a_citizen_sees_the_own_enrolment_only(bureau: Bureau) -> None:
         await bureau.call("GetEnrollment", pb.GetEnrollmentRequest(enrollment_id=other.enrollment_id), by=citizen)
 
 
-def an_end(enrollment: model.Enrollment, **changes: object) -> pb.EndEnrollmentRequest:
+def an_end(enrollment: model.Enrollment, **changes: Any) -> pb.EndEnrollmentRequest:
     """A request to end an enrolment with this month."""
     values = {
         "request_id": f"end-{builders.number()}",
@@ -200,7 +198,7 @@ def an_end(enrollment: model.Enrollment, **changes: object) -> pb.EndEnrollmentR
         "reason": model.END_REASON_DISMISSED,
         **changes,
     }
-    return pb.EndEnrollmentRequest(**values)  # type: ignore[arg-type] - the names are those of the contract
+    return pb.EndEnrollmentRequest(**values)
 
 
 async def test_an_end_says_its_facts_and_cannot_be_repeated(bureau: Bureau) -> None:
@@ -225,7 +223,7 @@ async def test_an_end_says_its_facts_and_cannot_be_repeated(bureau: Bureau) -> N
         ({"reason": model.END_REASON_UNSPECIFIED}, "END_REASON_REQUIRED"),
     ],
 )
-async def test_an_end_that_breaks_a_rule_is_refused(bureau: Bureau, changes: dict[str, object], reason: str) -> None:
+async def test_an_end_that_breaks_a_rule_is_refused(bureau: Bureau, changes: dict[str, Any], reason: str) -> None:
     enrollment = await bureau.enrolled(await bureau.employer())
 
     with pytest.raises(InvalidInput, match=reason):
@@ -251,7 +249,7 @@ async def test_an_end_before_a_billed_month_is_refused(bureau: Bureau) -> None:
     assert refusal.value.metadata == {"earliest": str(NOW), "latest": str(NOW)}
 
 
-def a_wage(enrollment: model.Enrollment, **changes: object) -> pb.DeclareWageRequest:
+def a_wage(enrollment: model.Enrollment, **changes: Any) -> pb.DeclareWageRequest:
     """A request to declare a wage from the next month on."""
     values = {
         "request_id": f"wage-{builders.number()}",
@@ -260,7 +258,7 @@ def a_wage(enrollment: model.Enrollment, **changes: object) -> pb.DeclareWageReq
         "wage": money("9000.00"),
         **changes,
     }
-    return pb.DeclareWageRequest(**values)  # type: ignore[arg-type] - the names are those of the contract
+    return pb.DeclareWageRequest(**values)
 
 
 async def test_a_wage_counts_from_its_month_and_may_be_corrected_before_the_bill(bureau: Bureau) -> None:
@@ -306,9 +304,7 @@ async def test_wages_of_wrong_months_are_refused(bureau: Bureau) -> None:
         ({"injury_step": {"decimal": "1e0"}}, "INJURY_STEP_INVALID"),
     ],
 )
-async def test_an_employer_that_breaks_a_rule_is_refused(
-    bureau: Bureau, changes: dict[str, object], reason: str
-) -> None:
+async def test_an_employer_that_breaks_a_rule_is_refused(bureau: Bureau, changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidInput, match=reason):
         await bureau.call("RegisterEmployer", an_employer(**changes))
 

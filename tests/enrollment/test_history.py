@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chassis.worker import Worker
 from hrss.enrollment.v1 import enrollment_events_pb2 as events
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
@@ -31,7 +34,7 @@ from tests.enrollment.builders import (
     month,
 )
 from tests.enrollment.test_accounts import close
-from tests.enrollment.test_bills import an_assessment, said
+from tests.enrollment.test_bills import an_assessment
 
 if TYPE_CHECKING:
     from tests.enrollment.conftest import Bureau
@@ -95,11 +98,11 @@ async def test_a_life_is_brought_in_with_its_sources(bureau: Bureau) -> None:
     assert [(one.year, one.imported.fen, one.closing.fen, one.closed) for one in account.years] == [
         (2024, 11_843_277, 11_843_277, True)
     ]
-    facts = await said(bureau, events.ContributionsSettled)
+    facts = await bureau.said(events.ContributionsSettled)
     assert len(facts) == 336
     assert {len(fact.items) for fact in facts} == {2}
     assert sorted(fact.header.version for fact in facts) == list(range(1, 337))
-    assert len(await said(bureau, events.PersonRegistered)) == 1
+    assert len(await bureau.said(events.PersonRegistered)) == 1
 
 
 async def test_the_same_file_again_changes_nothing(bureau: Bureau) -> None:
@@ -131,7 +134,7 @@ async def test_schemes_of_one_month_in_two_files_are_told_together(bureau: Burea
 
     await bring_in(bureau, a_history_file([a_month_row(id_no, NAME, "2024-01", scheme=210)]))
 
-    facts = await said(bureau, events.ContributionsSettled)
+    facts = await bureau.said(events.ContributionsSettled)
     assert [[item.scheme for item in fact.items] for fact in facts] == [[1], [1, 2]]
 
 
@@ -293,19 +296,17 @@ def test_production_takes_no_numbers_of_the_test_region() -> None:
 
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
-def test_any_bytes_are_read_or_refused_with_a_reason(data: bytes) -> None:
-    try:
-        history_file.open_file(data)
-    except InvalidInput as refusal:
-        assert refusal.reason == "FILE_FORMAT_INVALID"
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with contextlib.suppress(InvalidInput):
+        assert history_file.open_file(data).row_count >= 0
 
 
 @given(st.text(max_size=200))
-def test_any_line_is_read_or_rejected_with_a_reason(text: str) -> None:
-    try:
+def test_any_other_line_is_rejected_with_a_reason(text: str) -> None:
+    with pytest.raises(RowWrong) as wrong:
         history_file.read_row(1, text, today=TODAY, allow_test_region=True)
-    except RowWrong as wrong:
-        assert wrong.code in history_file.TEXTS
+
+    assert wrong.value.code in history_file.TEXTS
 
 
 def test_ranges_cover_every_row_once() -> None:
@@ -326,8 +327,8 @@ async def test_chunks_side_by_side_register_each_person_once(bureau: Bureau, mon
 
     done = (await bureau.call("GetEnrollmentJob", pb.GetEnrollmentJobRequest(job_id=job.job_id))).job
     assert (done.state, done.done_count, done.rejected_count) == (job_pb2.JOB_STATE_DONE, 100, 0)
-    assert len(await said(bureau, events.PersonRegistered)) == 5
-    facts = await said(bureau, events.ContributionsSettled)
+    assert len(await bureau.said(events.PersonRegistered)) == 5
+    facts = await bureau.said(events.ContributionsSettled)
     versions: dict[str, list[int]] = {}
     for fact in facts:
         versions.setdefault(fact.header.aggregate_id, []).append(fact.header.version)
@@ -336,9 +337,6 @@ async def test_chunks_side_by_side_register_each_person_once(bureau: Bureau, mon
 
 async def run_side_by_side(bureau: Bureau) -> None:
     """Several workers at once, as in several processes."""
-    import asyncio
-
-    from chassis.jobs import Worker
 
     async def work() -> None:
         worker = Worker(bureau.database, bureau.service.jobs, name=str(ids.new_id()))

@@ -32,7 +32,7 @@ from tests.enrollment.builders import (
     month,
 )
 from tests.enrollment.conftest import LOCAL_VALUES
-from tests.enrollment.test_bills import a_bill, an_assessment, said
+from tests.enrollment.test_bills import a_bill, an_assessment
 from tests.enrollment.test_history import NAME, bring_in
 from tests.plugins.grpc_harness import serve
 
@@ -78,8 +78,8 @@ async def test_the_same_enrolment_twenty_times_at_once_has_one_effect(bureau: Bu
         assert len(refused) == AT_ONCE - 1
         assert all(isinstance(one, AlreadyExists | Conflict) for one in refused)
         assert {one.metadata["since"] for one in refused if one.reason == "ALREADY_ENROLLED"} == {str(NOW)}
-    assert len(await said(bureau, events.PersonRegistered)) == ROUNDS
-    assert len(await said(bureau, events.ParticipationStarted)) == 3 * ROUNDS
+    assert len(await bureau.said(events.PersonRegistered)) == ROUNDS
+    assert len(await bureau.said(events.ParticipationStarted)) == 3 * ROUNDS
 
 
 async def test_the_same_request_twenty_times_at_once_has_one_answer(bureau: Bureau, pair: Sequence[Running]) -> None:
@@ -168,11 +168,12 @@ async def test_a_wage_and_an_end_beside_a_bill_come_before_it_or_are_refused(
             request_id=str(ids.new_id()), enrollment_id=one.enrollment_id, from_month=month(NOW), wage=money("7000")
         )
 
-        bill, declared = await asyncio.gather(
+        outcomes: list[Any] = await asyncio.gather(
             pair[0].call("AssessBill", an_assessment(employer_id), CLERK, today=TODAY),
             pair[1].call("DeclareWage", wage, CLERK, today=TODAY),
             return_exceptions=True,
         )
+        bill, declared = outcomes
 
         assert not isinstance(bill, BaseException)
         if isinstance(declared, BaseException):
@@ -204,8 +205,8 @@ async def test_an_import_that_is_killed_goes_on_where_it_was(
 
     done = (await bureau.call("GetEnrollmentJob", pb.GetEnrollmentJobRequest(job_id=job.job_id))).job
     assert (done.state, done.done_count, done.skipped_count) == (job_pb2.JOB_STATE_DONE, 100, 0)
-    assert len(await said(bureau, events.PersonRegistered)) == 10
-    assert len(await said(bureau, events.ContributionsSettled)) == 90
+    assert len(await bureau.said(events.PersonRegistered)) == 10
+    assert len(await bureau.said(events.ContributionsSettled)) == 90
 
 
 async def run_process(bureau: Bureau, **environment: str) -> int:

@@ -82,7 +82,7 @@ def test_first_run_makes_the_environment_and_the_second_does_nothing(project: Pa
     started = time.monotonic()
     second = bootstrap(project)
 
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10  # a fraction of a second on a quiet machine; making anything takes longer
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
     assert "[bootstrap 1/3]" in first.stdout
     assert (project / "proto" / "generated").read_text() == str(project / ".venv")

@@ -14,7 +14,8 @@ import nats
 import pytest
 from nats.js.api import AckPolicy, ConsumerConfig, StreamConfig
 
-from ops.embedded.nats import EmbeddedNats, EmbeddedNatsError, inbox_prefix
+from ops.embedded.nats import SERVICES, EmbeddedNats, EmbeddedNatsError, find_binary, inbox_prefix, permissions
+from ops.home import ROOT
 from tests.ops.conditions import alive, until
 
 if TYPE_CHECKING:
@@ -166,3 +167,20 @@ def test_passwords_stand_in_private_files_only(nats_server: EmbeddedNats, server
     assert nats_server.root.stat().st_mode & 0o777 == 0o700
     assert server_keys.password("nats-enrollment") in configuration.read_text()
     assert server_keys.password("nats-enrollment") not in nats_server.log.read_text()
+
+
+def test_production_file_is_accepted_and_gives_each_user_the_same_rights() -> None:
+    file = ROOT / "deploy" / "nats" / "hrss.conf"
+    passwords = {f"HRSS_NATS_{user.upper()}_PASSWORD": "x" for user in ("admin", *SERVICES)}
+
+    result = subprocess.run([find_binary(), "-t", "-c", str(file)], env=passwords, capture_output=True, check=False)
+
+    assert result.returncode == 0, result.stderr.decode()
+    text = file.read_text()
+    assert "sync_interval: always" in text
+    for service in SERVICES:
+        _, _, block = text.partition(f"user: {service},")
+        block = block.partition("user:")[0]
+        for kind, subjects in permissions(service).items():
+            (line,) = [line for line in block.splitlines() if line.strip().startswith(f"{kind}:")]
+            assert json.loads(line.partition(":")[2]) == subjects

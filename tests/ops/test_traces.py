@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -269,3 +270,18 @@ def test_process_says_where_it_listens_and_ends_with_a_signal(tmp_path: Path) ->
 
     assert [trace["trace_id"] for trace in shown] == [TRACE]
     assert process.wait(10) == 0
+
+
+def test_process_refuses_production() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HRSS_")}
+
+    result = subprocess.run(
+        [sys.executable, "-m", "ops.traces"],
+        env={**environment, "HRSS_ENV": "prod"},
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert result.returncode == 2
+    assert "HRSS_ENV" in result.stderr.decode()

@@ -1,7 +1,7 @@
 """What must be true of the enrollment database at every moment, whatever happened to it.
 
-Written before the features and used at the end of their tests. Every check is one query that finds the rows which break it;
-an empty answer is health. Each states the whole in its own words and shares no code with the service.
+Written before the features and used at the end of their tests. Every check is one query that finds the rows which break
+it; an empty answer is health. Each states the whole in its own words and shares no code with the service.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ CHECKS: dict[str, str] = {
     "a bill is the sum of its lines": """
         SELECT bill_id FROM bill LEFT JOIN (
             SELECT bill_id, count(*) AS persons, sum(pension_employer_fen) AS a, sum(pension_employee_fen) AS b,
-                   sum(unemployment_employer_fen) AS c, sum(unemployment_employee_fen) AS d, sum(injury_employer_fen) AS e
+                   sum(unemployment_employer_fen) AS c, sum(unemployment_employee_fen) AS d,
+                   sum(injury_employer_fen) AS e
             FROM bill_line GROUP BY bill_id
         ) AS line USING (bill_id)
         WHERE (person_count, pension_employer_fen, pension_employee_fen, unemployment_employer_fen,
@@ -77,7 +78,8 @@ CHECKS: dict[str, str] = {
     "all accounts together are the ledger's account of accounts": """
         SELECT * FROM (
             SELECT (SELECT coalesce(sum(balance_fen), 0) FROM account) AS held,
-                   (SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting WHERE account = 'accounts:employee_pension') AS booked
+                   (SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting
+                    WHERE account = 'accounts:employee_pension') AS booked
         ) AS both_sides WHERE held <> booked
     """,
     "closed years chain": """
@@ -91,7 +93,9 @@ CHECKS: dict[str, str] = {
         HAVING (contribution_fen, imported_fen) IS DISTINCT FROM (
             coalesce(sum(amount_fen) FILTER (WHERE kind = 'CONTRIBUTION'), 0),
             coalesce(sum(amount_fen) FILTER (WHERE kind = 'IMPORTED_BALANCE'), 0)
-        ) OR interest_fen <> coalesce(sum(amount_fen) FILTER (WHERE kind = 'INTEREST' AND entry.source LIKE 'year:%'), 0)
+        ) OR interest_fen <> coalesce(
+            sum(amount_fen) FILTER (WHERE kind = 'INTEREST' AND entry.source LIKE 'year:%'), 0
+        )
     """,
     "closed years follow one another up to the last one": """
         SELECT person_id FROM account LEFT JOIN account_year USING (person_id)

@@ -84,7 +84,11 @@ async def approve(tx: Transaction, command: Approve) -> PayrollRow:
     assert row.approval_id is not None
     await approval.decide(tx, row.approval_id, approve=True)
     await approval.execute(
-        tx, row.approval_id, kind=payroll_approval.KIND, subject=payroll_approval.subject(row), payload=now.digest
+        tx,
+        row.approval_id,
+        kind=payroll_approval.KIND,
+        subject=payroll_approval.subject(row.payroll_id, now.digest),
+        payload=now.digest,
     )
     row.state, row.checker, row.approve_date = PayrollState.APPROVED, checker, tx.today
     payroll_id = ids.to_text("prl", row.payroll_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import col, select
 
 from kernel.money import Money
-from services.benefits.lifecycle import Kind, PaymentState, PayrollState
+from services.benefits.lifecycle import BenefitState, Kind, PaymentState, PayrollState
 from services.benefits.store.rows import BenefitRow, PayeeRow, PaymentRow, PayrollRow
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ async def lock_to_pay(tx: Transaction, month: Month, after: UUID | None, last: U
         select(BenefitRow)
         .where(
             col(BenefitRow.benefit_id) <= last,
-            col(BenefitRow.state) != "SUSPENDED",
+            col(BenefitRow.state) != BenefitState.SUSPENDED,
             col(BenefitRow.next_month) <= month,
             col(BenefitRow.last_month).is_(None) | (col(BenefitRow.next_month) <= col(BenefitRow.last_month)),
         )

@@ -92,7 +92,9 @@ async def settle_account(tx: Transaction, command: SettleAccount, office: Office
     accounting.check_settlement(account, retirement, tx.today)
     unpaid = await accounts.unpaid_month(tx, person_id, retirement)
     if unpaid is not None:
-        raise Refused("CONTRIBUTIONS_OPEN", "a month up to the retirement is not paid", month=str(unpaid))
+        raise Refused(
+            "CONTRIBUTIONS_OPEN", "a month up to the retirement is not paid", source=("SIL",), month=str(unpaid)
+        )
     statement = accounting.settle(
         await accounts.closing_before(tx, person_id, retirement.year),
         await accounts.booked_since(tx, person_id, retirement.year),

@@ -157,7 +157,7 @@ def _check_person(command: EnrollPerson, desk: employments.Desk) -> None:
     if desk.name != command.name:
         raise Refused("NAME_MISMATCH", "name and number do not belong together", field="name")
     if desk.is_retired:
-        raise Refused("PERSON_RETIRED", "the person draws a pension")
+        raise Refused("PERSON_RETIRED", "the person draws a pension", source=("SIL",))
     register.check_free(command.start_month, desk.last)
 
 

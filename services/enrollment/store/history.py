@@ -113,9 +113,12 @@ async def held(tx: Transaction, months: Iterable[tuple[UUID, Month]]) -> Held:
     keys = list(months)
     rows = await tx.fetch(
         """
-        SELECT person_id, month, scheme, base_fen, state FROM contribution
-        JOIN unnest($1::uuid[], $2::date[]) AS one (person_id, month) USING (person_id, month)
-        ORDER BY person_id, month, scheme
+        SELECT one.person_id, one.month, scheme, base_fen, state
+        FROM unnest($1::uuid[], $2::date[]) AS one (person_id, month) CROSS JOIN LATERAL (
+            SELECT scheme, base_fen, state FROM contribution
+            WHERE person_id = one.person_id AND month = one.month OFFSET 0
+        ) AS held
+        ORDER BY 1, 2, 3
         """,
         [person_id for person_id, _ in keys],
         [month.first_day for _, month in keys],

@@ -60,11 +60,11 @@ class Router:
         """The route of a raw path like `/v1/bills/bil_…:pay`; None when there is no such path."""
         if len(path) > _PATH_MAX or not path.startswith("/v1/"):
             return None
-        head, _, last = path[4:].rpartition("/")
+        head, slash, last = path[4:].rpartition("/")
         last, colon, verb = last.partition(":")
         if colon and not verb:
             return None
-        segments = [*head.split("/"), last] if head else [last]
+        segments = [*head.split("/"), last] if slash else [last]
         found = _walk(self._root, segments, 0, (), verb)
         if found is None:
             return None

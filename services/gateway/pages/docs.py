@@ -90,9 +90,8 @@ class Reference:
 
     async def page(self, request: Request) -> Response:
         """All routes."""
-        base = f"{request.url.scheme}://{request.url.netloc}"
         return self._html.page(
-            request, "docs.html", groups=self._groups, titles=self._titles, base=base, levels=_LEVELS
+            request, "docs.html", groups=self._groups, titles=self._titles, levels=_LEVELS
         )
 
     async def problems(self, request: Request) -> Response:
@@ -188,7 +187,7 @@ def _fields(
 
 def _kind(field: FieldDescriptor) -> str:
     if field.message_type is not None:
-        return str(field.message_type.name).lower()
+        return str(field.message_type.name).lower() if field.message_type.full_name in TEXTS else "object"
     if field.enum_type is not None:
         return "enum"
     if field.type == FieldDescriptor.TYPE_STRING:
@@ -209,5 +208,5 @@ def _curl(route: Route, request: Mapping[str, Any] | None) -> str:
     if route.idempotent_by_key:
         lines.append('  -H "Idempotency-Key: $(uuidgen)"')
     if request is not None:
-        lines += ["  -H 'Content-Type: application/json'", f"  -d {shlex.quote(orjson.dumps(request).decode())}"]
+        lines += ["  -H 'Content-Type: application/json'", f"  -d {shlex.quote(orjson.dumps(request, option=_INDENT).decode())}"]
     return " \\\n".join(lines)

@@ -46,6 +46,7 @@ class Html:
             language=language,
             other="en" if language == "zh" else "zh",
             path=request.url.path,
+            base=f"{request.url.scheme}://{request.url.netloc}",
             env=self._settings.env,
             issuer=self._settings.idp_issuer,
             **values,

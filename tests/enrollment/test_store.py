@@ -1,0 +1,199 @@
+"""The tables themselves: rows fit the schema, rights and constraints hold, and the oracle sees what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import asyncpg
+import pytest
+
+from chassis.sealed import SealBroken
+from hrss.enrollment.v1 import enrollment_service_pb2 as pb
+from kernel import ids
+from kernel.errors import InvalidInput, Refused
+from services.enrollment.operations.history import Archive
+from services.enrollment.rpc import EnrollmentRpc
+from services.enrollment.service import build, open_office
+from services.enrollment.store import people, rows
+from tests.enrollment.builders import (
+    CLERK,
+    PARTNER,
+    TODAY,
+    a_history_file,
+    a_receipt,
+    an_account_row,
+    an_enrollment,
+    an_id_no,
+)
+from tests.enrollment.conftest import Bureau
+from tests.enrollment.test_accounts import close
+from tests.enrollment.test_bills import a_bill, pay
+from tests.enrollment.test_history import bring_in
+from tests.plugins.databases import owner_fetch
+from tests.plugins.grpc_harness import serve
+from tests.system import oracle_enrollment
+
+if TYPE_CHECKING:
+    from chassis.database import Database
+
+APPEND_ONLY = [
+    "bill_line", "receipt", "contribution", "account_entry", "account_year", "account_settlement", "ledger_entry",
+    "ledger_posting", "audit",
+]  # fmt: skip
+
+
+async def test_rows_have_the_columns_of_their_tables(database: Database) -> None:
+    found = await owner_fetch(
+        database,
+        "SELECT table_name, column_name, is_nullable FROM information_schema.columns WHERE table_schema = 'public'",
+    )
+    stored: dict[str, dict[str, bool]] = {}
+    for row in found:
+        stored.setdefault(row["table_name"], {})[row["column_name"]] = row["is_nullable"] == "YES"
+
+    for name, table in rows.Table.metadata.tables.items():
+        declared = {column.name: bool(column.nullable) for column in table.columns}
+        assert declared == {column: stored[name][column] for column in declared}, name
+        assert stored[name].keys() - declared.keys() <= {"created"}, name
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+async def test_the_service_cannot_rewrite_what_is_append_only(database: Database, table: str) -> None:
+    connection = await asyncpg.connect(database.settings.database_url)
+    try:
+        for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+        column = await connection.fetchval(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = $1 AND is_identity = 'NO' LIMIT 1",
+            table,
+        )
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(f"UPDATE {table} SET {column} = {column}")
+    finally:
+        await connection.close()
+
+
+async def test_no_role_of_the_service_deletes_persons(database: Database) -> None:
+    connection = await asyncpg.connect(database.settings.database_url)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("DELETE FROM person")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("UPDATE person SET name_sealed = ''")
+    finally:
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE account SET balance_fen = -1",
+        "UPDATE bill SET paid_fen = total_fen + 1",
+        "UPDATE bill SET state = 'PART_PAID'",
+        "UPDATE bill SET total_fen = total_fen + 1",
+        "UPDATE employment SET end_month = '2025-03-01'",
+        "UPDATE employment SET start_month = '2025-03-02'",
+        "UPDATE participation SET state = 'ENDED'",
+        "UPDATE participation SET scheme = 120",
+        "UPDATE declared_wage SET wage_fen = 0",
+        "INSERT INTO receipt SELECT gen_random_uuid(), receipt_no, bill_id, 1, paid_date, true FROM receipt",
+        "INSERT INTO receipt SELECT gen_random_uuid(), 'TAX-2', bill_id, -1, paid_date, true FROM receipt",
+        "UPDATE account_entry SET amount_fen = 0",
+        "UPDATE account_entry SET year = 2024",
+        "UPDATE contribution SET state = 'UNPAID'",
+        "INSERT INTO bill_line SELECT gen_random_uuid(), person_id, enrollment_id, month, 1, 1, 0, 0, 0, 0, 0, 0 "
+        "FROM bill_line",
+        "INSERT INTO employment SELECT gen_random_uuid(), person_id, employer_id, NULL, 'male_60', '2025-01-01' "
+        "FROM employment",
+    ],
+)
+async def test_the_database_itself_refuses_what_cannot_be(bureau: Bureau, spoil: str) -> None:
+    employer_id = await bureau.employer()
+    await bureau.enrolled(employer_id)
+    await pay(bureau, await a_bill(bureau, employer_id))
+
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await bureau.rows(spoil)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "names"),
+    [
+        ("UPDATE account SET balance_fen = balance_fen + 1", "an account is the sum of its entries"),
+        ("DELETE FROM account_entry WHERE kind = 'INTEREST'", "closed years are what was booked in them"),
+        ("UPDATE receipt SET amount_fen = amount_fen - 1", "what was paid on a bill is the sum of its receipts"),
+        ("DELETE FROM contribution WHERE scheme = 210", "a paid bill has three contribution months for each line"),
+        ("UPDATE contribution SET employer_fen = employer_fen + 1", "contribution months of a paid bill add up to it"),
+        ("UPDATE bill_line SET injury_employer_fen = injury_employer_fen + 1", "a bill is the sum of its lines"),
+        ("UPDATE bill_line SET account_fen = account_fen - 1", "credits of the accounts are the shares of the paid"),
+        (
+            "UPDATE account_year SET opening_fen = opening_fen + 1, closing_fen = closing_fen + 1",
+            "closed years chain",
+        ),
+        ("DELETE FROM account_year", "closed years follow one another up to the last one"),
+        ("DELETE FROM ledger_posting WHERE account = 'tax:clearing'", "every ledger entry sums to zero"),
+        ("DELETE FROM participation WHERE scheme = 410", "participations have the months of their employment"),
+        ("DELETE FROM declared_wage", "every enrolment has a wage from its first month"),
+        ("DELETE FROM outbox", "versions are as many as the facts that were said"),
+    ],
+)
+async def test_the_oracle_sees_what_was_spoilt(database: Database, spoil: str, names: str) -> None:
+    service = build(database.settings)
+    async with serve(service, database=database) as running:
+        bureau = Bureau(database, service, running)
+        employer_id = await bureau.employer()
+        await bureau.enrolled(employer_id)
+        await bring_in(bureau, a_history_file([an_account_row(an_id_no(), "陈志强", 2024, "5000.00")]))
+        await pay(bureau, await a_bill(bureau, employer_id))
+        await close(bureau, 2025, date(2026, 1, 5))
+        assert await oracle_enrollment.broken(database) == {}
+
+    await owner_fetch(database, spoil)
+
+    assert any(name.startswith(names) for name in await oracle_enrollment.broken(database))
+
+
+async def test_production_refuses_simulators_and_the_test_region(bureau: Bureau) -> None:
+    employer_id = await bureau.employer()
+    await bureau.enrolled(employer_id)
+    bill = await a_bill(bureau, employer_id)
+    office = replace(open_office(bureau.database.settings), is_production=True)
+
+    async with serve([EnrollmentRpc(office, Archive(office))], database=bureau.database) as production:
+        with pytest.raises(Refused, match="RECEIPT_SIMULATED"):
+            await production.call("RecordReceipt", a_receipt(bill), PARTNER, today=TODAY)
+        with pytest.raises(InvalidInput, match="ID_NO_INVALID") as refusal:
+            await production.call("EnrollPerson", an_enrollment(employer_id), CLERK, today=TODAY)
+        assert refusal.value.metadata == {"cause": "TEST_REGION"}
+        reply = await production.call("RecordReceipt", a_receipt(bill, simulated=False), PARTNER, today=TODAY)
+
+    assert reply.settled_count == 1
+
+
+async def test_names_and_numbers_stand_nowhere_in_clear(bureau: Bureau) -> None:
+    id_no, phone, name = an_id_no(), "13912345678", "欧阳静怡"
+    employer_id = await bureau.employer()
+    await bureau.enrolled(employer_id, id_no=id_no, phone=phone, name=name)
+    await bureau.call("FindPerson", pb.FindPersonRequest(id_no=id_no))
+
+    tables = await bureau.rows("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    for table in (row["tablename"] for row in tables):
+        for row in await bureau.rows(f'SELECT * FROM "{table}"'):
+            for value in row.values():
+                data = value if isinstance(value, bytes) else str(value).encode()
+                assert id_no.encode() not in data, table
+                assert phone.encode() not in data, table
+                assert name.encode() not in data, table
+
+
+async def test_a_sealed_name_opens_in_its_own_row_only(bureau: Bureau) -> None:
+    one = await bureau.enrolled(await bureau.employer())
+    (row,) = await bureau.rows("SELECT person_id, name_sealed FROM person")
+    sealer = bureau.database.sealer
+
+    assert people.open_name(sealer, ids.parse("per", one.person_id), row["name_sealed"]) == "张建国"
+    with pytest.raises(SealBroken):
+        people.open_name(sealer, ids.new_id(), row["name_sealed"])

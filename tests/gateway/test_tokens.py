@@ -1,0 +1,190 @@
+"""Bearer tokens: one good one, and every way in which one is bad."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from kernel.errors import Unauthenticated, Unavailable
+from services.gateway.edge.tokens import KeySet, Tokens
+from tests.gateway.identity_provider import ISSUER, Provider
+
+
+def tokens(provider: Provider, *, is_prod: bool = False) -> Tokens:
+    """A verifier that believes a provider."""
+    return Tokens(ISSUER, KeySet(provider.keys), is_prod=is_prod)
+
+
+async def refused(provider: Provider, token: str, **options: bool) -> None:
+    """The token is refused, without a word about why."""
+    with pytest.raises(Unauthenticated) as caught:
+        await tokens(provider, **options).verify(token)
+    assert (caught.value.reason, caught.value.message) == ("TOKEN_INVALID", "the bearer token is not valid")
+
+
+async def test_a_good_token_says_who_calls() -> None:
+    provider = Provider()
+
+    claims = await tokens(provider).verify(provider.partner("bills.read", "receipts.write", client="tax-bureau"))
+
+    assert (claims.subject, claims.client, claims.roles) == ("idp|tax-bureau", "tax-bureau", {"PARTNER"})
+    assert claims.scopes == {"bills.read", "receipts.write"}
+    assert claims.simulated
+
+
+async def test_a_token_is_checked_once_and_believed_until_it_ends() -> None:
+    provider = Provider()
+    verifier = tokens(provider)
+    token = provider.staff()
+
+    first = await verifier.verify(token)
+    second = await verifier.verify(token)
+
+    assert first is second
+    assert provider.keys_asked == 1
+
+
+async def test_a_remembered_token_ends_too() -> None:
+    provider = Provider()
+    verifier = tokens(provider)
+    token = provider.token(exp=time.time() + 0.05)
+    await verifier.verify(token)
+    while time.time() < jwt.decode(token, provider.key).claims["exp"]:
+        pass
+
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(token)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": int(time.time()) - 1},
+        {"exp": None},
+        {"exp": "tomorrow"},
+        {"exp": True},
+        {"nbf": int(time.time()) + 60},
+        {"iat": int(time.time()) + 60},
+        {"aud": "another"},
+        {"aud": None},
+        {"aud": ["x", "y"]},
+        {"iss": "https://elsewhere"},
+        {"iss": ISSUER + "/"},
+        {"iss": None},
+        {"kind": "system"},
+        {"kind": None},
+        {"kind": ["staff"]},
+        {"roles": ["SYSTEM"]},
+        {"roles": ["PARTNER"]},
+        {"roles": []},
+        {"roles": "CLERK"},
+        {"roles": None},
+        {"sub": None},
+        {"sub": "a b"},
+        {"sub": "a|b"},
+        {"sub": "x" * 129},
+        {"sub": 7},
+        {"client_id": None},
+        {"client_id": "a\nb"},
+    ],
+    ids=str,
+)
+async def test_a_claim_that_is_wrong_is_enough(changes: dict[str, Any]) -> None:
+    provider = Provider()
+
+    await refused(provider, provider.token(**changes))
+
+
+@pytest.mark.parametrize(
+    "header", [{"typ": "JWT"}, {"typ": "id+jwt"}, {"kid": "another"}, {"kid": ""}], ids=str
+)
+async def test_a_header_that_is_wrong_is_enough(header: dict[str, str]) -> None:
+    provider = Provider()
+
+    await refused(provider, provider.token(header=header))
+
+
+async def test_a_key_of_somebody_else_signs_nothing() -> None:
+    provider, stranger = Provider(), Provider()
+
+    await refused(provider, stranger.token(header={"kid": provider.key.kid}))
+
+
+async def test_no_signature_and_a_shared_secret_are_refused() -> None:
+    provider = Provider()
+    header, payload, _ = provider.staff().split(".")
+    none = _part(json.dumps({"alg": "none", "typ": "at+jwt"}).encode())
+    shared = _part(json.dumps({"alg": "HS256", "typ": "at+jwt", "kid": provider.key.kid}).encode())
+    # The public key as if it were a shared secret.
+    mac = hmac.new(provider.key.as_pem(private=False), f"{shared}.{payload}".encode(), hashlib.sha256).digest()
+
+    for token in (f"{none}.{payload}.", f"{header}.{payload}.", f"{header}.{payload}", f"{shared}.{payload}.{_part(mac)}"):
+        await refused(provider, token)
+
+
+@pytest.mark.parametrize("token", ["", ".", "..", "a.b.c", "ä.b.c", "x" * 8193, "e30.e30.e30", "e30..e30"])
+async def test_what_is_no_token_is_refused(token: str) -> None:
+    await refused(Provider(), token)
+
+
+async def test_production_refuses_tokens_of_development() -> None:
+    provider = Provider()
+
+    await refused(provider, provider.staff(), is_prod=True)
+    assert await tokens(provider, is_prod=True).verify(provider.token(env=None))
+
+
+async def test_a_citizen_has_no_other_role_whatever_the_token_says() -> None:
+    provider = Provider()
+
+    claims = await tokens(provider).verify(provider.citizen(roles=["CLERK"]))
+
+    assert claims.roles == {"CITIZEN"}
+
+
+async def test_a_scope_for_everything_does_not_exist() -> None:
+    provider = Provider()
+
+    claims = await tokens(provider).verify(provider.partner("*", "bills.read"))
+
+    assert claims.scopes == {"bills.read"}
+
+
+async def test_a_new_key_of_the_provider_is_found() -> None:
+    provider = Provider()
+    keys = KeySet(provider.keys)
+    await keys.refresh()
+    provider.key = ECKey.generate_key("P-256", {"use": "sig", "alg": "ES256"}, private=True, auto_kid=True)
+    await keys.refresh()
+
+    assert await Tokens(ISSUER, keys, is_prod=False).verify(provider.staff())
+
+
+async def test_a_provider_that_is_away_is_no_fault_of_the_caller() -> None:
+    provider = Provider()
+    provider.failure = OSError("away")
+
+    with pytest.raises(Unavailable, match="IDENTITY_PROVIDER_UNAVAILABLE"):
+        await tokens(provider).verify(provider.staff())
+
+
+async def test_known_keys_outlive_an_outage() -> None:
+    provider = Provider()
+    keys = KeySet(provider.keys)
+    await keys.refresh()
+    provider.failure = OSError("away")
+    await keys.refresh()
+
+    assert await Tokens(ISSUER, keys, is_prod=False).verify(provider.staff())
+
+
+def _part(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
