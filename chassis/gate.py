@@ -137,7 +137,7 @@ class Gate:
             key, version = self.keys[fact.header.aggregate_id], fact.header.version
             if version <= key.version:
                 self._park_fact(fact, "VERSION_REPEATED")
-            elif version > key.version + 1 or key.is_blocked:
+            elif version > key.version + 1:
                 self.waiting.append(fact)
                 key.is_behind = key.changed = True
             elif self.is_careful:

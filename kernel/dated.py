@@ -41,8 +41,8 @@ class DatedValue(Generic[T]):
 
     @property
     def effective(self) -> str:
-        """The days in force as text: ``2025-01-01..2025-12-31``, an open end left empty."""
-        return f"{self.from_}..{self.to or ''}"
+        """The days in force as text: ``2025-01-01..2025-12-31``, an open beginning or end left empty."""
+        return f"{'' if self.from_ == date.min else self.from_}..{self.to or ''}"
 
     def use(self, shown: str | None = None) -> ParameterUse:
         """This row as a statement records it; ``shown`` replaces the text of a value that has several parts."""

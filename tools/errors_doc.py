@@ -1,7 +1,7 @@
 """Write docs/errors.md from the catalogue of problems and the contract.
 
-    python tools/errors_doc.py            # write
-    python tools/errors_doc.py --check    # exit 1 when the file is not what would be written
+python tools/errors_doc.py            # write
+python tools/errors_doc.py --check    # exit 1 when the file is not what would be written
 """
 
 from __future__ import annotations
@@ -40,10 +40,8 @@ def document() -> str:
     for route in routes():
         for reason in route.problems:
             used.setdefault(reason, []).append(route.descriptor.name)
-    parts = [HEAD]
-    for problem in sorted(load().problems.values(), key=lambda one: one.code):
-        parts.append("\n".join(_entry(problem, used.get(problem.code, []))))
-    return "\n".join(parts)
+    entries = sorted(load().problems.values(), key=lambda one: one.code)
+    return "\n".join([HEAD, *("\n".join(_entry(problem, used.get(problem.code, []))) for problem in entries)])
 
 
 def _entry(problem: Problem, names: list[str]) -> Iterator[str]:

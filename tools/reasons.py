@@ -1,6 +1,6 @@
 """Every reason that the platform can refuse with, found in its sources: the contract, and each raise in the code.
 
-    python tools/reasons.py            # reasons, each with the places it comes from
+python tools/reasons.py            # reasons, each with the places it comes from
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ def kinds() -> dict[str, set[str]]:
 
 
 def _sources() -> list[Path]:
-    return [
-        path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "migrations" not in path.parts
-    ]
+    return [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "migrations" not in path.parts]
 
 
 def _in_source(text: str) -> set[tuple[str, str]]:

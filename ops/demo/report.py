@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -11,6 +12,8 @@ from rich.table import Table
 from rich.tree import Tree
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ops.client import Json
     from ops.demo.stage import Stage
     from ops.demo.story import Life
@@ -34,17 +37,25 @@ def _print_statement(stage: Stage, statement: Json) -> None:
     table.add_column("金额 Amount", justify="right", no_wrap=True)
     table.add_column("计算与依据  Formula, parameters (confidence), sources", ratio=1)
     for line in statement["lines"]:
-        parameters = "; ".join(
-            f"{each['key']} = {each['value']} ({each['effective']}, {each['confidence']}"
-            + (", 暂定 provisional)" if each["provisional"] else ")")
-            for each in line["parameters"]
-        )
+        parameters = "; ".join(_parameters(line["parameters"]))
         text = "\n".join(part for part in (line["formula"], parameters, "依据 " + ", ".join(line["sources"])) if part)
         table.add_row(f"{line['title_zh']}\n[dim]{line['title_en']}[/]", line["amount"], text)
     table.add_section()
     note = "含暂定参数,公布后重新结算 provisional: settled again when published" if statement["provisional"] else ""
     table.add_row("[bold]合计 Total[/]", f"[bold]{statement['total']}[/]", note)
     stage.console.print("\n", table)
+
+
+def _parameters(used: list[Json]) -> Iterator[str]:
+    """Each parameter with its period and confidence; a series of one key in one breath."""
+    for key, rows in groupby(used, key=lambda each: str(each["key"])):
+        series = list(rows)
+        words = sorted({each["confidence"] for each in series})
+        if any(each["provisional"] for each in series):
+            words.append("暂定 provisional")
+        value = series[0]["value"] if len(series) == 1 else f"{len(series)} 个年度值 yearly values"
+        periods = series[0]["effective"].split("..")[0] + ".." + series[-1]["effective"].split("..")[-1]
+        yield f"{key} = {value} ({periods}, {', '.join(words)})"
 
 
 async def _print_trace(stage: Stage, life: Life) -> None:

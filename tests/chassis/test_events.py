@@ -15,7 +15,7 @@ from chassis.facts import DeclarationWrong
 from chassis.inbox import Consumer, ConsumerLoop, ignore, many
 from chassis.outbox import Relay
 from chassis.receive import Incoming, TryAgain, incoming, receive
-from kernel.errors import Refused
+from kernel.errors import Refused, Unavailable
 from tests.chassis.conditions import until
 from tests.chassis.demo import (
     MIGRATIONS,
@@ -138,6 +138,46 @@ async def in_stream(nats: Nats) -> list[tuple[str, int]]:
         facts = NoteWritten.FromString(message.data).facts
         found += [(fact.header.aggregate_id, fact.header.version) for fact in facts]
     return found
+
+
+async def test_only_the_leader_relays(database: Database, new_database: NewDatabase, nats: Nats) -> None:
+    await nats.provision(["enrollment"])
+    await say(database, written("a"))
+    relay = Relay(database, await nats.bus("enrollment"))
+    async with new_database.opened(database.settings).connection() as leader, leader.transaction():
+        await leader.execute("SELECT pg_advisory_xact_lock($1)", outbox.LEADER_LOCK)
+
+        assert await relay.relay_batch() == 0
+        assert await in_stream(nats) == []
+
+    assert await relay.relay_batch() == 1
+    assert await in_stream(nats) == [("a", 1)]
+
+
+async def test_a_message_that_failed_comes_again(database: Database, listener: Database, nats: Nats) -> None:
+    failures = 3
+
+    async def on_written(tx: Transaction, fact: Any) -> None:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise [KeyError("row"), Unavailable("DATABASE_UNAVAILABLE", "away", retry_after=0.1)][failures % 2]
+        await add_stroke(tx, fact)
+
+    consumer = a_consumer(on_written)
+    await nats.provision(["enrollment"], {"benefits": [consumer]})
+    loop = ConsumerLoop(listener, await nats.bus("benefits"), consumer)
+
+    async with running(Relay(database, await nats.bus("enrollment")), loop):
+        await say(database, written("a"))
+        await until(lambda: reached(listener, 1))
+        await until(lambda: nothing_left(loop))
+
+    assert await strokes(listener) == [("a", 1)]
+
+
+async def nothing_left(loop: ConsumerLoop) -> bool:
+    return await loop.lag() == (0, 0)
 
 
 async def test_commands_go_on_while_the_broker_is_away(database: Database, nats: Nats) -> None:
@@ -290,6 +330,30 @@ async def test_a_failing_handler_is_tried_ten_times_and_then_parked(database: Da
     assert await strokes(listener) == [("a", 1)]
     (row,) = await owner_fetch(listener, "SELECT reason, tries FROM parked")
     assert (row["reason"], row["tries"]) == ("FAILED_KeyError", 10)
+
+
+async def test_a_refused_and_a_failing_fact_of_one_message_are_both_parked(
+    database: Database, listener: Database
+) -> None:
+    async def on_written(tx: Transaction, fact: Any) -> None:
+        if fact.text == "refused":
+            raise Refused("NOT_SO", "no")
+        if fact.text == "failing":
+            raise KeyError("row")
+        await add_stroke(tx, fact)
+
+    consumer = a_consumer(on_written)
+    await say(database, written("a", text="refused"), written("b", text="failing"), written("c"))
+    (message,) = await messages(database, consumer)
+
+    for _ in range(9):
+        with pytest.raises(TryAgain):
+            await receive(listener, consumer, message)
+    await receive(listener, consumer, message)
+
+    assert await strokes(listener) == [("c", 1)]
+    rows = await owner_fetch(listener, "SELECT id, reason FROM parked ORDER BY id")
+    assert [tuple(row) for row in rows] == [("a", "NOT_SO"), ("b", "FAILED_KeyError")]
 
 
 async def test_a_message_that_cannot_be_read_is_parked_at_once(listener: Database) -> None:

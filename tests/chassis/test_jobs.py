@@ -72,6 +72,8 @@ async def test_many_workers_do_each_chunk_once(database: Database, new_database:
     job = await state_of(database, job_id)
     assert (job.state, job.done_count, job.chunk_count, job.business_date) == ("DONE", 300, 30, TODAY)
     assert await chunks_done(database) == list(range(1, 31))
+    taken = await owner_fetch(database, "SELECT DISTINCT attempts, token FROM job_chunk")
+    assert [tuple(row) for row in taken] == [(1, 1)]
 
 
 async def test_a_chunk_may_plan_further_chunks(database: Database) -> None:

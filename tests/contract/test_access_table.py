@@ -1,7 +1,7 @@
 """Who may call what: every RPC × role × relation, decided by the production code, against a table that people review.
 
-The table is `access.yaml`. A change of an access option shows there as a changed line; after review it is written anew with
-`python tests/contract/test_access_table.py`.
+The table is `access.yaml`. A change of an access option shows there as a changed line; after review it is written anew
+with `python tests/contract/test_access_table.py`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 TABLE = Path(__file__).with_name("access.yaml")
 HEAD = """\
 # Who may call what, as the production code decides it. One line per RPC; a role that is not named may not call.
-#   citizen, employer_agent: "own" = own record only, another's is not found; "own row" = the same, decided by the service
-#                            when it has loaded the record; "any" = no relation is asked. "acr n" = least assurance of the login
+#   citizen, employer_agent: "own" = own record only, another's is not found; "own row" = the same, decided by the
+#                            service when it has loaded the record; "any" = no relation is asked;
+#                            "acr n" = least assurance of the login
 #   clerk, supervisor, auditor, operator: "yes", or "purpose" = must state a purpose or case number
 #   partner: the scopes of which one is needed; "*" = any partner
 #   nobody: "yes" = without a login
@@ -70,7 +71,9 @@ def person(acr: int = 4) -> Principal:
 
 def agent(acr: int = 4) -> Principal:
     """An agent of the employer MINE."""
-    return Principal(subject="idp|a", client="app", roles=frozenset({"EMPLOYER_AGENT"}), employer_ids=frozenset({MINE}), acr=acr)
+    return Principal(
+        subject="idp|a", client="app", roles=frozenset({"EMPLOYER_AGENT"}), employer_ids=frozenset({MINE}), acr=acr
+    )
 
 
 def related(route: Route, make: Callable[[int], Principal], prefix: str, own: UUID, other: UUID) -> str:

@@ -162,6 +162,7 @@ async def test_a_settlement_in_the_first_year_is_the_worked_example(bureau: Bure
     assert [(year.interest.fen, year.closed) for year in account.years] == [(743, True)]
     (fact,) = await bureau.said(events.AccountSettled)
     assert (fact.header.aggregate_id, fact.balance, fact.provisional) == (one.person_id, reply.balance, False)
+    assert fact.contributions_version == 5  # five settled months went before
     with pytest.raises(Refused, match="ACCOUNT_ALREADY_SETTLED"):
         await bureau.call("SettleAccount", a_settlement(one.person_id, Month(2025, 5)), today=date(2025, 6, 2))
 

@@ -168,7 +168,7 @@ async def test_a_wage_and_an_end_beside_a_bill_come_before_it_or_are_refused(
             request_id=str(ids.new_id()), enrollment_id=one.enrollment_id, from_month=month(NOW), wage=money("7000")
         )
 
-        outcomes: list[Any] = await asyncio.gather(
+        outcomes: tuple[Any, Any] = await asyncio.gather(
             pair[0].call("AssessBill", an_assessment(employer_id), CLERK, today=TODAY),
             pair[1].call("DeclareWage", wage, CLERK, today=TODAY),
             return_exceptions=True,

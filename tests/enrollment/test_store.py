@@ -104,10 +104,8 @@ async def test_no_role_of_the_service_deletes_persons(database: Database) -> Non
         "UPDATE account_entry SET amount_fen = 0",
         "UPDATE account_entry SET year = 2024",
         "UPDATE contribution SET state = 'UNPAID'",
-        "INSERT INTO bill_line SELECT gen_random_uuid(), person_id, enrollment_id, month, 1, 1, 0, 0, 0, 0, 0, 0 "
-        "FROM bill_line",
-        "INSERT INTO employment SELECT gen_random_uuid(), person_id, employer_id, NULL, 'male_60', '2025-01-01' "
-        "FROM employment",
+        "INSERT INTO bill_line SELECT gen_random_uuid(), person_id, enrollment_id, month, 1,1,0,0,0,0,0,0 FROM bill_line",
+        "INSERT INTO employment SELECT gen_random_uuid(), person_id, employer_id, NULL, track, start_month FROM employment",
     ],
 )
 async def test_the_database_itself_refuses_what_cannot_be(bureau: Bureau, spoil: str) -> None:

@@ -77,7 +77,7 @@ async def edge(templates: Templates, keys_dir: Path, tmp_path_factory: pytest.Te
         gateway = Gateway(settings, database, provider=provider, backends=backends, rates=UNLIMITED)
         await gateway.keys.refresh()
         await gateway.check()
-        transport = httpx.ASGITransport(app=gateway)  # type: ignore[arg-type] # its types say dict where ASGI says mapping
+        transport = httpx.ASGITransport(app=gateway)
         async with httpx.AsyncClient(transport=transport, base_url="http://edge") as http:
             yield Edge(gateway, provider, echo, http)
         await gateway.close()

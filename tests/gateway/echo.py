@@ -78,7 +78,7 @@ async def echo_backend(keys_dir: Path) -> AsyncIterator[Echo]:
     server = grpc.aio.server()
     for file in FILES:
         for service in file.services_by_name.values():
-            handlers = {
+            handlers: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
                 method.name: grpc.unary_unary_rpc_method_handler(_handler(echo, method)) for method in service.methods
             }
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(str(service.full_name), handlers),))
@@ -97,7 +97,8 @@ def filled(message_class: type[Message], depth: int = 0) -> Any:
         if field_.message_type is not None:
             if depth > 8:
                 continue
-            inner = filled(GetMessageClass(field_.message_type), depth + 1)
+            nested: Any = field_.message_type
+            inner = filled(GetMessageClass(nested), depth + 1)
             if field_.is_repeated:
                 getattr(message, field_.name).append(inner)
             else:
@@ -109,7 +110,7 @@ def filled(message_class: type[Message], depth: int = 0) -> Any:
     return message
 
 
-def _value(field_: FieldDescriptor) -> Any:
+def _value(field_: Any) -> Any:
     if field_.enum_type is not None:
         return field_.enum_type.values[-1].number
     if field_.type == FieldDescriptor.TYPE_STRING:

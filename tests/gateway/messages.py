@@ -1,4 +1,4 @@
-"""Every public message, random ones of them, and the reference of their JSON: protobuf's own mapping and four scalars."""
+"""Every public message, random ones of each, and the reference of their JSON: protobuf's mapping and four scalars."""
 
 from __future__ import annotations
 
@@ -55,12 +55,14 @@ def messages(draw: st.DrawFn, descriptor: Any) -> Any:
     return message
 
 
-def _inner(descriptor: Any) -> st.SearchStrategy[Message]:
-    make = GetMessageClass(descriptor)
-    special: dict[str, Callable[[], st.SearchStrategy[Message]]] = {
+def _inner(descriptor: Any) -> st.SearchStrategy[Any]:
+    make: Any = GetMessageClass(descriptor)
+    special: dict[str, Callable[[], st.SearchStrategy[Any]]] = {
         # Thirteen digits of yuan, as the edge takes them.
         "hrss.type.v1.Money": lambda: st.builds(make, fen=st.integers(-(10**15) + 1, 10**15 - 1)),
-        "hrss.type.v1.Rate": lambda: st.builds(make, decimal=st.from_regex(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?", fullmatch=True)),
+        "hrss.type.v1.Rate": lambda: st.builds(
+            make, decimal=st.from_regex(r"-?(0|[1-9][0-9]{0,5})(\.[0-9]{1,6})?", fullmatch=True)
+        ),
         "hrss.type.v1.Date": lambda: _DAYS.map(lambda day: make(year=day.year, month=day.month, day=day.day)),
         "hrss.type.v1.Month": lambda: _DAYS.map(lambda day: make(year=day.year, month=day.month)),
         TIMESTAMP: lambda: st.builds(make, seconds=st.integers(0, 4 * 10**9), nanos=st.integers(0, 10**9 - 1)),

@@ -11,7 +11,7 @@ import pytest
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from kernel import ids
 from kernel.calendar import shanghai_day
-from kernel.errors import NotFound, Refused, Violation
+from kernel.errors import InvalidInput, NotFound, PolicyParameterMissing, Refused, Violation
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import Edge
@@ -149,7 +149,9 @@ async def test_a_refusal_speaks_the_language_that_was_asked_for(edge: Edge) -> N
     edge.echo.refuse("GetEmployer", NotFound("EMPLOYER_NOT_FOUND", "internal words"))
 
     chinese = await edge.get(f"/v1/employers/{EMPLOYER}", edge.provider.staff())
-    english = await edge.get(f"/v1/employers/{EMPLOYER}", edge.provider.staff(), accept_language="fr, en;q=0.8, zh;q=0.2")
+    english = await edge.get(
+        f"/v1/employers/{EMPLOYER}", edge.provider.staff(), accept_language="fr, en;q=0.8, zh;q=0.2"
+    )
 
     assert chinese.headers["content-language"] == "zh-CN"
     assert english.headers["content-language"] == "en"
@@ -179,8 +181,6 @@ async def test_a_refusal_tells_what_a_client_needs(edge: Edge) -> None:
 
 
 async def test_each_cause_of_a_wrong_identity_number_has_its_own_hint(edge: Edge) -> None:
-    from kernel.errors import InvalidInput
-
     hints = set()
     for cause in ("FORMAT", "BIRTH_DATE", "FUTURE_BIRTH", "CHECKSUM"):
         edge.echo.refuse("EnrollPerson", InvalidInput("ID_NO_INVALID", "wrong", field="id_no", cause=cause))
@@ -192,8 +192,6 @@ async def test_each_cause_of_a_wrong_identity_number_has_its_own_hint(edge: Edge
 
 
 async def test_several_wrong_fields_are_listed(edge: Edge) -> None:
-    from kernel.errors import InvalidInput
-
     violations = [Violation("name", "NAME_INVALID", "n"), Violation("wage", "WAGE_INVALID", "w")]
     edge.echo.refuse("EnrollPerson", InvalidInput("INVALID_INPUT", "two", violations=violations))
 
@@ -204,10 +202,10 @@ async def test_several_wrong_fields_are_listed(edge: Edge) -> None:
 
 
 async def test_an_id_of_another_kind_in_the_path_is_not_found(edge: Edge) -> None:
-    from kernel.errors import InvalidInput
-
     edge.echo.refuse("GetBill", NotFound("BILL_NOT_FOUND", "no such bill"))
-    missing = await edge.get(f"/v1/bills/{ids.to_text('bil', ids.new_id())}", edge.provider.staff(), x_request_id="same")
+    missing = await edge.get(
+        f"/v1/bills/{ids.to_text('bil', ids.new_id())}", edge.provider.staff(), x_request_id="same"
+    )
     edge.echo.refuse("GetBill", InvalidInput("ID_MALFORMED", "malformed", field="bill_id"))
     foreign = await edge.get(f"/v1/bills/{EMPLOYER}", edge.provider.staff(), x_request_id="same")
 
@@ -220,8 +218,6 @@ def _without_place(problem: dict[str, object]) -> dict[str, object]:
 
 
 async def test_a_missing_parameter_names_file_key_and_day(edge: Edge) -> None:
-    from kernel.errors import PolicyParameterMissing
-
     missing = PolicyParameterMissing("work-injury.yaml", "phase_factor", date(2025, 11, 1))
     edge.echo.refuse("AssessBill", missing)
     body = {"employer_id": EMPLOYER, "month": "2025-11"}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
-from chassis.problems import KINDS
+from chassis.problems import KINDS, Fault
 from services.gateway.edge.catalogue import load
 from services.gateway.edge.contract import SCALARS, Route, routes
 from services.gateway.pages import examples
@@ -168,9 +169,7 @@ async def test_an_unknown_field_is_pointed_at(edge: Edge, name: str) -> None:
     bound = ["request_id", *route.path_fields]
 
     for field in ("colour", *bound):
-        problem = assert_problem(
-            await call(edge, route, token, {**body_of(route), field: "x"}), 400, "UNKNOWN_FIELD"
-        )
+        problem = assert_problem(await call(edge, route, token, {**body_of(route), field: "x"}), 400, "UNKNOWN_FIELD")
         assert problem["errors"][0]["pointer"] == f"/{field}"
     assert not edge.echo.seen
 
@@ -198,7 +197,9 @@ async def test_a_body_is_plain_json_of_at_most_a_megabyte(edge: Edge, name: str)
     assert_problem(await call(edge, route, token, b"[]"), 400, "BODY_NOT_OBJECT")
     assert_problem(await call(edge, route, token, b"{"), 400, "MALFORMED_JSON")
     assert_problem(await call(edge, route, token, content_type="text/plain"), 400, "CONTENT_TYPE_WRONG")
-    assert_problem(await call(edge, route, token, content_type="application/json; charset=gbk"), 400, "CONTENT_TYPE_WRONG")
+    assert_problem(
+        await call(edge, route, token, content_type="application/json; charset=gbk"), 400, "CONTENT_TYPE_WRONG"
+    )
     assert_problem(await call(edge, route, token, content_encoding="gzip"), 400, "CONTENT_ENCODING_UNSUPPORTED")
     assert_problem(await call(edge, route, token, b" " * (1024 * 1024 + 1)), 413, "BODY_TOO_LARGE")
     assert not edge.echo.seen
@@ -232,10 +233,6 @@ async def test_every_declared_reason_becomes_its_problem(edge: Edge, name: str) 
 
 @of_services
 async def test_a_bug_of_a_service_shows_nothing_but_the_trace(edge: Edge, name: str) -> None:
-    import grpc
-
-    from chassis.problems import Fault
-
     edge.echo.refuse(name, Fault(grpc.StatusCode.INTERNAL, "INTERNAL", "SELECT secret", trace_id="0" * 32))
 
     answer = await call(edge, ROUTES[name], may_call(ROUTES[name], edge.provider))

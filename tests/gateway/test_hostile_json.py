@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import orjson
 import pytest
 
 from chassis import wire
+from hrss.benefits.v1 import benefits_service_pb2
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from kernel.errors import InvalidInput
 from services.gateway.edge.decoder import Decoder, Notes
@@ -56,14 +58,11 @@ def refusal(body: bytes, message: Any = None) -> InvalidInput:
     ],
 )
 def test_a_body_that_is_no_honest_json_is_refused(body: bytes, reason: str) -> None:
-    assert refusal(body).reason in {reason, refusal(body).violations[0].reason if refusal(body).violations else ""}
     assert refusal(body).reason == reason
 
 
 def test_a_name_that_stands_twice_inside_is_found() -> None:
     body = b'{"payee": {"name": "a", "account": "1", "name": "b"}}'
-
-    from hrss.benefits.v1 import benefits_service_pb2
 
     assert refusal(body, benefits_service_pb2.PreparePensionRequest()).reason == "DUPLICATE_KEY"
 
@@ -78,12 +77,34 @@ def test_quotes_and_colons_inside_texts_are_no_names() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["12", "12.3", "12.345", "1_000.00", " 12.00", "12.00\n", "+5.00", "0x10", "1e3", "１２.００", "١٢.00", "012.00", "-0.00", ""]
-    + ["9" * 14 + ".00", "9" * 5000 + ".00", 12, 12.34, True, {"fen": 1}, ["12.00"], "NaN", ".50", "--1.00"],
+    [
+        "12",
+        "12.3",
+        "12.345",
+        "1_000.00",
+        " 12.00",
+        "12.00\n",
+        "+5.00",
+        "0x10",
+        "1e3",
+        "１２.００",
+        "١٢.00",
+        "012.00",
+        "-0.00",
+        "",
+        "9" * 14 + ".00",
+        "9" * 5000 + ".00",
+        12,
+        12.34,
+        True,
+        {"fen": 1},
+        ["12.00"],
+        "NaN",
+        ".50",
+        "--1.00",
+    ],
 )
 def test_money_is_a_string_of_yuan_with_two_decimals(value: Any) -> None:
-    import orjson
-
     error = refusal(orjson.dumps({"wage": value}))
 
     assert (error.violations[0].field, error.violations[0].reason) == ("/wage", "MONEY_MALFORMED")
@@ -106,8 +127,6 @@ def test_money_is_a_string_of_yuan_with_two_decimals(value: Any) -> None:
     ],
 )
 def test_a_month_has_one_form(value: Any, reason: str) -> None:
-    import orjson
-
     assert refusal(orjson.dumps({"start_month": value})).violations[0].reason == reason
 
 
@@ -125,15 +144,11 @@ def test_a_month_has_one_form(value: Any, reason: str) -> None:
     ],
 )
 def test_a_date_has_one_form(value: Any, reason: str) -> None:
-    import orjson
-
     assert refusal(orjson.dumps({"paid_date": value}), pb.RecordReceiptRequest()).violations[0].reason == reason
 
 
 @pytest.mark.parametrize("value", ["8 %", "1e-2", "0,08", ".08", "0.", "+1.00", "１.00", "Infinity", 0.08, 1, True])
 def test_a_rate_is_a_decimal_string(value: Any) -> None:
-    import orjson
-
     error = refusal(orjson.dumps({"injury_step": value}), pb.RegisterEmployerRequest())
 
     assert error.violations[0].reason == "RATE_MALFORMED"
@@ -152,8 +167,6 @@ def test_a_rate_is_a_decimal_string(value: Any) -> None:
     ],
 )
 def test_a_whole_number_is_a_whole_number(value: Any, reason: str) -> None:
-    import orjson
-
     error = refusal(orjson.dumps({"injury_class": value}), pb.RegisterEmployerRequest())
 
     assert error.violations[0].reason == reason
@@ -165,28 +178,22 @@ def test_a_number_of_a_thousand_digits_is_none() -> None:
     assert error.reason in {"WRONG_TYPE", "MALFORMED_JSON"}
 
 
-@pytest.mark.parametrize("value", [1, 99, "POST_UNSPECIFIED", "post_management", "POST_MANAGEMENT ", "", True, None and 0])
+@pytest.mark.parametrize("value", [1, 99, "POST_UNSPECIFIED", "post_management", "POST_MANAGEMENT ", "", True, None])
 def test_a_choice_is_made_by_name(value: Any) -> None:
-    import orjson
-
-    if value is None:
-        return
     assert refusal(orjson.dumps({"post": value})).violations[0].reason == "ENUM_UNKNOWN"
 
 
 @pytest.mark.parametrize("value", [0, 1, "true", [], {}])
 def test_true_and_false_are_not_spelled_otherwise(value: Any) -> None:
-    import orjson
-
     error = refusal(orjson.dumps({"simulated": value}), pb.RecordReceiptRequest())
 
     assert error.violations[0].reason == "WRONG_TYPE"
 
 
-@pytest.mark.parametrize("character", ["\u0000", "\n", "\u007f", "\u0085", "\u200b", "\u202e", "\u2028", "\ufeff", "\u2066"])
+@pytest.mark.parametrize(
+    "character", ["\u0000", "\n", "\u007f", "\u0085", "\u200b", "\u202e", "\u2028", "\ufeff", "\u2066"]
+)
 def test_invisible_characters_are_refused(character: str) -> None:
-    import orjson
-
     error = refusal(orjson.dumps({"name": f"张{character}三"}))
 
     assert (error.reason, error.violations[0].field) == ("CHARACTER_NOT_ALLOWED", "/name")
@@ -200,8 +207,6 @@ def test_the_edge_refuses_every_character_that_services_refuse() -> None:
 
 @pytest.mark.parametrize("name", ["㼆", "䶮", "\U00030edd", "阿卜杜拉·买买提", "a" * 4096])
 def test_rare_and_long_names_pass_whole(name: str) -> None:
-    import orjson
-
     request = pb.EnrollPersonRequest()
     DECODER.read(request, orjson.dumps({"name": name}))
 
@@ -220,7 +225,7 @@ def test_every_wrong_field_is_told_at_once() -> None:
 
 
 def test_a_pointer_escapes_what_it_must_and_shows_nothing_strange() -> None:
-    error = refusal('{"a/b~c\\u202e": 1}'.encode())
+    error = refusal(b'{"a/b~c\\u202e": 1}')
 
     assert error.violations[0].field == "/a~1b~0c?"
 

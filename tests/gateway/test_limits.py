@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kernel.errors import Busy, Unavailable
 from services.gateway.edge.limits import Breaker, Gate, Rates
 
-SMALL = {"citizen": {"READ": (0.5, 3)}, "partner": {"READ": (1000, 3)}}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SMALL: Mapping[str, Mapping[str, tuple[float, int]]] = {"citizen": {"READ": (0.5, 3)}, "partner": {"READ": (1000, 3)}}
 
 
 def test_a_caller_may_ask_so_often_and_then_hears_when_again() -> None:
@@ -40,9 +44,10 @@ async def test_a_limit_fills_up_again() -> None:
         while True:
             try:
                 rates.take("partner", "a", "READ")
-                return
             except Busy:
                 await asyncio.sleep(0)
+            else:
+                return
 
 
 async def test_a_full_gate_lets_the_most_important_of_the_newest_in() -> None:
@@ -55,7 +60,13 @@ async def test_a_full_gate_lets_the_most_important_of_the_newest_in() -> None:
         order.append(name)
 
     async with asyncio.TaskGroup() as group:
-        for priority, name in (("partner", "p1"), ("partner", "p2"), ("citizen", "c1"), ("staff", "s1"), ("staff", "s2")):
+        for priority, name in (
+            ("partner", "p1"),
+            ("partner", "p2"),
+            ("citizen", "c1"),
+            ("staff", "s1"),
+            ("staff", "s2"),
+        ):
             group.create_task(wait(priority, name))
             await asyncio.sleep(0)
         for _ in range(5):

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 import schemathesis
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi import checks
 from hypothesis import HealthCheck, given, settings
 from jsonschema_rs import Draft202012Validator
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi import checks
 
 from services.gateway.edge import catalogue, contract
 from services.gateway.pages import openapi

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 
 from chassis.problems import CODES
@@ -118,8 +119,6 @@ def test_the_printed_page_is_up_to_date() -> None:
 
 
 def test_a_reason_that_nobody_wrote_down_still_gets_a_text() -> None:
-    import orjson
-
     answer = Problems(load()).answer(NotFound("BRAND_NEW_REASON", "x"), WHERE)
 
     body = orjson.loads(answer.body)
@@ -129,8 +128,6 @@ def test_a_reason_that_nobody_wrote_down_still_gets_a_text() -> None:
 
 
 def test_values_that_could_forge_something_are_not_printed() -> None:
-    import orjson
-
     error = InvalidInput("ID_NO_INVALID", "x", cause="CHECKSUM\u202e", name="ok")
 
     body = orjson.loads(Problems(load()).answer(error, WHERE).body)
@@ -169,7 +166,13 @@ def test_the_language_is_the_one_that_is_wanted_most(header: str, language: str)
 
 @pytest.mark.parametrize(
     ("field", "expected"),
-    [("", ""), ("name", "/name"), ("payee.account", "/payee/account"), ("rows[3].id_no", "/rows/3/id_no"), ("/a", "/a")],
+    [
+        ("", ""),
+        ("name", "/name"),
+        ("payee.account", "/payee/account"),
+        ("rows[3].id_no", "/rows/3/id_no"),
+        ("/a", "/a"),
+    ],
 )
 def test_a_field_of_a_service_becomes_a_pointer(field: str, expected: str) -> None:
     assert pointer(field) == expected

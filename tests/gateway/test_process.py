@@ -40,7 +40,9 @@ async def running(
 async def test_staff_log_in_and_call_a_service(running: Running) -> None:
     employer = ids.to_text("emp", ids.new_id())
 
-    answer = await running.http.get(f"{running.url}/v1/employers/{employer}", headers=await running.login("staff-clerk-1"))
+    answer = await running.http.get(
+        f"{running.url}/v1/employers/{employer}", headers=await running.login("staff-clerk-1")
+    )
 
     assert answer.status_code == 200
     assert running.echo.last.identity.principal.roles == {"CLERK"}
@@ -121,7 +123,9 @@ async def test_health_readiness_and_metrics_answer(running: Running) -> None:
 
 async def test_the_log_names_routes_and_never_paths(running: Running) -> None:
     employer = ids.to_text("emp", ids.new_id())
-    await running.http.get(f"{running.url}/v1/employers/{employer}?secret=1", headers=await running.login("staff-clerk-1"))
+    await running.http.get(
+        f"{running.url}/v1/employers/{employer}?secret=1", headers=await running.login("staff-clerk-1")
+    )
 
     until(lambda: "/v1/employers/{employer_id}" in running.process.log.read_text())
     assert employer not in running.process.log.read_text()

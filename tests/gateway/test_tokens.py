@@ -35,7 +35,7 @@ async def test_a_good_token_says_who_calls() -> None:
 
     claims = await tokens(provider).verify(provider.partner("bills.read", "receipts.write", client="tax-bureau"))
 
-    assert (claims.subject, claims.client, claims.roles) == ("idp|tax-bureau", "tax-bureau", {"PARTNER"})
+    assert (claims.subject, claims.client, claims.roles) == ("idp|tax-bureau", "tax-bureau", frozenset({"PARTNER"}))
     assert claims.scopes == {"bills.read", "receipts.write"}
     assert claims.simulated
 
@@ -103,9 +103,7 @@ async def test_a_claim_that_is_wrong_is_enough(changes: dict[str, Any]) -> None:
     await refused(provider, provider.token(**changes))
 
 
-@pytest.mark.parametrize(
-    "header", [{"typ": "JWT"}, {"typ": "id+jwt"}, {"kid": "another"}, {"kid": ""}], ids=str
-)
+@pytest.mark.parametrize("header", [{"typ": "JWT"}, {"typ": "id+jwt"}, {"kid": "another"}, {"kid": ""}], ids=str)
 async def test_a_header_that_is_wrong_is_enough(header: dict[str, str]) -> None:
     provider = Provider()
 
@@ -126,7 +124,12 @@ async def test_no_signature_and_a_shared_secret_are_refused() -> None:
     # The public key as if it were a shared secret.
     mac = hmac.new(provider.key.as_pem(private=False), f"{shared}.{payload}".encode(), hashlib.sha256).digest()
 
-    for token in (f"{none}.{payload}.", f"{header}.{payload}.", f"{header}.{payload}", f"{shared}.{payload}.{_part(mac)}"):
+    for token in (
+        f"{none}.{payload}.",
+        f"{header}.{payload}.",
+        f"{header}.{payload}",
+        f"{shared}.{payload}.{_part(mac)}",
+    ):
         await refused(provider, token)
 
 

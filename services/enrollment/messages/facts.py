@@ -110,12 +110,13 @@ def account_credited(
 
 
 def account_settled(
-    person_id: UUID, retirement: Month, balance: Money, *, provisional: bool
+    person_id: UUID, retirement: Month, balance: Money, *, provisional: bool, contributions_version: int
 ) -> events.AccountSettled.Fact:
-    """An account was settled at retirement."""
+    """An account was settled at retirement; who listens waits for the contributions that went before."""
     return events.AccountSettled.Fact(
         header=fact_pb2.FactHeader(aggregate_id=ids.to_text("per", person_id)),
         retirement_month=to_month(retirement),
         balance=to_money(balance),
         provisional=provisional,
+        contributions_version=contributions_version,
     )

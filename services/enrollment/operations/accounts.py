@@ -118,7 +118,12 @@ async def settle_account(tx: Transaction, command: SettleAccount, office: Office
                 person_id, EntryKind.INTEREST, retirement.year, amount=interest, balance=statement.total
             )
         )
-    tx.emit(facts.account_settled(person_id, retirement, statement.total, provisional=statement.provisional))
+    known = await accounts.contributions_version(tx, person_id)
+    tx.emit(
+        facts.account_settled(
+            person_id, retirement, statement.total, provisional=statement.provisional, contributions_version=known
+        )
+    )
     tx.audit("SettleAccount", person_id=person_id, detail={"month": str(retirement)})
     return statement, version
 

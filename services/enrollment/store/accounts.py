@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlmodel import col, desc, select
 
 from chassis.transaction import Transaction
+from kernel import ids
 from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
@@ -231,6 +232,14 @@ async def unpaid_month(tx: Transaction, person_id: UUID, until: Month) -> Month 
     """The first insured month up to one that is not paid: its bill is open, or there is none yet."""
     row = await tx.fetchrow(UNPAID, person_id, until.first_day)
     return Month.of(row["month"]) if row and row["month"] else None
+
+
+async def contributions_version(tx: Transaction, person_id: UUID) -> int:
+    """Version of the last contributions announced for a person; 0 when there are none."""
+    row = await tx.fetchrow(
+        "SELECT version FROM aggregate WHERE kind = 'contributions' AND id = $1", ids.to_text("per", person_id)
+    )
+    return int(row["version"]) if row else 0
 
 
 async def _complete(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> Sequence[Account]:

@@ -64,7 +64,7 @@ class Catalogue:
     services: Mapping[str, Mapping[Language, str]]
 
     def known(self, codes: Iterable[str]) -> Iterator[Problem]:
-        """The entries of some codes; one that the contract has and the catalogue not yet is left out, and a test fails."""
+        """The entries of some codes; one that the catalogue does not have yet is left out, and a test fails."""
         return (self.problems[code] for code in codes if code in self.problems)
 
 

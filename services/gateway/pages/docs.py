@@ -90,9 +90,7 @@ class Reference:
 
     async def page(self, request: Request) -> Response:
         """All routes."""
-        return self._html.page(
-            request, "docs.html", groups=self._groups, titles=self._titles, levels=_LEVELS
-        )
+        return self._html.page(request, "docs.html", groups=self._groups, titles=self._titles, levels=_LEVELS)
 
     async def problems(self, request: Request) -> Response:
         """All problems."""
@@ -208,5 +206,8 @@ def _curl(route: Route, request: Mapping[str, Any] | None) -> str:
     if route.idempotent_by_key:
         lines.append('  -H "Idempotency-Key: $(uuidgen)"')
     if request is not None:
-        lines += ["  -H 'Content-Type: application/json'", f"  -d {shlex.quote(orjson.dumps(request, option=_INDENT).decode())}"]
+        lines += [
+            "  -H 'Content-Type: application/json'",
+            f"  -d {shlex.quote(orjson.dumps(request, option=_INDENT).decode())}",
+        ]
     return " \\\n".join(lines)

@@ -1,0 +1,1 @@
+"""What makes and checks parts of the repository; run by make, not by the platform."""
