@@ -137,6 +137,10 @@ class Gateway:
         """Change; `key` makes a repetition harmless, a new key is drawn when it is empty."""
         return (await self.call("POST", path, body=body, key=key or uuid.uuid4().hex)).body
 
+    async def ask(self, path: str, body: Json) -> Json:
+        """Ask what takes a body and changes nothing."""
+        return (await self.call("POST", path, body=body)).body
+
     async def upload(self, content: bytes, content_type: str = "text/csv") -> Json:
         """Upload a file; answers its id and digest. The same content again is the same file."""
         return (await self.call("POST", "/v1/files", content=content, headers={"content-type": content_type})).body

@@ -161,7 +161,7 @@ def _common(home: Home, environ: Mapping[str, str]) -> dict[str, str]:
     told = {name: value for name, value in environ.items() if name not in _OWN}
     told |= {"HRSS_HOME": str(home.root), "HRSS_KEYS_DIR": str(home.keys), "HRSS_FILES_DIR": str(home.files)}
     told.setdefault("HRSS_ENV", "dev")
-    # Python as ours: nothing is written beside the sources, and output arrives in the log when it is made.
+    # Python finds the sources whatever the directory, and output arrives in the log when it is made.
     told |= {"PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "gen")])}
     if "HRSS_POLICY_LOCAL" not in environ and ASSUMED_VALUES.exists():
         told["HRSS_POLICY_LOCAL"] = str(ASSUMED_VALUES)

@@ -7,7 +7,7 @@ where uv does not run) exactly the locked requirements; then the project itself,
 `--lock` compiles `requirements/*.in` into the locked files instead.
 """
 
-# ruff: noqa: INP001, S603, S606 - a script, not a package; it runs programs that it names itself
+# ruff: noqa: S603, S606 - a script, not a package; it runs programs that it names itself
 from __future__ import annotations  # lets an older Python read this file far enough to say that it is too old
 
 import ast
@@ -95,6 +95,8 @@ def install_locked() -> None:
         pip("install", "--require-hashes", "-r", str(REQUIREMENTS / "bootstrap.txt"))
         # Hashes are pinned, so the registry that has the file does not matter: take it from any.
         options = ["--python", str(PYTHON), "--require-hashes", "--index-strategy", "unsafe-best-match"]
+        # Costs five seconds once; else every process would compile for itself where Python may not keep bytecode.
+        options += ["--compile-bytecode"]
         options += [] if sys.stderr.isatty() else ["--quiet"]
         run([str(VENV / "bin" / "uv"), "pip", "install", *options, *files], env=uv_environment())
     except (subprocess.CalledProcessError, OSError):

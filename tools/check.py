@@ -3,7 +3,7 @@
 `python tools/check.py ruff mypy` runs only those named.
 """
 
-# ruff: noqa: INP001, S603 - a script, not a package; it runs programs that it names itself
+# ruff: noqa: S603 - a script, not a package; it runs programs that it names itself
 from __future__ import annotations
 
 import subprocess

@@ -278,7 +278,7 @@ async def retire(stage: Stage, life: Life) -> None:
     stage.check("法定退休月", "statutory month", RETIREMENT, retirement["statutory_month"])
     stage.check("退休年龄", "age", "60y4m", retirement["age"])
     expected = life.law.pension(retiree)
-    estimate = await citizen.post("/v1/benefits:estimate", {"person_id": person_id})
+    estimate = await citizen.ask("/v1/benefits:estimate", {"person_id": person_id})
     stage.check_money("本人测算", "own estimate", Money(expected.total), estimate["statement"]["total"])
     stage.say(f"本人登录测算 {estimate['statement']['total']} 元/月", "he logs in and sees his own estimate")
     settled = await stage.clerk.post(
@@ -346,7 +346,7 @@ def _told(paid: Iterable[tuple[Month, str]]) -> str:
             runs[-1].append((month, amount))
         else:
             runs.append([(month, amount)])
-    return "; ".join(f"{run[0][0]}..{run[-1][0]} {len(run)} × {run[0][1]}" for run in runs)
+    return "; ".join(f"{run[0][0]} 起 {len(run)} × {run[0][1]}" for run in runs)
 
 
 async def _job(stage: Stage, job_id: str) -> Json:

@@ -6,10 +6,11 @@ the stored inputs through the same functions; with the same policy version the s
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Self
 
 from kernel.calendar import Month, parse_date
@@ -118,7 +119,7 @@ class UnemploymentInputs:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Calculation:
     """A statement with what it was made from."""
 
@@ -127,7 +128,7 @@ class Calculation:
     inputs: dict[str, Any]
     statement: Statement
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         """SHA-256 over the canonical JSON of all of it: what the second person approves."""
         content = {
@@ -164,7 +165,12 @@ def require_window(track: Track, birth: Month, month: Month, policy: BenefitsPol
 
 
 def calculate_pension(inputs: PensionInputs, policy: BenefitsPolicy) -> Calculation:
-    """The pension that the inputs give.
+    """The pension that the inputs give; raises as `pension_statement`."""
+    return Calculation(Kind.EMPLOYEE_PENSION, policy.version, inputs.to_plain(), pension_statement(inputs, policy))
+
+
+def pension_statement(inputs: PensionInputs, policy: BenefitsPolicy) -> Statement:
+    """The monthly pension that the inputs give.
 
     Raises:
         Refused: NO_CONTRIBUTIONS, NOT_APPLICABLE, TOO_EARLY, TOO_LATE, CONTRIBUTION_SHORT.
@@ -188,7 +194,7 @@ def calculate_pension(inputs: PensionInputs, policy: BenefitsPolicy) -> Calculat
         balance_provisional=inputs.balance_provisional,
     )
     result = pension.calculate(facts, policy.pension.rules(inputs.retirement_month))
-    return Calculation(Kind.EMPLOYEE_PENSION, policy.version, inputs.to_plain(), result.statement)
+    return result.statement
 
 
 def _payout_months(inputs: PensionInputs, months: int, policy: BenefitsPolicy) -> DatedValue[Decimal]:
@@ -260,6 +266,12 @@ def unemployment_terms(inputs: UnemploymentInputs, policy: BenefitsPolicy) -> Te
 
 
 def calculate_unemployment(inputs: UnemploymentInputs, month: Month, policy: BenefitsPolicy) -> Calculation:
+    """The benefit of one month; raises as `unemployment_statement`."""
+    statement = unemployment_statement(inputs, month, policy)
+    return Calculation(Kind.UNEMPLOYMENT, policy.version, inputs.to_plain(), statement)
+
+
+def unemployment_statement(inputs: UnemploymentInputs, month: Month, policy: BenefitsPolicy) -> Statement:
     """The benefit of one month: the cap is the minimum wage of that month.
 
     Raises:
@@ -269,22 +281,35 @@ def calculate_unemployment(inputs: UnemploymentInputs, month: Month, policy: Ben
     law = policy.unemployment
     paid = inputs.history.paid
     average = unemployment.average_base([one.base for one in paid.last(AVERAGE_MONTHS).months])
-    result = unemployment.monthly_benefit(
+    return unemployment.monthly_benefit(
         average,
         law.rate(len(paid), inputs.registration_date),
         law.cap(inputs.division, month),
         law.floor(month),
-    )
-    return Calculation(Kind.UNEMPLOYMENT, policy.version, inputs.to_plain(), result.statement)
+    ).statement
 
 
 # Recomputation ------------------------------------------------------------------------------------------------------
 
 
-def recompute(kind: Kind, inputs: Mapping[str, Any], month: Month, policy: BenefitsPolicy) -> Calculation:
+def recompute(kind: Kind, inputs: dict[str, Any], month: Month, policy: BenefitsPolicy) -> Calculation:
     """The calculation of a month from stored inputs; a pension is the same in every month."""
     match kind:
         case Kind.EMPLOYEE_PENSION:
-            return calculate_pension(PensionInputs.from_plain(inputs), policy)
+            statement = pension_statement(PensionInputs.from_plain(inputs), policy)
         case Kind.UNEMPLOYMENT:
-            return calculate_unemployment(UnemploymentInputs.from_plain(inputs), month, policy)
+            statement = unemployment_statement(UnemploymentInputs.from_plain(inputs), month, policy)
+    return Calculation(kind, policy.version, inputs, statement)
+
+
+def recompute_months(determined: Calculation, months: Iterable[Month], policy: BenefitsPolicy) -> list[Calculation]:
+    """An unemployment benefit month by month; months that say the same share one calculation."""
+    inputs = UnemploymentInputs.from_plain(determined.inputs)
+    made: list[Calculation] = []
+    last = determined
+    for month in months:
+        statement = unemployment_statement(inputs, month, policy)
+        if statement != last.statement or last.policy_version != policy.version:
+            last = Calculation(determined.kind, policy.version, determined.inputs, statement)
+        made.append(last)
+    return made

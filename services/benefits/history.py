@@ -122,13 +122,14 @@ class History:
 
     def to_plain(self) -> dict[str, Any]:
         """The history by year, as it is stored with a calculation."""
-        years: dict[int, YearRecord] = {}
+        years: dict[int, tuple[list[int], list[str]]] = {}
         for one in self.months:
-            record = years.get(one.month.year, EMPTY_YEAR)
-            years[one.month.year] = record.with_month(one.month.month, one.base, one.standing)
+            bases_fen, letters = years.setdefault(one.month.year, ([0] * MONTHS_PER_YEAR, [NOTHING] * MONTHS_PER_YEAR))
+            bases_fen[one.month.month - 1] = one.base.fen
+            letters[one.month.month - 1] = one.standing.value
         return {
-            str(year): {"bases_fen": list(record.bases_fen), "states": record.states}
-            for year, record in sorted(years.items())
+            str(year): {"bases_fen": bases_fen, "states": "".join(letters)}
+            for year, (bases_fen, letters) in sorted(years.items())
         }
 
     @classmethod

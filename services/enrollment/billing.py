@@ -70,12 +70,11 @@ class Bill:
 
 @dataclass(frozen=True, slots=True)
 class BillLine:
-    """One person on a bill, explained."""
+    """One person on a bill."""
 
     person_id: UUID
     wage: Money
     base: Money
-    statement: Statement
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from services.gateway.clock import BusinessClock
 from services.gateway.edge import catalogue, contract
 from services.gateway.edge import files as uploads
 from services.gateway.edge.access import Access
+from services.gateway.edge.access_log import AccessLog
 from services.gateway.edge.backends import Guarded
 from services.gateway.edge.identity import HttpIdentityProvider, Identities
 from services.gateway.edge.limits import Rates
@@ -94,6 +95,7 @@ class Gateway:
             backends=self.backends,
             problems=Problems(known),
             today=lambda: self.clock.today,
+            log=AccessLog(settings),
             extra={("POST", uploads.PATH): upload},
         )
         self._shell = make_shell(settings, routes, known, readiness=self.readiness)
@@ -275,6 +277,7 @@ def _configuration(gateway: Gateway) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the one place that needs the client's address reads the header itself
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=int(DRAIN_SECONDS),
         limit_concurrency=_CONNECTIONS_MAX,

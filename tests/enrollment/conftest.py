@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,18 @@ class Bureau:
     async def rows(self, statement: str, *parameters: Any) -> list[Any]:
         """Look into the tables."""
         return await owner_fetch(self.database, statement, *parameters)
+
+
+async def run_side_by_side(bureau: Bureau) -> None:
+    """Several workers at once, as in several processes."""
+
+    async def work() -> None:
+        worker = Worker(bureau.database, bureau.service.jobs, name=f"worker-{builders.number()}")
+        while await worker.run_one():
+            pass
+
+    await asyncio.gather(*(work() for _ in range(4)))
+    await bureau.run_jobs()
 
 
 @pytest.fixture

@@ -18,8 +18,10 @@ from hrss.type.v1 import job_pb2
 from kernel.calendar import Month
 from kernel.errors import InvalidInput, NotFound, Refused
 from services.enrollment.events import on_benefit_started
+from services.enrollment.operations import accounts
 from tests.enrollment import builders
 from tests.enrollment.builders import CLERK, PARTNER, a_receipt, an_enrollment, an_id_no, day, money, month
+from tests.enrollment.conftest import run_side_by_side
 from tests.enrollment.test_bills import an_assessment
 
 if TYPE_CHECKING:
@@ -92,6 +94,25 @@ async def test_a_year_is_closed_once(bureau: Bureau) -> None:
     assert (again.state, again.total_count, again.done_count) == (job_pb2.JOB_STATE_DONE, 0, 0)
     account = await bureau.call("GetAccount", pb.GetAccountRequest(person_id=one.person_id))
     assert len(account.years) == 1
+
+
+async def test_many_accounts_are_closed_in_chunks_side_by_side(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "CHUNK_ACCOUNTS", 7)
+    employer_id = await bureau.employer()
+    for _ in range(25):
+        await bureau.enrolled(employer_id, today=date(2025, 1, 2), start_month=month(JANUARY), wage=money("4952"))
+    await work(bureau, employer_id, JANUARY, JANUARY)
+    request = pb.CloseAccountYearRequest(request_id="close", year=2025)
+    job = (await bureau.call("CloseAccountYear", request, today=date(2026, 1, 5))).job
+
+    await run_side_by_side(bureau)
+
+    done = (await bureau.call("GetEnrollmentJob", pb.GetEnrollmentJobRequest(job_id=job.job_id))).job
+    assert (done.state, done.total_count, done.done_count) == (job_pb2.JOB_STATE_DONE, 25, 25)
+    chunks = await bureau.rows("SELECT done_count FROM job_chunk ORDER BY number")
+    assert [row["done_count"] for row in chunks] == [0, 7, 7, 7, 4]
+    # 396.16 booked in January earns twelve months: 396.16 × 12 × 0.015 ÷ 12 = 5.94.
+    assert {fact.amount.fen for fact in (await bureau.said(events.AccountCredited))[25:]} == {594}
 
 
 async def test_years_are_closed_in_order(bureau: Bureau) -> None:

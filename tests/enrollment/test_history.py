@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -11,12 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.worker import Worker
 from hrss.enrollment.v1 import enrollment_events_pb2 as events
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from hrss.type.v1 import job_pb2
-from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import InvalidInput, NotFound
 from services.enrollment import history_file
@@ -33,6 +30,7 @@ from tests.enrollment.builders import (
     an_id_no,
     month,
 )
+from tests.enrollment.conftest import run_side_by_side
 from tests.enrollment.test_accounts import close
 from tests.enrollment.test_bills import an_assessment
 
@@ -333,18 +331,6 @@ async def test_chunks_side_by_side_register_each_person_once(bureau: Bureau, mon
     for fact in facts:
         versions.setdefault(fact.header.aggregate_id, []).append(fact.header.version)
     assert [sorted(one) for one in versions.values()] == [list(range(1, 21))] * 5
-
-
-async def run_side_by_side(bureau: Bureau) -> None:
-    """Several workers at once, as in several processes."""
-
-    async def work() -> None:
-        worker = Worker(bureau.database, bureau.service.jobs, name=str(ids.new_id()))
-        while await worker.run_one():
-            pass
-
-    await asyncio.gather(*(work() for _ in range(4)))
-    await bureau.run_jobs()
 
 
 async def test_states_are_shown_with_the_deemed_months_apart(bureau: Bureau) -> None:

@@ -87,34 +87,49 @@ async def test_no_role_of_the_service_deletes_persons(database: Database) -> Non
         await connection.close()
 
 
+BILLED_TWICE = """
+    INSERT INTO bill_line
+    SELECT gen_random_uuid(), person_id, enrollment_id, month, 1, 1, 0, 0, 0, 0, 0, 0 FROM bill_line
+"""
+EMPLOYED_TWICE = """
+    INSERT INTO employment (enrollment_id, person_id, employer_id, track, start_month)
+    SELECT gen_random_uuid(), person_id, employer_id, track, '2025-01-01' FROM employment
+"""
+
+
 @pytest.mark.parametrize(
-    "spoil",
+    ("spoil", "constraint"),
     [
-        "UPDATE account SET balance_fen = -1",
-        "UPDATE bill SET paid_fen = total_fen + 1",
-        "UPDATE bill SET state = 'PART_PAID'",
-        "UPDATE bill SET total_fen = total_fen + 1",
-        "UPDATE employment SET end_month = '2025-03-01'",
-        "UPDATE employment SET start_month = '2025-03-02'",
-        "UPDATE participation SET state = 'ENDED'",
-        "UPDATE participation SET scheme = 120",
-        "UPDATE declared_wage SET wage_fen = 0",
-        "INSERT INTO receipt SELECT gen_random_uuid(), receipt_no, bill_id, 1, paid_date, true FROM receipt",
-        "INSERT INTO receipt SELECT gen_random_uuid(), 'TAX-2', bill_id, -1, paid_date, true FROM receipt",
-        "UPDATE account_entry SET amount_fen = 0",
-        "UPDATE account_entry SET year = 2024",
-        "UPDATE contribution SET state = 'UNPAID'",
-        "INSERT INTO bill_line SELECT gen_random_uuid(), person_id, enrollment_id, month, 1,1,0,0,0,0,0,0 FROM bill_line",
-        "INSERT INTO employment SELECT gen_random_uuid(), person_id, employer_id, NULL, track, start_month FROM employment",
+        ("UPDATE account SET balance_fen = -1", "account_balance_fen_check"),
+        ("UPDATE bill SET paid_fen = total_fen + 1", "bill_check"),
+        ("UPDATE bill SET state = 'PART_PAID'", "bill_check"),
+        ("UPDATE bill SET total_fen = total_fen + 1", "bill_check"),
+        ("UPDATE employment SET end_month = '2025-03-01'", "employment_check"),
+        ("UPDATE employment SET start_month = '2025-03-02'", "employment_start_month_check"),
+        ("UPDATE participation SET state = 'ENDED'", "participation_check"),
+        ("UPDATE participation SET scheme = 120", "participation_scheme_check"),
+        ("UPDATE declared_wage SET wage_fen = 0", "declared_wage_wage_fen_check"),
+        (
+            "INSERT INTO receipt SELECT gen_random_uuid(), receipt_no, bill_id, 1, paid_date, true FROM receipt",
+            "receipt_r",
+        ),
+        ("UPDATE receipt SET amount_fen = -1", "receipt_amount_fen_check"),
+        ("UPDATE account_entry SET amount_fen = 0", "account_entry_"),
+        ("UPDATE account_entry SET year = 2024", "account_entry_"),
+        ("UPDATE contribution SET state = 'UNPAID'", "contribution_"),
+        (BILLED_TWICE, "bill_line_person_id_month_key"),
+        (EMPLOYED_TWICE, "employment_one_open"),
     ],
 )
-async def test_the_database_itself_refuses_what_cannot_be(bureau: Bureau, spoil: str) -> None:
+async def test_the_database_itself_refuses_what_cannot_be(bureau: Bureau, spoil: str, constraint: str) -> None:
     employer_id = await bureau.employer()
     await bureau.enrolled(employer_id)
     await pay(bureau, await a_bill(bureau, employer_id))
 
-    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refusal:
         await bureau.rows(spoil)
+
+    assert str(refusal.value.constraint_name).startswith(constraint)
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,9 @@ class Running:
 
     def start(self) -> None:
         """Start and wait until it is ready."""
-        log = (self.home.root.parent / f"{self.home.root.name}.log").open("ab")
-        self.process = children.start([sys.executable, "-m", "ops.cli", "up"], env=self.environ, cwd=ROOT, output=log)
+        with (self.home.root.parent / f"{self.home.root.name}.log").open("ab") as log:
+            command = [sys.executable, "-m", "ops.cli", "up"]
+            self.process = children.start(command, env=self.environ, cwd=ROOT, output=log)
         limit = time.monotonic() + READY_SECONDS
         while time.monotonic() < limit:
             assert self.process.poll() is None, log.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -32,6 +33,7 @@ JOB = "payroll"
 CHUNK_BENEFITS = (
     500  # some seconds when every one is an unemployment benefit of a long life; one event message of facts
 )
+SLICE = 10  # benefits between two turns of the event loop: some milliseconds
 CLEARING = "clearing:bank"
 FUNDS = {Kind.EMPLOYEE_PENSION: "fund:employee_pension", Kind.UNEMPLOYMENT: "fund:unemployment"}
 
@@ -159,6 +161,8 @@ async def _run_chunk(tx: Transaction, job_: Job, chunk: Chunk, *, policy: Benefi
         except PolicyParameterMissing as missing:
             rejects.append(_reject(place, missing))
             continue
+        if place % SLICE == SLICE - 1:
+            await asyncio.sleep(0)
         due.extend(Due(ids.new_id(), benefit, paid, one.statement.total, one.digest) for paid, one in months)
         made.extend(one for _, one in months)
     await decisions.add_calculations(tx, made)
@@ -183,12 +187,12 @@ def _months(
 ) -> Sequence[tuple[Month, Calculation]]:
     """The unpaid months of a benefit with what each is worth: a pension is constant, the other's cap may change."""
     last = until if benefit.last_month is None else min(until, benefit.last_month)
-    months = Month.range(benefit.next_month, last)
+    months = list(Month.range(benefit.next_month, last))
     match benefit.kind:
         case Kind.EMPLOYEE_PENSION:
             return [(month, determined) for month in months]
         case Kind.UNEMPLOYMENT:
-            return [(month, calculation.recompute(benefit.kind, determined.inputs, month, policy)) for month in months]
+            return list(zip(months, calculation.recompute_months(determined, months, policy), strict=True))
 
 
 def _reject(place: int, missing: PolicyParameterMissing) -> Reject:

@@ -141,8 +141,8 @@ def bills(page: tuple[Sequence[Bill], str]) -> pb.ListBillsResponse:
     return pb.ListBillsResponse(bills=[_bill(one) for one in page[0]], next_page_token=page[1])
 
 
-def bill_lines(page: tuple[Sequence[BillLine], str, str]) -> pb.ListBillLinesResponse:
-    """Answer ListBillLines: lines, policy version of the bill, token of the next page."""
+def bill_lines(page: tuple[Sequence[tuple[BillLine, Statement]], str, str]) -> pb.ListBillLinesResponse:
+    """Answer ListBillLines: lines with their statements, policy version of the bill, token of the next page."""
     lines, policy_version, token = page
     return pb.ListBillLinesResponse(
         lines=[
@@ -150,9 +150,9 @@ def bill_lines(page: tuple[Sequence[BillLine], str, str]) -> pb.ListBillLinesRes
                 person_id=ids.to_text("per", line.person_id),
                 wage=to_money(line.wage),
                 base=to_money(line.base),
-                statement=to_statement(line.statement, policy_version),
+                statement=to_statement(statement, policy_version),
             )
-            for line in lines
+            for line, statement in lines
         ],
         next_page_token=token,
     )

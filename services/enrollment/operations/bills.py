@@ -11,6 +11,7 @@ from chassis.transaction import Transaction
 from kernel import ids
 from kernel.errors import AlreadyExists, NotFound, Refused
 from kernel.money import Money
+from kernel.statement import Statement
 from services.enrollment import accounting, billing
 from services.enrollment.accounting import ContributionState, EntryKind
 from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, Bill, BillLine, BillState, Receipt, Terms
@@ -22,6 +23,7 @@ from services.enrollment.register import bill_not_found
 from services.enrollment.store import bills, people
 
 SLICE = 250  # facts made between two turns of the event loop: about 2 ms
+EXPLAINED_SLICE = 8  # lines explained between two turns
 
 
 async def assess_bill(tx: Transaction, command: AssessBill, office: Office) -> Bill:
@@ -132,8 +134,12 @@ async def list_bills(
     return shown, paging.following(tx, page, shown[-1].bill_id.hex) if len(rows) > page.size else ""
 
 
-async def list_lines(tx: Transaction, bill_id: UUID, *, size: int, token: str) -> tuple[Sequence[BillLine], str, str]:
-    """A page of the lines of a bill, the policy version it was assessed with, and the token of the next page.
+async def list_lines(
+    tx: Transaction, bill_id: UUID, *, size: int, token: str
+) -> tuple[Sequence[tuple[BillLine, Statement]], str, str]:
+    """A page of the lines of a bill, each explained by the law that was in force when it was assessed.
+
+    Beside them the policy version of the assessment and the token of the next page.
 
     Raises:
         NotFound: BILL_NOT_FOUND.
@@ -143,11 +149,16 @@ async def list_lines(tx: Transaction, bill_id: UUID, *, size: int, token: str) -
     page = paging.read(tx, size=size, token=token, query=f"lines {bill_id}")
     after = UUID(hex=page.after) if page.after else None
     rows = await bills.lines(tx, bill_id, after=after, limit=page.size + 1)
-    shown = rows[: page.size]
+    terms, policy_version = await bills.terms_of(tx, bill_id)
+    shown: list[tuple[BillLine, Statement]] = []
+    for number, line in enumerate(rows[: page.size], start=1):
+        shown.append((line, billing.explain(line.wage, terms)))
+        if number % EXPLAINED_SLICE == 0:
+            await asyncio.sleep(0)
     if tx.principal.is_staff:
         tx.audit("ListBillLines", detail={"bill_id": _bill_id(shown_bill), "persons": str(len(shown))})
-    following = paging.following(tx, page, shown[-1].person_id.hex) if len(rows) > page.size else ""
-    return shown, await bills.policy_version(tx, bill_id), following
+    following = paging.following(tx, page, shown[-1][0].person_id.hex) if len(rows) > page.size else ""
+    return shown, policy_version, following
 
 
 async def _settle(tx: Transaction, bill: Bill, receipt: Receipt) -> tuple[int, ledger.Entry]:

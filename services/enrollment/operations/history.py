@@ -27,17 +27,19 @@ from services.enrollment.store import history
 from services.enrollment.store.history import Balance, Contribution
 
 KIND = "import_history"
+KEEP_SECONDS = 60.0  # chunks of a job follow one another within seconds
 CHUNK_ROWS = 1000  # about 350 person-months of three schemes: one event message, half a second of work
 
 
 class Archive:
-    """The file that is being imported, decoded once per process instead of once per chunk."""
+    """The file that is being imported, decoded once per process instead of once per chunk, and forgotten soon after."""
 
     def __init__(self, office: Office) -> None:
         self._office = office
         self._lock = asyncio.Lock()
         self._key = ("", "")
         self._file: HistoryFile | None = None
+        self._end: asyncio.TimerHandle | None = None
 
     async def open(self, upload_id: str, digest: str) -> HistoryFile:
         """The file of an upload, checked to the first level.
@@ -56,7 +58,14 @@ class Archive:
                     ) from None
                 self._file = await asyncio.to_thread(history_file.open_file, data)
                 self._key = (upload_id, digest)
+            if self._end is not None:
+                self._end.cancel()
+            self._end = asyncio.get_running_loop().call_later(KEEP_SECONDS, self._forget)
             return self._file
+
+    def _forget(self) -> None:
+        """Names and numbers in clear stay in memory no longer than the work needs them."""
+        self._file = None
 
 
 async def import_history(tx: Transaction, command: ImportHistory, archive: Archive) -> Job:

@@ -15,8 +15,6 @@ from kernel.statement import Statement
 from services.enrollment.accounting import PLATFORM, Account, EntryKind, Year
 from services.enrollment.store.rows import AccountRow, AccountYearRow, SettlementRow
 
-CHUNK_ACCOUNTS = 500  # as many facts as one event message holds
-
 LOCK_RANGE = """
     SELECT person_id, balance_fen, first_year, closed_through, settle_month FROM account
     WHERE person_id BETWEEN $1 AND $2 AND settle_month IS NULL AND first_year <= $3
@@ -41,14 +39,14 @@ UNPAID = """
     )
 """
 # The bounds of each chunk of accounts whose year is open.
-RANGES = f"""
+RANGES = """
     SELECT (array_agg(person_id ORDER BY person_id))[1] AS first,
            (array_agg(person_id ORDER BY person_id DESC))[1] AS last, count(*) AS size
     FROM (
-        SELECT person_id, (row_number() OVER (ORDER BY person_id) - 1) / {CHUNK_ACCOUNTS} AS chunk FROM account
+        SELECT person_id, (row_number() OVER (ORDER BY person_id) - 1) / $2::integer AS chunk FROM account
         WHERE settle_month IS NULL AND first_year <= $1 AND (closed_through IS NULL OR closed_through < $1)
     ) AS numbered GROUP BY chunk ORDER BY chunk
-"""  # noqa: S608 - constant text
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +59,9 @@ class ClosedYear:
     balance: Money
 
 
-async def ranges_to_close(tx: Transaction, year: int) -> Sequence[tuple[UUID, UUID, int]]:
-    """First and last person and number of accounts of each chunk whose year is to be closed."""
-    return [(row["first"], row["last"], row["size"]) for row in await tx.fetch(RANGES, year)]
+async def ranges_to_close(tx: Transaction, year: int, size: int) -> Sequence[tuple[UUID, UUID, int]]:
+    """First and last person and number of accounts of each chunk, so many at most, whose year is to be closed."""
+    return [(row["first"], row["last"], row["size"]) for row in await tx.fetch(RANGES, year, size)]
 
 
 async def lock_range(tx: Transaction, first: UUID, last: UUID, year: int) -> Sequence[Account]:

@@ -13,7 +13,7 @@ from chassis.transaction import Transaction
 from kernel.calendar import Month
 from kernel.money import Money
 from services.enrollment.accounting import EntryKind, booking_month
-from services.enrollment.billing import CHARGES, Bill, BillLine, BillState, Receipt, Terms, explain
+from services.enrollment.billing import CHARGES, Bill, BillLine, BillState, Receipt, Terms
 from services.enrollment.domain.contributions import BaseLimits, Scheme, Side
 from services.enrollment.store import terms as stored_terms
 from services.enrollment.store.rows import BillLineRow, BillRow
@@ -166,25 +166,17 @@ async def bills(
 
 
 async def lines(tx: Transaction, bill_id: UUID, *, after: UUID | None, limit: int) -> Sequence[BillLine]:
-    """Lines of a bill in the order of the persons, each explained by the law that was in force."""
-    terms = await terms_of(tx, bill_id)
+    """Lines of a bill in the order of the persons."""
     query = select(BillLineRow).where(BillLineRow.bill_id == bill_id).order_by(col(BillLineRow.person_id)).limit(limit)
     if after is not None:
         query = query.where(col(BillLineRow.person_id) > after)
-    return [
-        BillLine(row.person_id, row.wage, row.base, explain(row.wage, terms)) for row in await tx.session.scalars(query)
-    ]
+    return [BillLine(row.person_id, row.wage, row.base) for row in await tx.session.scalars(query)]
 
 
-async def terms_of(tx: Transaction, bill_id: UUID) -> Terms:
-    """The law and class behind a bill."""
+async def terms_of(tx: Transaction, bill_id: UUID) -> tuple[Terms, str]:
+    """The law and class behind a bill, and the version of the policy files."""
     row = await tx.session.get_one(BillRow, bill_id)
-    return stored_terms.from_plain(row.terms)
-
-
-async def policy_version(tx: Transaction, bill_id: UUID) -> str:
-    """The version of the policy files that a bill was assessed with."""
-    return (await tx.session.get_one(BillRow, bill_id)).policy_version
+    return stored_terms.from_plain(row.terms), row.policy_version
 
 
 async def add_receipt(tx: Transaction, receipt: Receipt) -> bool:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 HEADERS_MAX = 8192  # bytes of all names and values
 BODY_SECONDS = 10.0  # for a body that comes in pieces; 1 MiB at the pace of a bad mobile line
+_LOCAL = frozenset({"127.0.0.1", "::1"})
+_ADDRESS_MAX = 45  # characters of an IPv6 address
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 # Headers that decide something: two of them would let two readers decide differently.
 _ONCE = frozenset({b"authorization", b"content-type", b"content-encoding", b"idempotency-key", b"hrss-purpose"})
@@ -81,9 +83,12 @@ class Exchange:
 
     @property
     def peer(self) -> str:
-        """Address of whoever is connected, for the limit of calls without a login."""
+        """Address of the client, for the limit of calls without a login; behind a local proxy, what that one says."""
         client = self.scope.get("client")
-        return str(client[0]) if client else ""
+        address = str(client[0]) if client else ""
+        if address in _LOCAL and (forwarded := self.header(b"x-forwarded-for")):
+            return forwarded.rpartition(",")[2].strip()[:_ADDRESS_MAX]
+        return address
 
     def check_head(self) -> None:
         """Refuse a head that is too large or says something twice.

@@ -17,10 +17,11 @@ from urllib.parse import parse_qsl
 import grpc
 import orjson
 from prometheus_client import Counter, Histogram
+from structlog.contextvars import bind_contextvars
 
 from chassis import telemetry
 from chassis.client import Deadline
-from chassis.logs import bound, get_logger
+from chassis.logs import get_logger
 from chassis.problems import Fault
 from kernel.errors import DomainError, InvalidInput, NotFound
 from services.gateway.edge.contract import REQUEST_ID, Route
@@ -38,13 +39,14 @@ if TYPE_CHECKING:
 
     from chassis.client import Reply
     from services.gateway.edge.access import Access, Caller
+    from services.gateway.edge.access_log import AccessLog
     from services.gateway.edge.backends import Guarded
     from services.gateway.edge.exchange import Receive, Scope, Send
     from services.gateway.edge.problems import Problems
 
     Handler = Callable[[Exchange], Awaitable[Answer]]
 
-log = get_logger(__name__)
+logger = get_logger(__name__)
 
 DEADLINE_SECONDS = 5.0  # a person at a screen waits no longer; what takes longer is a job
 BODY_MAX = 1024 * 1024
@@ -91,6 +93,7 @@ class Transcoder:
         backends: The way to each service, by name.
         problems: Puts refusals into words.
         today: The business day.
+        log: Writes a line per request.
         extra: Routes that are no RPC, by method and path (the upload of files).
     """
 
@@ -102,6 +105,7 @@ class Transcoder:
         backends: Mapping[str, Guarded],
         problems: Problems,
         today: Callable[[], date],
+        log: AccessLog,
         extra: Mapping[tuple[str, str], Handler] | None = None,
     ) -> None:
         self._router = Router(routes)
@@ -109,6 +113,7 @@ class Transcoder:
         self._access = access
         self._problems = problems
         self._today = today
+        self._log = log
         self._extra = extra or {}
         self._plans = {route.rpc: self._plan(route, encoder, backends[route.service]) for route in routes}
 
@@ -120,8 +125,9 @@ class Transcoder:
         with (
             telemetry.remote(exchange.header(b"traceparent")),
             telemetry.span(f"{exchange.method} {exchange.label}", kind="server", attributes=attributes) as span,
-            bound(request_id=exchange.request_id, trace_id=telemetry.trace_id()),
         ):
+            # Not unbound again: every request is a task of its own, with a context of its own.
+            bind_contextvars(request_id=exchange.request_id, trace_id=telemetry.trace_id())
             try:
                 answer = await handler(exchange)
             except Disconnected:
@@ -129,7 +135,7 @@ class Transcoder:
             except (DomainError, Fault) as error:
                 answer = self._refusal(error, exchange)
             except Exception:  # our own bug: told to the log, never to the caller
-                log.exception("request_failed", route=exchange.label)
+                logger.exception("request_failed", route=exchange.label)
                 fault = Fault(grpc.StatusCode.INTERNAL, "INTERNAL", "internal error")
                 answer = self._refusal(fault, exchange)
             self._finish(answer, exchange)
@@ -238,15 +244,7 @@ class Transcoder:
         REQUEST_SECONDS.labels(method, exchange.label, answer.status).observe(seconds)
         if answer.code:
             PROBLEMS.labels(exchange.label, answer.code).inc()
-        log.info(
-            "http_request",
-            method=exchange.method,
-            route=exchange.label,
-            status=answer.status,
-            code=answer.code,
-            client=exchange.client,
-            ms=round(seconds * 1000, 1),
-        )
+        self._log.write(exchange, answer, seconds)
 
     def _plan(self, route: Route, encoder: Encoder, backend: Guarded) -> _Plan:
         fields = route.request.DESCRIPTOR.fields_by_name
