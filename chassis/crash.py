@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from chassis.config import Settings
 
+POINTS = frozenset(
+    {
+        "before_commit",  # of any transaction: everything is written, nothing is committed
+        "after_commit",  # committed, and nobody knows yet
+        "after_publish_before_mark",  # the relay: the broker has the rows, the outbox does not know
+        "after_effect_before_ack",  # the consumer: the effect is committed, the broker does not know
+        "chunk_taken",  # the job worker: the lease is had, nothing is done
+        "chunk_before_done",  # the chunk is written and not yet marked done
+    }
+)
 EXIT_CODE = 137  # what a shell reports of a process killed by signal 9
 
 _armed: dict[str, int] = {}
@@ -24,6 +34,8 @@ def arm(settings: Settings) -> None:
         return
     for part in filter(None, (text.strip() for text in settings.test_crash.split(","))):
         name, _, count = part.partition(":")
+        if name not in POINTS:
+            raise ValueError(f"HRSS_TEST_CRASH: no such point: {name}")  # a misspelt point would never fire
         _armed[name] = int(count or 1)
 
 

@@ -146,9 +146,7 @@ async def start(
     return job_id
 
 
-async def add_chunks(
-    tx: Transaction, job_id: UUID, chunks: Sequence[Mapping[str, Any]], *, row_count: int = 0
-) -> None:
+async def add_chunks(tx: Transaction, job_id: UUID, chunks: Sequence[Mapping[str, Any]], *, row_count: int = 0) -> None:
     """Add chunks, and the rows in them, to a job that is not over; a planning chunk does so with what it found."""
     # The row of the job is locked by it, so numbers are drawn one after the other.
     await tx.execute("UPDATE job SET total_count = total_count + $2 WHERE id = $1", job_id, row_count)

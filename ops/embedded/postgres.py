@@ -294,22 +294,28 @@ class EmbeddedPostgres:
 
 
 class _Privileges:
-    """Whom the server runs as. Without root: ourselves. As root: `nobody`, or a user namespace where that fails."""
+    """Whom the server runs as: ourselves; as root `nobody`, or a user namespace where that fails.
+
+    The namespace also serves a user without a name (a container with an arbitrary uid), which initdb refuses.
+    """
 
     def __init__(self, run_as: str) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._namespace = False
         self._ids: tuple[int, int] | None = None
-        if os.geteuid() == 0:
+        self._ways: tuple[bool, ...] = (False, True)
+        if os.geteuid() == 0 or not _has_name(os.geteuid()):
             entry = pwd.getpwnam(run_as)
             self._ids = (entry.pw_uid, entry.pw_gid)
+            self._ways = (False, True) if os.geteuid() == 0 else (True,)
 
     def choose(self, data: Path, *, must_reach: Sequence[Path]) -> None:
         """Take the first way that reaches every path, but keep to the one the data directory was made with."""
         if not self._ids:
             return
         owner = data.stat().st_uid if data.exists() else None
-        for self._namespace in (False, True):
+        for way in self._ways:
+            self._namespace = way
             if owner is not None and owner != (os.geteuid() if self._namespace else self._ids[0]):
                 continue
             if all(self._reaches(path) for path in must_reach):
@@ -391,6 +397,14 @@ def _run(
     if result.returncode:
         raise EmbeddedPostgresError(f"{Path(argv[0]).name} ended with {result.returncode}: {result.stderr[-2000:]}")
     return result.stdout
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def _password(keys: Keys, role: str) -> str:

@@ -8,7 +8,7 @@ from chassis.rpc import Call, Servicer
 from hrss.benefits.v1 import benefits_service_pb2 as pb
 from kernel import ids
 from services.benefits.messages import replies, requests
-from services.benefits.operations import determinations, payments, payrolls, queries
+from services.benefits.operations import deciding, determinations, payments, payrolls, preparing, queries
 
 if TYPE_CHECKING:
     from services.benefits.policy import BenefitsPolicy
@@ -35,9 +35,7 @@ class BenefitsRpc(Servicer):
     async def PreparePension(self, request: pb.PreparePensionRequest, call: Call) -> pb.PreparePensionResponse:
         """Determine a pension, first person."""
         command = requests.prepare_pension(request)
-        return await call.once(
-            lambda tx: determinations.prepare_pension(tx, command, self.policy), replies.pension_prepared
-        )
+        return await call.once(lambda tx: preparing.prepare_pension(tx, command, self.policy), replies.pension_prepared)
 
     async def PrepareUnemployment(
         self, request: pb.PrepareUnemploymentRequest, call: Call
@@ -45,7 +43,7 @@ class BenefitsRpc(Servicer):
         """Determine an unemployment benefit, first person."""
         command = requests.prepare_unemployment(request)
         return await call.once(
-            lambda tx: determinations.prepare_unemployment(tx, command, self.policy), replies.unemployment_prepared
+            lambda tx: preparing.prepare_unemployment(tx, command, self.policy), replies.unemployment_prepared
         )
 
     async def GetDetermination(self, request: pb.GetDeterminationRequest, call: Call) -> pb.GetDeterminationResponse:
@@ -58,14 +56,14 @@ class BenefitsRpc(Servicer):
     ) -> pb.ApproveDeterminationResponse:
         """Approve a determination, second person."""
         command = requests.approve_determination(request)
-        return await call.once(lambda tx: determinations.approve(tx, command), replies.determination_approved)
+        return await call.once(lambda tx: deciding.approve(tx, command), replies.determination_approved)
 
     async def RejectDetermination(
         self, request: pb.RejectDeterminationRequest, call: Call
     ) -> pb.RejectDeterminationResponse:
         """Reject a determination, second person."""
         command = requests.reject_determination(request)
-        return await call.once(lambda tx: determinations.reject(tx, command), replies.determination_rejected)
+        return await call.once(lambda tx: deciding.reject(tx, command), replies.determination_rejected)
 
     async def GetBenefit(self, request: pb.GetBenefitRequest, call: Call) -> pb.GetBenefitResponse:
         """Show a benefit."""

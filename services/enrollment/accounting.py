@@ -32,6 +32,7 @@ PENSION_FUND = "fund:employee_pension"
 UNEMPLOYMENT_FUND = "fund:unemployment"
 INJURY_FUND = "fund:work_injury"
 ACCOUNTS = "accounts:employee_pension"  # all personal accounts together; each has its entries beside
+REFUNDS = "refunds:after_settlement"  # shares of months after retirement that no account takes any more
 BROUGHT_IN = "opening:brought_in"  # what came with imported balances, negative
 
 PLATFORM = "platform"  # source of what was booked here

@@ -23,7 +23,7 @@ from kernel.money import Money
 from services.benefits.commands import Approve, Payee, PreparePension, PrepareUnemployment, RecordResult
 from services.benefits.events import ENROLLMENT
 from services.benefits.lifecycle import Answer
-from services.benefits.operations import determinations, payments, payrolls
+from services.benefits.operations import deciding, payments, payrolls, preparing
 from tests.plugins.grpc_harness import a_principal
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class Benefits:
         """A prepared pension."""
         values = {"retirement_month": None, "track": None, "old_transitional": None, "payee": a_payee()} | changes
         command = PreparePension(person_id=person_id, **values)
-        shown: Shown = await self.run(lambda tx: determinations.prepare_pension(tx, command, self.policy), today=today)
+        shown: Shown = await self.run(lambda tx: preparing.prepare_pension(tx, command, self.policy), today=today)
         return shown
 
     async def prepare_unemployment(
@@ -258,15 +258,13 @@ class Benefits:
         """A prepared unemployment benefit."""
         values: dict[str, Any] = {"carried_months": 0, "payee": a_payee()} | changes
         command = PrepareUnemployment(person_id=person_id, registration_date=date.fromisoformat(registered), **values)
-        shown: Shown = await self.run(
-            lambda tx: determinations.prepare_unemployment(tx, command, self.policy), today=today
-        )
+        shown: Shown = await self.run(lambda tx: preparing.prepare_unemployment(tx, command, self.policy), today=today)
         return shown
 
     async def approve(self, shown: Shown, principal: Principal = SUPERVISOR, *, today: date = TODAY) -> Shown:
         """The determination, approved."""
         command = Approve(shown.determination.determination_id, shown.determination.digest)
-        approved: Shown = await self.run(lambda tx: determinations.approve(tx, command), principal, today)
+        approved: Shown = await self.run(lambda tx: deciding.approve(tx, command), principal, today)
         return approved
 
     async def start_payroll(self, text: str, *, today: date = TODAY, principal: Principal = CLERK) -> PayrollRow:

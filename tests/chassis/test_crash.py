@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +24,12 @@ from tests.plugins.databases import Nats, NewDatabase, owner_fetch
 
 if TYPE_CHECKING:
     from chassis.database import Database
+
+
+def test_every_point_is_somewhere_in_the_code() -> None:
+    source = "".join(path.read_text() for path in Path(crash.__file__).parent.glob("*.py") if path.name != "crash.py")
+
+    assert set(re.findall(r'crash\.at\("(\w+)"\)', source)) == crash.POINTS
 
 
 def die(database: Database, what: str, at: str, *, nats_url: str = "") -> None:
@@ -121,4 +129,6 @@ def test_a_crash_point_is_armed_in_tests_only(new_database: NewDatabase) -> None
 
     crash.arm(settings.model_copy(update={"test_crash": "before_commit:2"}))
     crash.at("before_commit")
+    with pytest.raises(ValueError, match="no such point"):
+        crash.arm(settings.model_copy(update={"test_crash": "after_lunch"}))
     crash.arm(settings.model_copy(update={"test_crash": ""}))

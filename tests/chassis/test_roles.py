@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import asyncpg
-import pytest
 
 from tests.chassis.demo import run, say, written
 from tests.plugins.databases import owner_execute, owner_fetch
@@ -35,10 +34,16 @@ FORBIDDEN = [
 ]
 
 
-@pytest.mark.parametrize("statement", FORBIDDEN)
-async def test_the_app_role_may_not(database: Database, statement: str) -> None:
-    with pytest.raises((asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError)):
-        await run(database, lambda tx: tx.execute(statement))
+async def test_the_app_role_may_not_rewrite_or_create_anything(database: Database) -> None:
+    allowed = []
+    for statement in FORBIDDEN:
+        try:
+            await run(database, lambda tx, statement=statement: tx.execute(statement))
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError):
+            continue
+        allowed.append(statement)
+
+    assert allowed == []
 
 
 async def test_only_what_is_past_its_time_is_purged(database: Database) -> None:

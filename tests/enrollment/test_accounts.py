@@ -226,6 +226,25 @@ async def test_a_settlement_after_the_year_was_closed_gives_the_surplus_back(bur
     assert credited[-1].amount.fen < 0
 
 
+async def test_a_settled_account_takes_nothing_of_later_months(bureau: Bureau) -> None:
+    employer_id, one = await an_insured(bureau)
+    other = await bureau.enrolled(employer_id, today=date(2025, 1, 2), start_month=month(JANUARY), wage=money("4952"))
+    await work(bureau, employer_id, JANUARY, Month(2025, 5))
+    settled = await bureau.call("SettleAccount", a_settlement(one.person_id, Month(2025, 5)), today=date(2025, 6, 2))
+
+    await work(bureau, employer_id, Month(2025, 6), Month(2025, 6))
+
+    balances = [
+        (await bureau.call("GetAccount", pb.GetAccountRequest(person_id=who.person_id))).balance.fen
+        for who in (one, other)
+    ]
+    assert balances == [settled.balance.fen, 6 * 39_616]
+    credited = await bureau.said(events.AccountCredited)
+    assert credited[-1].header.aggregate_id == other.person_id
+    books = await bureau.rows("SELECT amount_fen FROM ledger_posting WHERE account = 'refunds:after_settlement'")
+    assert [row["amount_fen"] for row in books] == [39_616]
+
+
 async def test_what_stands_in_the_way_of_a_settlement_is_named(bureau: Bureau) -> None:
     employer_id, one = await an_insured(bureau)
     person_id = one.person_id

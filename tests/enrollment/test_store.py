@@ -89,7 +89,7 @@ async def test_no_role_of_the_service_deletes_persons(database: Database) -> Non
 
 BILLED_TWICE = """
     INSERT INTO bill_line
-    SELECT gen_random_uuid(), person_id, enrollment_id, month, 1, 1, 0, 0, 0, 0, 0, 0 FROM bill_line
+    SELECT gen_random_uuid(), person_id, enrollment_id, month, 1, 1, 1, 0, 0, 0, 0, 1 FROM bill_line
 """
 EMPLOYED_TWICE = """
     INSERT INTO employment (enrollment_id, person_id, employer_id, track, start_month)
@@ -141,7 +141,7 @@ async def test_the_database_itself_refuses_what_cannot_be(bureau: Bureau, spoil:
         ("DELETE FROM contribution WHERE scheme = 210", "a paid bill has three contribution months for each line"),
         ("UPDATE contribution SET employer_fen = employer_fen + 1", "contribution months of a paid bill add up to it"),
         ("UPDATE bill_line SET injury_employer_fen = injury_employer_fen + 1", "a bill is the sum of its lines"),
-        ("UPDATE bill_line SET account_fen = account_fen - 1", "credits of the accounts are the shares of the paid"),
+        ("UPDATE bill_line SET account_fen = account_fen - 1", "each paid line credits its share"),
         (
             "UPDATE account_year SET opening_fen = opening_fen + 1, closing_fen = closing_fen + 1",
             "closed years chain",

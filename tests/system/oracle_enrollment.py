@@ -68,12 +68,25 @@ CHECKS: dict[str, str] = {
         SELECT person_id FROM account LEFT JOIN account_entry USING (person_id)
         GROUP BY person_id, balance_fen HAVING balance_fen <> coalesce(sum(amount_fen), 0)
     """,
-    "credits of the accounts are the shares of the paid lines": """
-        SELECT bill.bill_id FROM bill JOIN bill_line USING (bill_id)
-        LEFT JOIN account_entry AS entry ON entry.person_id = bill_line.person_id AND entry.kind = 'CONTRIBUTION'
+    "each paid line credits its share, unless the account was settled for a month before": """
+        SELECT bill.bill_id, line.person_id FROM bill JOIN bill_line AS line USING (bill_id)
+        LEFT JOIN account ON account.person_id = line.person_id
+        LEFT JOIN account_entry AS entry ON entry.person_id = line.person_id AND entry.kind = 'CONTRIBUTION'
             AND entry.source = 'bill:bil_' || replace(bill.bill_id::text, '-', '')
-        GROUP BY bill.bill_id, bill.state
-        HAVING sum(CASE WHEN bill.state = 'PAID' THEN account_fen ELSE 0 END) <> coalesce(sum(entry.amount_fen), 0)
+        WHERE CASE WHEN bill.state <> 'PAID' THEN entry.person_id IS NOT NULL
+                   WHEN entry.person_id IS NULL THEN coalesce(settle_month >= line.month, true)
+                   ELSE entry.amount_fen <> account_fen END
+    """,
+    "shares that no account takes wait as refunds": """
+        SELECT * FROM (
+            SELECT (SELECT coalesce(sum(account_fen), 0) FROM bill JOIN bill_line AS line USING (bill_id)
+                    WHERE bill.state = 'PAID' AND NOT EXISTS (
+                        SELECT FROM account_entry AS entry
+                        WHERE entry.person_id = line.person_id AND entry.kind = 'CONTRIBUTION'
+                          AND entry.source = 'bill:bil_' || replace(bill.bill_id::text, '-', ''))) AS withheld,
+                   (SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting
+                    WHERE account = 'refunds:after_settlement') AS booked
+        ) AS both_sides WHERE withheld <> booked
     """,
     "all accounts together are the ledger's account of accounts": """
         SELECT * FROM (
@@ -105,7 +118,7 @@ CHECKS: dict[str, str] = {
     "a settled account holds what its settlement says": """
         SELECT account.person_id FROM account LEFT JOIN account_settlement AS one USING (person_id)
         WHERE settle_month IS DISTINCT FROM one.retirement_month
-           OR (one.person_id IS NOT NULL AND account.balance_fen < one.balance_fen)
+           OR (one.person_id IS NOT NULL AND account.balance_fen <> one.balance_fen)
     """,
     "participations have the months of their employment": """
         SELECT enrollment_id FROM employment LEFT JOIN participation AS part USING (enrollment_id)

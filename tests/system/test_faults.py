@@ -66,7 +66,7 @@ async def test_without_nats_commands_go_on_and_arrive_later(platform: Running) -
         office, cast = stage.office, draw("nats away")
         platform.kill("nats", signal.SIGSTOP)
         try:
-            answer = await office.post("/v1/employers", employer("MA0NATS1"), key="nats-1")
+            answer = await office.post("/v1/employers", employer("MA0NAT01"), key="faults-nats-1")
             person = cast.employees[2]
             enrolled = await office.post(
                 "/v1/enrollments",
@@ -78,7 +78,7 @@ async def test_without_nats_commands_go_on_and_arrive_later(platform: Running) -
                     "wage": "6000.00",
                     "post": person.post,
                 },
-                key="nats-2",
+                key="faults-nats-2",
             )
         finally:
             platform.kill("nats", signal.SIGCONT)
@@ -98,7 +98,7 @@ async def test_without_postgresql_writes_say_come_back_and_nothing_is_half_done(
         limit = time.monotonic() + AWAY_SECONDS
         while time.monotonic() < limit:
             try:
-                answers.append(await impatient.post("/v1/employers", employer("MA0PGDB1"), key="postgres-1"))
+                answers.append(await impatient.post("/v1/employers", employer("MA0PGDB1"), key="faults-postgres-1"))
                 break
             except Problem as problem:
                 answers.append(problem)
@@ -111,7 +111,7 @@ async def test_without_postgresql_writes_say_come_back_and_nothing_is_half_done(
             assert refusal.retryable
             assert refusal.body["detail"]
         assert isinstance(answers[-1], dict), "it did not come back"
-        again = await stage.office.post("/v1/employers", employer("MA0PGDB1"), key="postgres-1")
+        again = await stage.office.post("/v1/employers", employer("MA0PGDB1"), key="faults-postgres-1")
         assert again == answers[-1]
         await settled(platform)
         assert await differences(platform.owner_url) == []
@@ -124,7 +124,7 @@ async def test_without_one_service_its_routes_say_so_and_the_others_work(platfor
         try:
             refusal, employers = await asyncio.gather(
                 until_refused(impatient, "GET", f"{UNKNOWN_PERSON}/benefits", None, ""),
-                impatient.post("/v1/employers", employer("MA0BENE1"), key="benefits-1"),
+                impatient.post("/v1/employers", employer("MA0BENE1"), key="faults-benefits-1"),
             )
         finally:
             platform.kill("benefits", signal.SIGCONT)
@@ -137,7 +137,7 @@ async def test_without_one_service_its_routes_say_so_and_the_others_work(platfor
 async def test_a_parameter_that_nobody_knows_is_named(server_home: Path) -> None:
     with running(server_home / "unknown", HRSS_POLICY_LOCAL="") as platform:
         async with stage_of(platform, "unknown parameter") as stage:
-            answer = await stage.office.post("/v1/employers", employer("MA0NULL1"), key="null-1")
+            answer = await stage.office.post("/v1/employers", employer("MA0NULL1"), key="faults-null-1")
             person = draw("unknown parameter").employees[2]
             await stage.office.post(
                 "/v1/enrollments",
@@ -149,14 +149,14 @@ async def test_a_parameter_that_nobody_knows_is_named(server_home: Path) -> None
                     "wage": "6000.00",
                     "post": person.post,
                 },
-                key="null-2",
+                key="faults-null-2",
             )
 
             with pytest.raises(Problem) as refusal:
                 await stage.office.post(
                     "/v1/bills:assess",
                     {"employer_id": answer["employer"]["employer_id"], "month": "2026-11"},
-                    key="null-3",
+                    key="faults-null-3",
                 )
 
         problem = refusal.value

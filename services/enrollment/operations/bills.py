@@ -168,19 +168,22 @@ async def _settle(tx: Transaction, bill: Bill, receipt: Receipt) -> tuple[int, l
     for number, one in enumerate(settled, start=1):
         paid = (one.base, ContributionState.PAID)
         tx.emit(facts.contributions_settled(one.person_id, bill.month, dict.fromkeys(EMPLOYEE_SCHEMES, paid), source))
-        tx.emit(
-            facts.account_credited(
-                one.person_id, EntryKind.CONTRIBUTION, one.year, amount=one.amount, balance=one.balance
+        if one.year is not None:
+            tx.emit(
+                facts.account_credited(
+                    one.person_id, EntryKind.CONTRIBUTION, one.year, amount=one.share, balance=one.balance
+                )
             )
-        )
         if number % SLICE == 0:
             await asyncio.sleep(0)
-    credited = Money.total(one.amount for one in settled)
+    credited = Money.total(one.share for one in settled if one.year is not None)
+    withheld = Money.total(one.share for one in settled if one.year is None)
     sides = {scheme: _of_scheme(bill, scheme) for scheme in EMPLOYEE_SCHEMES}
     postings = [
         (accounting.RECEIVED, -bill.total),
-        (accounting.PENSION_FUND, sides[Scheme.EMPLOYEE_PENSION] - credited),
+        (accounting.PENSION_FUND, sides[Scheme.EMPLOYEE_PENSION] - credited - withheld),
         (accounting.ACCOUNTS, credited),
+        (accounting.REFUNDS, withheld),
         (accounting.UNEMPLOYMENT_FUND, sides[Scheme.UNEMPLOYMENT]),
         (accounting.INJURY_FUND, sides[Scheme.WORK_INJURY]),
     ]

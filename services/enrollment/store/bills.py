@@ -77,7 +77,7 @@ CONTRIBUTE = """
 """
 LINES = "SELECT person_id, base_fen, account_fen FROM bill_line WHERE bill_id = $1 ORDER BY person_id"
 # Accounts are locked in the order of their persons. An account whose year is closed books in the next January
-# (`accounting.booking_month`).
+# (`accounting.booking_month`); one that is settled takes nothing more and is not in the answer.
 CREDIT = """
     INSERT INTO account AS mine (person_id, balance_fen, first_year)
     SELECT person_id, account_fen, extract(year FROM $2::date) FROM bill_line WHERE bill_id = $1 ORDER BY person_id
@@ -85,19 +85,23 @@ CREDIT = """
         balance_fen = mine.balance_fen + excluded.balance_fen,
         first_year = CASE WHEN mine.closed_through IS NULL THEN least(mine.first_year, excluded.first_year)
                           ELSE mine.first_year END
+    WHERE mine.settle_month IS NULL
     RETURNING person_id, balance_fen, closed_through
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Credited:
-    """One person-month of a bill that was paid: what the account got and holds now."""
+    """One person-month of a bill that was paid: the account's share, in which year it was booked, and the balance now.
+
+    A settled account takes nothing more: then there is no year, and the share is to be refunded.
+    """
 
     person_id: UUID
     base: Money
-    amount: Money
+    share: Money
+    year: int | None
     balance: Money
-    year: int
 
 
 async def assess(
@@ -211,14 +215,14 @@ async def settle(tx: Transaction, bill_id: UUID, paid_date: date, source: str) -
     credited = []
     entries = []
     for line in lines:
-        person_id, account = line["person_id"], accounts[line["person_id"]]
+        person_id, base, share = line["person_id"], Money(line["base_fen"]), Money(line["account_fen"])
+        account = accounts.get(person_id)
+        if account is None:
+            credited.append(Credited(person_id, base, share, None, Money.ZERO))
+            continue
         month = booking_month(paid_date, account["closed_through"])
-        amount = line["account_fen"]
-        if amount:
-            entries.append((person_id, EntryKind.CONTRIBUTION.value, source, month.year, month.first_day, amount))
-        credited.append(
-            Credited(person_id, Money(line["base_fen"]), Money(amount), Money(account["balance_fen"]), month.year)
-        )
+        entries.append((person_id, EntryKind.CONTRIBUTION.value, source, month.year, month.first_day, share.fen))
+        credited.append(Credited(person_id, base, share, month.year, Money(account["balance_fen"])))
     raw = await tx.raw()
     await raw.copy_records_to_table(
         "account_entry",

@@ -160,7 +160,8 @@ def bills() -> None:
             unemployment_employer_fen bigint NOT NULL CHECK (unemployment_employer_fen >= 0),
             unemployment_employee_fen bigint NOT NULL CHECK (unemployment_employee_fen >= 0),
             injury_employer_fen bigint NOT NULL CHECK (injury_employer_fen >= 0),
-            account_fen bigint NOT NULL CHECK (account_fen BETWEEN 0 AND pension_employer_fen + pension_employee_fen),
+            account_fen bigint NOT NULL
+                CHECK (account_fen > 0 AND account_fen <= pension_employer_fen + pension_employee_fen),
             PRIMARY KEY (bill_id, person_id),
             UNIQUE (person_id, month)       -- a person-month is billed once, for ever
         )

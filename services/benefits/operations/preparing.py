@@ -1,0 +1,211 @@
+"""The first person: prepares a determination (核定) from what is known, for a second one to decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chassis import approval, inbox
+from kernel import ids
+from kernel.calendar import Month
+from kernel.errors import Conflict, Refused
+from services.benefits import calculation, entitlement
+from services.benefits.calculation import PensionInputs, UnemploymentInputs
+from services.benefits.entitlement import ASK_AGAIN_SECONDS
+from services.benefits.history import Scheme
+from services.benefits.lifecycle import BenefitState, DeterminationState, Kind
+from services.benefits.operations.determinations import (
+    APPROVAL_KINDS,
+    Shown,
+    benefit_running,
+    known_person,
+    payload_of,
+    pension_exists,
+    text_id,
+)
+from services.benefits.store import decisions, register
+from services.benefits.store.rows import DeterminationRow
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from chassis.transaction import Transaction
+    from services.benefits.calculation import Calculation
+    from services.benefits.commands import Payee, PreparePension, PrepareUnemployment
+    from services.benefits.policy import BenefitsPolicy
+    from services.benefits.store.rows import AccountRow, BenefitRow, PersonRow
+
+
+async def prepare_pension(tx: Transaction, command: PreparePension, policy: BenefitsPolicy) -> Shown:
+    """Determine an employee pension, first person.
+
+    The month must have begun, the window of flexible retirement must hold it, and enrollment must have settled the
+    account for it. Pays from the month after retirement (退休次月).
+
+    Raises:
+        NotFound: PERSON_NOT_FOUND.
+        InvalidInput: TRACK_INVALID.
+        Conflict: ACCOUNT_NOT_SETTLED.
+        Refused: TRACK_UNKNOWN, NO_CONTRIBUTIONS, PENSION_ALREADY_DETERMINED, RETIREMENT_NOT_REACHED, NOT_APPLICABLE,
+            TOO_EARLY, TOO_LATE, CONTRIBUTION_SHORT, SETTLEMENT_MONTH_DIFFERS, POLICY_PARAMETER_MISSING.
+    """
+    person = await known_person(tx, command.person_id)
+    if any(one.kind is Kind.EMPLOYEE_PENSION for one in await decisions.benefits(tx, person.person_id)):
+        raise pension_exists()
+    spells = await register.spells(tx, person.person_id)
+    track = entitlement.track_of(person.sex, spells, command.track)
+    birth = Month.of(person.birth_date)
+    month = command.retirement_month or calculation.retirement_of(track, birth, policy).statutory
+    calculation.require_window(track, birth, month, policy)
+    if month > Month.of(tx.today):
+        raise Refused("RETIREMENT_NOT_REACHED", "the month of retirement has not begun", month=str(month))
+    account = await _settled_account(tx, person.person_id, month)
+    history = (await register.history(tx, person.person_id, Scheme.EMPLOYEE_PENSION)).until(month)
+    assert account.settled_balance is not None
+    inputs = PensionInputs(
+        birth=birth,
+        track=track,
+        retirement_month=month,
+        history=history.counted,
+        balance=account.settled_balance,
+        balance_provisional=bool(account.settled_provisional),
+        old_transitional=command.old_transitional,
+    )
+    result = calculation.calculate_pension(inputs, policy)
+    notes = [
+        f"pension months up to {history.last_month}: {len(history.counted)}, of them deemed {len(history.deemed)}",
+        f"personal account settled for {month}: {account.settled_balance}",
+    ]
+    return await _prepare(
+        tx, person, result, command.payee, first_month=month.next, last_month=None, event_month=month, notes=notes
+    )
+
+
+async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, policy: BenefitsPolicy) -> Shown:
+    """Determine an unemployment benefit, first person.
+
+    The months of unemployment insurance since the last spell count; the benefit is paid from the month after the
+    registration.
+
+    Raises:
+        NotFound: PERSON_NOT_FOUND.
+        InvalidInput: CARRIED_MONTHS_INVALID.
+        Conflict: EMPLOYMENT_NOT_ENDED.
+        Refused: BENEFIT_ALREADY_RUNNING, REGISTRATION_DATE_INVALID, LESS_THAN_12_MONTHS, VOLUNTARY_END,
+            POLICY_PARAMETER_MISSING.
+    """
+    person = await known_person(tx, command.person_id)
+    known = await decisions.benefits(tx, person.person_id)
+    if any(one.state is not BenefitState.ENDED for one in known):
+        raise benefit_running()
+    lost = entitlement.lost_employment(await register.spells(tx, person.person_id))
+    entitlement.require_registration(command.registration_date, lost, tx.today)
+    before = next((one for one in known if one.kind is Kind.UNEMPLOYMENT), None)
+    history = (await register.history(tx, person.person_id, Scheme.UNEMPLOYMENT)).until(lost.last_month).paid
+    if before is not None:  # the months restart after each spell (社会保险法 art. 46)
+        history = history.after(before.event_month)
+    entitlement.require_unemployed(history, lost, command.registration_date, policy)
+    entitlement.require_carried(
+        command.carried_months,
+        await _unused_months(tx, before) if before else None,
+        policy.unemployment.total_max.on(command.registration_date).value,
+    )
+    inputs = UnemploymentInputs(
+        history=history,
+        event_month=lost.last_month,
+        registration_date=command.registration_date,
+        division=lost.division,
+        carried_months=command.carried_months,
+    )
+    terms = calculation.unemployment_terms(inputs, policy)
+    result = calculation.calculate_unemployment(inputs, terms.first_month, policy)
+    notes = [
+        f"employment ended with {lost.last_month}, reason {lost.reason}",
+        f"months of unemployment insurance since the last spell: {terms.contribution_months}",
+        f"months of benefit: {terms.months}, carried over {command.carried_months}",
+    ]
+    return await _prepare(
+        tx,
+        person,
+        result,
+        command.payee,
+        first_month=terms.first_month,
+        last_month=terms.last_month,
+        event_month=lost.last_month,
+        division=lost.division,
+        notes=notes,
+    )
+
+
+async def _prepare(
+    tx: Transaction,
+    person: PersonRow,
+    result: Calculation,
+    to: Payee,
+    *,
+    first_month: Month,
+    last_month: Month | None,
+    event_month: Month,
+    notes: list[str],
+    division: str = "",
+) -> Shown:
+    await decisions.add_calculations(tx, [result])
+    payee = decisions.add_payee(tx, person.person_id, to)
+    if await decisions.shares_account(tx, payee):
+        notes.append("the payee account also receives a benefit of another person")
+    row = DeterminationRow(
+        determination_id=ids.new_id(),
+        person_id=person.person_id,
+        kind=result.kind,
+        state=DeterminationState.PREPARED,
+        first_month=first_month,
+        last_month=last_month,
+        event_month=event_month,
+        division=division,
+        digest=result.digest,
+        payee_id=payee.payee_id,
+        notes=notes,
+        approval_id=ids.new_id(),
+        maker=tx.principal.acting_person,
+        prepare_date=tx.today,
+    )
+    row.approval_id = await approval.request(
+        tx, kind=APPROVAL_KINDS[row.kind], subject=text_id(row), payload=payload_of(row, payee)
+    )
+    tx.session.add(row)
+    tx.audit("determination_prepared", person_id=person.person_id, detail={"determination_id": text_id(row)})
+    return Shown(row, result, payee.account_tail)
+
+
+async def _settled_account(tx: Transaction, person_id: UUID, month: Month) -> AccountRow:
+    """The account as enrollment settled it, once the contributions that went before have arrived too."""
+    account = await register.account(tx, person_id)
+    if account is None or account.settled_month is None or not await _contributions_known(tx, account):
+        raise Conflict(
+            "ACCOUNT_NOT_SETTLED",
+            "the settlement of the personal account has not arrived",
+            retry_after=ASK_AGAIN_SECONDS,
+            month=str(month),
+        )
+    if account.settled_month != month:
+        raise Refused(
+            "SETTLEMENT_MONTH_DIFFERS",
+            "the account was settled for another month of retirement",
+            settled_month=str(account.settled_month),
+            month=str(month),
+        )
+    return account
+
+
+async def _contributions_known(tx: Transaction, account: AccountRow) -> bool:
+    """Contributions and accounts are announced side by side; the settlement says which of the former went before."""
+    key = ids.to_text("per", account.person_id)
+    return not account.settled_after or await inbox.knows(tx, [("contributions", key, account.settled_after)])
+
+
+async def _unused_months(tx: Transaction, before: BenefitRow) -> int:
+    """Months of an ended unemployment benefit that were never drawn."""
+    determination = await decisions.determination(tx, before.determination_id)
+    assert determination is not None
+    assert determination.last_month is not None
+    assert before.last_month is not None
+    return before.last_month.months_until(determination.last_month)
