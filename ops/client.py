@@ -124,6 +124,7 @@ class Gateway:
     login: Login | None = None
     purpose: str = ""
     patience: float = 0.0  # seconds; 0 gives up at the first refusal
+    is_traced: bool = True  # False: the calls ask not to be recorded, as polls do that would bury everything else
 
     def acting(self, login: Login, purpose: str = "") -> Self:
         """The same gateway for another principal; staff state a purpose."""
@@ -179,6 +180,8 @@ class Gateway:
             pause = min(pause * 2, PAUSE_SECONDS_MAX)
 
     async def _once(self, request: httpx.Request) -> Answer:
+        if not self.is_traced:
+            request.headers["traceparent"] = f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-00"
         if self.login:
             request.headers["authorization"] = f"Bearer {await self.login.bearer()}"
         response = await self.http.send(request)

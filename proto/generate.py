@@ -1,9 +1,10 @@
+# ruff: noqa: INP001 - proto/ holds the contract and two scripts, no package
 """Generate Python code and typed stubs from the contract: proto/ → gen/ (never committed).
 
-Run as `python proto/generate.py [--force]`; does nothing when no input changed since the last run. The code generator is the
-one inside grpcio-tools and the stubs come from mypy-protobuf, so a wheel is all that is needed. Besides the modules it writes
-`gen/hrss/descriptors.binpb`, the descriptor set with comments from which the gateway, the documents and the contract
-tests are made.
+Run as `python proto/generate.py [--force]`; does nothing when no input changed since the last run. The code generator
+is the one inside grpcio-tools and the stubs come from mypy-protobuf, so wheels are all that is needed. Besides the
+modules it writes `gen/hrss/descriptors.binpb`, the descriptor set with comments from which the gateway, the documents
+and the contract tests are made.
 """
 
 from __future__ import annotations

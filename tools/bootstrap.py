@@ -41,6 +41,7 @@ PIP_TO_UV = {
     "cert": "SSL_CERT_FILE",
     "no-index": "UV_NO_INDEX",
 }
+LOCAL_SOURCES = ("UV_INDEX", "UV_FIND_LINKS", "UV_NO_INDEX")
 
 
 def main() -> int:
@@ -105,13 +106,17 @@ def install_locked() -> None:
 
 
 def lock() -> int:
-    """Compile every `requirements/*.in` into its locked file, for all platforms, without recording addresses."""
+    """Compile every `requirements/*.in` into its locked file, for all platforms, without recording addresses.
+
+    Only the registry is asked: what lies in a local directory beside it may be built for this machine alone.
+    """
+    environment = {name: value for name, value in uv_environment().items() if name not in LOCAL_SOURCES}
     for name in ("bootstrap", *LOCKED):
         say("lock", f"requirements/{name}.txt")
         options = ["--universal", "--generate-hashes", "--no-header", "--upgrade", "--quiet"]
         options += ["--index-strategy", "unsafe-best-match", "--python-version", ".".join(map(str, PYTHON_MIN))]
         argv = [str(VENV / "bin" / "uv"), "pip", "compile", *options, f"{name}.in", "-o", f"{name}.txt"]
-        run(argv, env=uv_environment(), cwd=REQUIREMENTS)
+        run(argv, env=environment, cwd=REQUIREMENTS)
     return 0
 
 

@@ -143,7 +143,7 @@ class EmbeddedNats:
                     found = json.loads(file.read_text())
                     address, monitor = found["nats"][0], found["monitoring"][0]
                     with urllib.request.urlopen(f"{monitor}/healthz", timeout=1) as answer:  # noqa: S310 - loopback
-                        if answer.status == 200:  # noqa: PLR2004
+                        if answer.status == 200:  # noqa: PLR2004 - HTTP OK
                             self.port = int(address.rpartition(":")[2])
                             self.monitor_url = monitor
                             return

@@ -5,20 +5,17 @@ own `get_server()` is not used: it opens permissions of parent directories and l
 
 * listens on 127.0.0.1 only, with scram-sha-256 and random passwords; nothing is `trust`, there is no Unix socket;
 * is a direct child with a parent-death signal; `kill -9` of the parent ends in an orderly shutdown;
-* as root drops its own privileges: to `nobody` where that user reaches binaries and data, else into a user namespace
-  of its own (a checkout below a private home directory). No system user is made, no parent directory is opened;
+* as root runs as somebody else (`ops.embedded.privileges`);
 * holds one database per service with an owner role (migrations) and an app role (least rights).
 """
 
 from __future__ import annotations
 
 import base64
-import ctypes
 import hashlib
 import hmac
 import importlib.util
 import os
-import pwd
 import re
 import secrets
 import shutil
@@ -30,13 +27,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ops import children
+from ops.embedded.privileges import Privileges, PrivilegesMissing
 from ops.secrets import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SUPERUSER = "postgres"
-CLONE_NEWUSER = 0x10000000
 SCRAM_ITERATIONS = 4096  # PostgreSQL's own default; the passwords are random, so more rounds protect nothing
 PORT_ATTEMPTS = 3  # a port found free can be taken before the server binds it
 
@@ -105,7 +102,7 @@ class EmbeddedPostgres:
         self._bin = find_binaries()
         self._settings = {**SETTINGS, **(settings or {})}
         self._start_timeout = start_timeout
-        self._privileges = _Privileges(run_as)
+        self._privileges = Privileges(run_as)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -138,7 +135,10 @@ class EmbeddedPostgres:
         if self.process and self.process.poll() is None:
             return self
         self.root.mkdir(parents=True, exist_ok=True)
-        self._privileges.choose(self.data, must_reach=(self._bin / "postgres", self.root.parent))
+        try:
+            self._privileges.choose(self.data, must_reach=(self._bin / "postgres", self.root.parent))
+        except PrivilegesMissing as error:
+            raise EmbeddedPostgresError(str(error)) from None
         self._privileges.own(self.root, 0o700)
         if (self.data / "PG_VERSION").exists():
             self._check_version()
@@ -293,64 +293,6 @@ class EmbeddedPostgres:
         return f"{verb} ROLE \"{role}\" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{verifier}';{values}"
 
 
-class _Privileges:
-    """Whom the server runs as: ourselves; as root `nobody`, or a user namespace where that fails.
-
-    The namespace also serves a user without a name (a container with an arbitrary uid), which initdb refuses.
-    """
-
-    def __init__(self, run_as: str) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._namespace = False
-        self._ids: tuple[int, int] | None = None
-        self._ways: tuple[bool, ...] = (False, True)
-        if os.geteuid() == 0 or not _has_name(os.geteuid()):
-            entry = pwd.getpwnam(run_as)
-            self._ids = (entry.pw_uid, entry.pw_gid)
-            self._ways = (False, True) if os.geteuid() == 0 else (True,)
-
-    def choose(self, data: Path, *, must_reach: Sequence[Path]) -> None:
-        """Take the first way that reaches every path, but keep to the one the data directory was made with."""
-        if not self._ids:
-            return
-        owner = data.stat().st_uid if data.exists() else None
-        for way in self._ways:
-            self._namespace = way
-            if owner is not None and owner != (os.geteuid() if self._namespace else self._ids[0]):
-                continue
-            if all(self._reaches(path) for path in must_reach):
-                return
-        raise EmbeddedPostgresError(
-            f"uid {self._ids[0]} cannot reach {' or '.join(map(str, must_reach))}, and user namespaces are not allowed "
-            "here: keep virtual environment and data outside private home directories, or do not run as root"
-        )
-
-    def own(self, path: Path, mode: int) -> None:
-        """Give a path to the server's user with exactly this mode."""
-        path.chmod(mode)
-        if self._ids and not self._namespace:
-            os.chown(path, *self._ids)
-
-    def drop(self) -> None:
-        """Become the server's user; runs in the child between fork and exec."""
-        if self._ids and self._namespace:
-            uid, gid = os.geteuid(), os.getegid()
-            if self._libc.unshare(CLONE_NEWUSER):
-                os._exit(97)
-            maps = {"uid_map": f"{self._ids[0]} {uid} 1", "setgroups": "deny", "gid_map": f"{self._ids[1]} {gid} 1"}
-            for name, text in maps.items():
-                Path("/proc/self", name).write_text(text)
-        elif self._ids:
-            os.setgroups([])
-            os.setgid(self._ids[1])
-            os.setuid(self._ids[0])
-        os.umask(0o077)
-
-    def _reaches(self, path: Path) -> bool:
-        test = children.start(["/usr/bin/test", "-x", str(path)], cwd="/", drop_privileges=self.drop)
-        return test.wait() == 0
-
-
 def connection_url(keys: Keys, role: str, database: str, port: int, *, driver: str = "") -> str:
     """The URL of a role of the embedded server on that port."""
     scheme = f"postgresql+{driver}" if driver else "postgresql"
@@ -382,7 +324,7 @@ def free_port() -> int:
 
 
 def _run(
-    argv: Sequence[str], *, environment: Mapping[str, str], stdin: str = "", privileges: _Privileges | None = None
+    argv: Sequence[str], *, environment: Mapping[str, str], stdin: str = "", privileges: Privileges | None = None
 ) -> str:
     result = subprocess.run(  # noqa: S603 - programs of the server's own directory
         argv,
@@ -397,14 +339,6 @@ def _run(
     if result.returncode:
         raise EmbeddedPostgresError(f"{Path(argv[0]).name} ended with {result.returncode}: {result.stderr[-2000:]}")
     return result.stdout
-
-
-def _has_name(uid: int) -> bool:
-    try:
-        pwd.getpwuid(uid)
-    except KeyError:
-        return False
-    return True
 
 
 def _password(keys: Keys, role: str) -> str:

@@ -30,6 +30,7 @@ from ops.secrets import Keys
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+HOME_CITIZENS = 20  # as many as fit a screen
 PERSON_SCOPE = "openid identity"
 STAFF_SCOPE = "openid"
 BANNER = {"Hrss-Simulated": "identity-provider; development only"}
@@ -108,7 +109,8 @@ class Provider:
         self._codes = Grants(CODE_SECONDS)
         self._refreshes = Grants(REFRESH_SECONDS)
         loader = jinja2.PackageLoader("ops.idp", "")
-        self._page = jinja2.Environment(loader=loader, autoescape=True).get_template("page.html")
+        pages = jinja2.Environment(loader=loader, autoescape=True)
+        self._page, self._home = pages.get_template("page.html"), pages.get_template("home.html")
 
     # -- OpenID Connect
 
@@ -231,9 +233,17 @@ class Provider:
         return self._answer(grant, persona)
 
     async def home(self, _request: Request) -> Response:
-        """One line that says what this is."""
-        text = "仿真身份，仅供开发测试 / Simulated identity for development only. /.well-known/openid-configuration\n"
-        return Response(text, media_type="text/plain; charset=utf-8", headers=BANNER)
+        """What this is, who can be chosen (the newest of many), and how to get a token."""
+        personas = list(self._personas)
+        staff = [persona for persona in personas if persona.kind == "staff"]
+        citizens = [persona for persona in personas if persona.kind != "staff"]
+        hidden = max(0, len(citizens) - HOME_CITIZENS)
+        page = self._home.render(
+            url=self._issuer.url,
+            personas=[*staff, *citizens[-HOME_CITIZENS:]],
+            more=f"另有 {hidden} 位虚构参保人 / {hidden} more invented persons: /dev/personas" if hidden else "",
+        )
+        return HTMLResponse(page, headers=_PAGE_HEADERS)
 
     # -- inside
 

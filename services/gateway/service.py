@@ -35,6 +35,7 @@ from services.gateway.edge.backends import Guarded
 from services.gateway.edge.identity import HttpIdentityProvider, Identities
 from services.gateway.edge.limits import Rates
 from services.gateway.edge.problems import Problems
+from services.gateway.edge.protocol import BoundedProtocol
 from services.gateway.edge.tokens import KeySet, Tokens
 from services.gateway.edge.transcoder import Transcoder
 from services.gateway.own import OwnServices
@@ -82,7 +83,7 @@ class Gateway:
         }
         routes = contract.routes()
         known = catalogue.load()
-        access = Access(
+        self.access = access = Access(
             Tokens(settings.idp_issuer, self.keys, is_prod=settings.is_prod),
             Identities(provider, self.backends["enrollment"], database),
             rates or Rates(),
@@ -271,7 +272,7 @@ def _channels(settings: GatewaySettings) -> dict[str, Guarded]:
 def _configuration(gateway: Gateway) -> uvicorn.Config:
     return uvicorn.Config(
         gateway,
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,

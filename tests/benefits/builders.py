@@ -131,6 +131,8 @@ class Enrollment:
         parts: dict[register.Scheme.ValueType, UUID],
         end: str,
         reason: register.EndReason.ValueType = register.END_REASON_DISMISSED,
+        *,
+        after: int = 0,
     ) -> None:
         """That employment ends."""
         facts = [
@@ -140,6 +142,7 @@ class Enrollment:
                 scheme=scheme,
                 end_month=_month(month(end)),
                 reason=reason,
+                contributions_version=after,
             )
             for scheme, participation_id in parts.items()
         ]

@@ -71,6 +71,22 @@ async def test_an_employment_that_has_not_ended_is_a_retryable_conflict(
     await benefits.prepare_unemployment(person_id)
 
 
+async def test_the_end_of_an_employment_waits_for_the_contributions_that_went_before(
+    enrollment: Enrollment, benefits: Benefits
+) -> None:
+    person_id = await enrollment.person("1985-05-05")
+    parts = await enrollment.hired(person_id, "2020-01")
+    await enrollment.paid(person_id, "2020-01", "2025-05")
+    await enrollment.left(person_id, parts, "2025-06", after=66)
+    with refused(Conflict, "EMPLOYMENT_NOT_ENDED"):
+        await benefits.prepare_unemployment(person_id)
+
+    await enrollment.paid(person_id, "2025-06", "2025-06")
+
+    shown = await benefits.prepare_unemployment(person_id)
+    assert "since the last spell: 66" in shown.determination.notes[1]
+
+
 @pytest.mark.parametrize(
     "reason", [register.END_REASON_RESIGNED, register.END_REASON_RETIRED, register.END_REASON_DIED]
 )

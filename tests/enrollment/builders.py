@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from hrss.enrollment.v1 import enrollment_pb2 as model
@@ -38,10 +38,12 @@ def number() -> int:
     return next(_numbers)
 
 
-def an_id_no(birth: date = date(1990, 5, 17), *, sex: str = "male") -> str:
-    """A valid identity number of nobody; different each time for one birth date, up to 499 of them."""
-    sequence = 2 * (number() % 499) + (1 if sex == "male" else 2)
-    return make_resident_id(TEST_REGION, birth, sequence)
+def an_id_no(birth: date | None = None, *, sex: str = "male") -> str:
+    """A valid identity number of nobody, different each time; with a birth date given, 499 of them are."""
+    one = number()
+    if birth is None:
+        birth = date(1985, 1, 1) + timedelta(days=one // 499)
+    return make_resident_id(TEST_REGION, birth, 2 * (one % 499) + (1 if sex == "male" else 2))
 
 
 def month(value: Month) -> calendar_pb2.Month:

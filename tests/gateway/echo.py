@@ -72,8 +72,8 @@ class Echo:
 
 
 @contextlib.asynccontextmanager
-async def echo_backend(keys_dir: Path) -> AsyncIterator[Echo]:
-    """Run the backend."""
+async def echo_backend(keys_dir: Path, *, address: str = "127.0.0.1:0") -> AsyncIterator[Echo]:
+    """Run the backend, on a free port or where it was before."""
     echo = Echo(Verifier(keys_dir))
     server = grpc.aio.server()
     for file in FILES:
@@ -82,7 +82,7 @@ async def echo_backend(keys_dir: Path) -> AsyncIterator[Echo]:
                 method.name: grpc.unary_unary_rpc_method_handler(_handler(echo, method)) for method in service.methods
             }
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(str(service.full_name), handlers),))
-    echo.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    echo.address = f"127.0.0.1:{server.add_insecure_port(address)}"
     await server.start()
     try:
         yield echo

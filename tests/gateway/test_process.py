@@ -154,3 +154,15 @@ async def test_hostile_bytes_get_an_answer_and_harm_nobody(running: Running, sen
     assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
     assert time.monotonic() - began < 2
     assert (await running.http.get(f"{running.url}/healthz")).status_code == 200
+
+
+async def test_a_head_that_never_ends_is_not_collected(running: Running) -> None:
+    with contextlib.closing(socket.create_connection(("127.0.0.1", running.port), timeout=5)) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                raw.sendall(b"a" * 65536)
+        with contextlib.suppress(ConnectionError):
+            assert raw.recv(1000) == b""  # closed without a word
+
+    assert (await running.http.get(f"{running.url}/healthz")).status_code == 200

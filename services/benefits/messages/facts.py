@@ -93,6 +93,7 @@ def ended_participation(fact: heard_pb.ParticipationEnded.Fact) -> EndedParticip
         scheme=word_of(SCHEMES, fact.scheme, "scheme"),
         end_month=month_of(fact.end_month, "end_month"),
         reason=word_of(LEAVING_REASONS, fact.reason, "reason"),
+        contributions_version=fact.contributions_version,
     )
 
 

@@ -98,6 +98,8 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
     if any(one.state is not BenefitState.ENDED for one in known):
         raise benefit_running()
     lost = entitlement.lost_employment(await register.spells(tx, person.person_id))
+    if not await _contributions_known(tx, person.person_id, lost.after):
+        raise entitlement.not_ended()
     entitlement.require_registration(command.registration_date, lost, tx.today)
     before = next((one for one in known if one.kind is Kind.UNEMPLOYMENT), None)
     history = (await register.history(tx, person.person_id, Scheme.UNEMPLOYMENT)).until(lost.last_month).paid
@@ -179,7 +181,11 @@ async def _prepare(
 async def _settled_account(tx: Transaction, person_id: UUID, month: Month) -> AccountRow:
     """The account as enrollment settled it, once the contributions that went before have arrived too."""
     account = await register.account(tx, person_id)
-    if account is None or account.settled_month is None or not await _contributions_known(tx, account):
+    if (
+        account is None
+        or account.settled_month is None
+        or not await _contributions_known(tx, person_id, account.settled_after)
+    ):
         raise Conflict(
             "ACCOUNT_NOT_SETTLED",
             "the settlement of the personal account has not arrived",
@@ -196,10 +202,9 @@ async def _settled_account(tx: Transaction, person_id: UUID, month: Month) -> Ac
     return account
 
 
-async def _contributions_known(tx: Transaction, account: AccountRow) -> bool:
-    """Contributions and accounts are announced side by side; the settlement says which of the former went before."""
-    key = ids.to_text("per", account.person_id)
-    return not account.settled_after or await inbox.knows(tx, [("contributions", key, account.settled_after)])
+async def _contributions_known(tx: Transaction, person_id: UUID, version: int) -> bool:
+    """Whether the contributions that went before a fact are here: the two kinds are announced side by side."""
+    return not version or await inbox.knows(tx, [("contributions", ids.to_text("per", person_id), version)])
 
 
 async def _unused_months(tx: Transaction, before: BenefitRow) -> int:

@@ -73,13 +73,15 @@ async def save_ended(tx: Transaction, ended: Sequence[EndedParticipation]) -> No
     last = {one.participation_id: one for one in ended}
     await tx.execute(
         """
-        UPDATE participation SET end_month = fact.end_month, end_reason = fact.reason
-        FROM unnest($1::uuid[], $2::date[], $3::text[]) AS fact (participation_id, end_month, reason)
+        UPDATE participation SET end_month = fact.end_month, end_reason = fact.reason, ended_after = fact.after
+        FROM unnest($1::uuid[], $2::date[], $3::text[], $4::bigint[])
+          AS fact (participation_id, end_month, reason, after)
         WHERE participation.participation_id = fact.participation_id
         """,
         list(last),
         [one.end_month.first_day for one in last.values()],
         [one.reason for one in last.values()],
+        [one.contributions_version for one in last.values()],
     )
 
 
@@ -184,7 +186,15 @@ async def spells(tx: Transaction, person_id: UUID) -> Sequence[Spell]:
         .order_by(col(ParticipationRow.start_month), col(ParticipationRow.participation_id))
     )
     return [
-        Spell(row.scheme, row.start_month, row.end_month, row.end_reason, row.track, row.division)
+        Spell(
+            scheme=row.scheme,
+            start_month=row.start_month,
+            end_month=row.end_month,
+            end_reason=row.end_reason,
+            track=row.track,
+            division=row.division,
+            ended_after=row.ended_after,
+        )
         for row in (await tx.session.scalars(query)).all()
     ]
 

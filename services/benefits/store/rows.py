@@ -44,6 +44,7 @@ class ParticipationRow(Table, table=True):
     start_month: Month = Field(sa_type=MonthColumn)
     end_month: Month | None = Field(default=None, sa_type=MonthColumn)
     end_reason: str | None = None
+    ended_after: int = 0
     track: Track | None = Field(default=None, sa_type=words(Track))
     division: str
 

@@ -68,14 +68,17 @@ def participation_started(one: Participation, division: str) -> events.Participa
     )
 
 
-def participation_ended(one: Participation, month: Month, reason: EndReason) -> events.ParticipationEnded.Fact:
-    """A participation ended."""
+def participation_ended(
+    one: Participation, month: Month, reason: EndReason, *, contributions_version: int
+) -> events.ParticipationEnded.Fact:
+    """A participation ended; who decides because of it waits for the contributions that went before."""
     return events.ParticipationEnded.Fact(
         header=fact_pb2.FactHeader(aggregate_id=ids.to_text("par", one.participation_id)),
         person_id=ids.to_text("per", one.person_id),
         scheme=SCHEMES[one.scheme],
         end_month=to_month(month),
         reason=END_REASONS[reason],
+        contributions_version=contributions_version,
     )
 
 

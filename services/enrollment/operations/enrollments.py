@@ -23,7 +23,7 @@ from services.enrollment.register import (
     Wage,
     enrollment_not_found,
 )
-from services.enrollment.store import employments, people
+from services.enrollment.store import accounts, employments, people
 
 # A race for the same new person is lost once: the second look finds who won it.
 LOOKS = 3
@@ -144,8 +144,9 @@ async def _end(tx: Transaction, enrollment: Enrollment, month: Month, reason: En
         for one in enrollment.participations
     ]
     await employments.end(tx, enrollment.enrollment_id, month, reason)
+    known = await accounts.contributions_version(tx, enrollment.person_id)
     for one in ended:
-        tx.emit(facts.participation_ended(one, month, reason))
+        tx.emit(facts.participation_ended(one, month, reason, contributions_version=known))
     tx.audit("EndEnrollment", person_id=enrollment.person_id, detail={**_detail(enrollment), "reason": reason})
     return replace(enrollment, end_month=month, end_reason=reason, participations=ended)
 

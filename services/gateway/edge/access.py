@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chassis.access import AccessRule
     from services.gateway.edge.exchange import Exchange
     from services.gateway.edge.identity import Identities
-    from services.gateway.edge.limits import Allowance, Rates
+    from services.gateway.edge.limits import Rates
     from services.gateway.edge.tokens import Claims, Tokens
 
 PURPOSE_MAX = 100  # characters: a sentence for the audit
@@ -40,7 +40,6 @@ class Caller:
     principal: Principal
     claims: Claims | None
     token: str
-    allowance: Allowance
     priority: str
 
 
@@ -50,7 +49,7 @@ class Access:
     def __init__(self, tokens: Tokens, identities: Identities, rates: Rates, today: Callable[[], date]) -> None:
         self._tokens = tokens
         self._identities = identities
-        self._rates = rates
+        self.rates = rates
         self._today = today
 
     async def admit(self, exchange: Exchange, rule: AccessRule, rate_class: str) -> Caller:
@@ -65,17 +64,17 @@ class Access:
         """
         header = exchange.header(b"authorization")
         if not header and rule.is_public:
-            allowance = self._rates.take("nobody", exchange.peer, rate_class)
-            return Caller(Principal.anonymous(), None, "", allowance, "citizen")
+            exchange.allowance = self.rates.take("nobody", exchange.peer, rate_class)
+            return Caller(Principal.anonymous(), None, "", "citizen")
         try:
             token = _token(header)
             claims = await self._tokens.verify(token)
         except Unauthenticated:
-            self._rates.take("nobody", exchange.peer, rate_class)  # guessing is limited too
+            self.rates.take("nobody", exchange.peer, rate_class)  # guessing is limited too
             raise
         exchange.client = claims.client
         caller = f"{claims.client}|{claims.subject}"
-        allowance = self._rates.take(_KINDS[claims.kind], caller, rate_class)
+        exchange.allowance = self.rates.take(_KINDS[claims.kind], caller, rate_class)
         principal = Principal(
             subject=claims.subject,
             client=claims.client,
@@ -87,7 +86,7 @@ class Access:
         )
         if not ("*" in rule.scopes and principal.roles == _PARTNER <= rule.roles):  # "*": any scope will do
             permit(rule, principal)
-        return Caller(principal, claims, token, allowance, _KINDS[claims.kind])
+        return Caller(principal, claims, token, _KINDS[claims.kind])
 
     async def relate(self, caller: Caller, rule: AccessRule, request: Message, *, must_be_insured: bool) -> Principal:
         """The principal with the insured person behind it, who may see what the request asks for.

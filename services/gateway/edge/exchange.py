@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from services.gateway.edge.catalogue import Language
     from services.gateway.edge.contract import Route
+    from services.gateway.edge.limits import Allowance
 
     Scope = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,6 +53,7 @@ class Exchange:
     route: Route | None = None
     label: str = ""  # route template for logs, metrics and traces; never a path
     client: str = ""
+    allowance: Allowance | None = None  # what is left of the caller's limit, once the caller is known
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> Exchange:

@@ -43,7 +43,7 @@ class Uploads:
             InvalidInput: CONTENT_TYPE_WRONG, FILE_EMPTY, FILE_TOO_LARGE, and what a body may be refused with.
         """
         exchange.check_head()
-        caller = await self._access.admit(exchange, RULE, RATE_CLASS)
+        await self._access.admit(exchange, RULE, RATE_CLASS)
         if not _TYPE.fullmatch(exchange.header(b"content-type").strip()):
             raise InvalidInput("CONTENT_TYPE_WRONG", f"a file is {' or '.join(TYPES)}")
         data = await exchange.body(FILE_MAX, too_large="FILE_TOO_LARGE")
@@ -51,9 +51,4 @@ class Uploads:
             raise InvalidInput("FILE_EMPTY", "the file has no content")
         stored = await self._files.put(data)
         body = orjson.dumps({"upload_id": stored.upload_id, "digest": stored.digest, "size": stored.size})
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"ratelimit-policy", caller.allowance.policy),
-            (b"ratelimit", caller.allowance.state),
-        ]
-        return Answer(201, body, headers)
+        return Answer(201, body, [(b"content-type", b"application/json")])

@@ -5,13 +5,12 @@ A head that never ends would otherwise be collected in memory for ever, and a co
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
 
 HEAD_MAX = 64 * 1024  # bytes; the edge answers 431 above 8 KiB, this is where it stops to listen
 HEAD_SECONDS = 10.0  # from the connection or the first byte of a further request to the end of its head
@@ -64,5 +63,4 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _too_slow(self) -> None:
-        close: Callable[[], Any] = self.transport.close
-        close()
+        self.transport.close()

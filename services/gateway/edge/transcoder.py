@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 import grpc
 import orjson
+from opentelemetry.trace import Status, StatusCode
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import bind_contextvars
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from chassis.client import Reply
-    from services.gateway.edge.access import Access, Caller
+    from services.gateway.edge.access import Access
     from services.gateway.edge.access_log import AccessLog
     from services.gateway.edge.backends import Guarded
     from services.gateway.edge.exchange import Receive, Scope, Send
@@ -52,6 +53,7 @@ DEADLINE_SECONDS = 5.0  # a person at a screen waits no longer; what takes longe
 BODY_MAX = 1024 * 1024
 QUERY_MAX = 2048
 _PARAMETERS_MAX = 32
+_OUR_FAULT = 500
 _MIN_VERSION_MAX = 2048
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
@@ -76,7 +78,6 @@ class _Plan:
 
     route: Route
     label: str
-    attributes: Mapping[str, str]
     closed: frozenset[str]
     query_names: Mapping[str, str]
     encode: Callable[[Message], bytes]
@@ -121,7 +122,11 @@ class Transcoder:
         """Answer one request; the only place where an error becomes an answer."""
         exchange = Exchange.of(scope, receive)
         handler = self._find(exchange)
-        attributes = {"http.request.method": exchange.method, "http.route": exchange.label, "url.scheme": "http"}
+        attributes = {
+            "http.request.method": exchange.method,
+            "http.route": exchange.label,
+            "url.scheme": scope["scheme"],
+        }
         with (
             telemetry.remote(exchange.header(b"traceparent")),
             telemetry.span(f"{exchange.method} {exchange.label}", kind="server", attributes=attributes) as span,
@@ -143,6 +148,8 @@ class Transcoder:
                 span.set_attribute("http.response.status_code", answer.status)
                 if answer.code:
                     span.set_attribute("error.type", answer.code)
+                if answer.status >= _OUR_FAULT:
+                    span.set_status(Status(StatusCode.ERROR))
             await answer.send(send)
             self._record(answer, exchange)
 
@@ -192,7 +199,7 @@ class Transcoder:
             request_id=exchange.request_id,
             min_version="" if key else _min_version(exchange),
         )
-        return _answer(plan, exchange, caller, reply)
+        return _answer(plan, exchange, reply)
 
     def _set_query(self, request: Message, plan: _Plan, exchange: Exchange, notes: Notes) -> None:
         given = exchange.scope["query_string"]
@@ -235,6 +242,9 @@ class Transcoder:
     def _finish(self, answer: Answer, exchange: Exchange) -> None:
         answer.headers += _COMMON
         answer.headers.append((b"x-request-id", exchange.request_id.encode()))
+        if exchange.allowance is not None:
+            answer.headers.append((b"ratelimit-policy", exchange.allowance.policy))
+            answer.headers.append((b"ratelimit", exchange.allowance.state))
         if trace := telemetry.traceparent():
             answer.headers.append((b"traceparent", trace.encode()))
 
@@ -254,7 +264,6 @@ class Transcoder:
         return _Plan(
             route=route,
             label=route.template,
-            attributes={},
             closed=frozenset(spelling for name in bound_names for spelling in (name, fields[name].json_name)),
             query_names={spelling: name for name in route.query_fields for spelling in (name, fields[name].json_name)},
             encode=partial(_encoded, encode),
@@ -268,13 +277,9 @@ def request_id_of(caller: str, rpc: str, key: str) -> str:
     return hashlib.sha256(f"{caller}\0{rpc}\0{key}".encode()).hexdigest()
 
 
-def _answer(plan: _Plan, exchange: Exchange, caller: Caller, reply: Reply) -> Answer:
+def _answer(plan: _Plan, exchange: Exchange, reply: Reply) -> Answer:
     body = plan.encode(plan.route.response.FromString(reply.body))
-    headers = [
-        _JSON,
-        (b"ratelimit-policy", caller.allowance.policy),
-        (b"ratelimit", caller.allowance.state),
-    ]
+    headers = [_JSON]
     if reply.replayed:
         headers.append((b"idempotency-replayed", b"true"))
     if reply.min_version:

@@ -35,8 +35,10 @@ CREATE TABLE participation (
   end_reason text CHECK (end_reason IN ('RESIGNED', 'DISMISSED', 'CONTRACT_EXPIRED', 'RETIRED', 'DIED')),
   track text CHECK (track IN ('male_60', 'female_55', 'female_50')),
   division text NOT NULL CHECK (division ~ '^[0-9]{6}$'),
+  ended_after bigint NOT NULL DEFAULT 0 CHECK (ended_after >= 0),
   CHECK ((end_month IS NULL) = (end_reason IS NULL))
 );
+COMMENT ON COLUMN participation.ended_after IS 'version of the contributions to be known before the end is used';
 CREATE INDEX participation_person ON participation (person_id, scheme, start_month);
 CREATE TABLE contribution_year (
   person_id uuid NOT NULL,
