@@ -83,7 +83,7 @@ async def test_a_decided_determination_is_closed(
         await benefits.approve(shown)
     with refused(Refused, "DETERMINATION_CLOSED"):
         await _reject(benefits, shown.determination.determination_id)
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 @pytest.mark.parametrize("reason", ["", "x", "x" * 201])

@@ -71,7 +71,7 @@ async def test_the_oracle_finds(
     await benefits.approve_payroll(await benefits.payroll("2025-09"))
     (first, *_) = await owner_fetch(database, "SELECT payment_id FROM payment ORDER BY month")
     await benefits.answer(first["payment_id"])
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
     for statement in UNGUARD.split(";"):
         await owner_fetch(database, statement)
@@ -80,4 +80,4 @@ async def test_the_oracle_finds(
     spoil, sign = SPOILS[what]
     await owner_fetch(database, spoil)
 
-    assert any(sign in one for one in await violations(database, policy))
+    assert any(sign in one for one in await violations(database.settings.database_owner_url, policy))

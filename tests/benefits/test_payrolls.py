@@ -85,7 +85,7 @@ async def test_a_payroll_pays_every_unpaid_month_since_the_first(
     assert payroll.state is PayrollState.PREPARED
     assert payroll.payment_count == 7
     assert payroll.total == Money.yuan("17770")
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_the_next_payroll_pays_the_next_month_only(
@@ -98,7 +98,7 @@ async def test_the_next_payroll_pays_the_next_month_only(
 
     assert second.payment_count == 1
     assert [paid for paid, _ in await paid_months(database, pension)] == [date(2026, 8, 1), date(2026, 9, 1)]
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_a_benefit_that_starts_later_is_not_paid_yet(enrollment: Enrollment, benefits: Benefits) -> None:
@@ -135,7 +135,25 @@ async def test_four_starts_at_once_are_one_payroll(
 
     assert len({row.payroll_id for row in started}) == 1
     assert len(await owner_fetch(database, "SELECT 1 FROM job")) == 1
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
+
+
+async def test_who_came_after_the_approval_is_paid_by_a_supplement(
+    database: Database, policy: BenefitsPolicy, enrollment: Enrollment, benefits: Benefits
+) -> None:
+    await an_unemployment(enrollment, benefits)
+    first = await benefits.payroll("2025-09")
+    await benefits.approve_payroll(first)
+    again = await benefits.payroll("2025-09")
+    late = await an_unemployment(enrollment, benefits)
+
+    supplement = await benefits.payroll("2025-09")
+
+    assert again.payroll_id == first.payroll_id  # nobody was left to pay
+    assert (first.sequence, supplement.sequence) == (1, 2)
+    assert supplement.payment_count == 2
+    assert [paid for paid, _ in await paid_months(database, late)] == [date(2025, 8, 1), date(2025, 9, 1)]
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_chunks_cover_every_benefit_once(
@@ -150,7 +168,7 @@ async def test_chunks_cover_every_benefit_once(
     (job,) = await owner_fetch(database, "SELECT id FROM job")
     found: jobs.Job = await benefits.run(lambda tx: jobs.get(tx, job["id"]))
     assert (found.state, found.chunk_count, found.done_count) == ("DONE", 4, 10)  # one plans, three pay
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_a_month_that_has_not_begun_is_refused(benefits: Benefits) -> None:
@@ -202,7 +220,7 @@ async def test_an_approved_payroll_is_released_and_booked(
     assert approved.state is PayrollState.APPROVED
     postings = await owner_fetch(database, "SELECT account, amount_fen FROM ledger_posting ORDER BY amount_fen")
     assert [tuple(row) for row in postings] == [("fund:unemployment", -498000), ("clearing:bank", 498000)]
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_the_same_person_may_not_approve_the_payroll(enrollment: Enrollment, benefits: Benefits) -> None:
@@ -257,7 +275,7 @@ async def test_four_approvals_at_once_book_once(
 
     assert sum(not isinstance(one, BaseException) for one in outcomes) == 1
     assert all(one.reason == "PAYROLL_NOT_PREPARED" for one in outcomes if isinstance(one, DomainError))
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_an_approval_that_came_too_late_is_asked_again(
@@ -272,7 +290,7 @@ async def test_an_approval_that_came_too_late_is_asked_again(
     again = await benefits.start_payroll("2025-09")
 
     assert (await benefits.approve_payroll(again)).state is PayrollState.APPROVED
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 # The bank -----------------------------------------------------------------------------------------------------------
@@ -347,7 +365,7 @@ async def test_a_confirmed_payment_is_booked_said_and_counted(
         ("clearing:bank", 0),
         ("paid:unemployment", 249000),
     }
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_a_returned_payment_is_still_owed(
@@ -363,7 +381,7 @@ async def test_a_returned_payment_is_still_owed(
     assert len(rows) == 1
     said = [row["subject"] for row in await owner_fetch(database, "SELECT subject FROM outbox ORDER BY seq")]
     assert said[-1] == "hrss.benefits.v1.PaymentReturned"
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_the_bank_answers_once(
@@ -383,7 +401,7 @@ async def test_the_bank_answers_once(
     assert {one.reason for one in outcomes if isinstance(one, DomainError)} == {"PAYMENT_ALREADY_ANSWERED"}
     with refused(Refused, "PAYMENT_ALREADY_ANSWERED"):
         await benefits.answer(payment_id)
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_what_was_not_released_cannot_be_answered(
@@ -432,7 +450,7 @@ async def test_the_last_month_paid_ends_the_benefit(
     assert (benefit["state"], benefit["end_reason"], benefit["last_month"]) == ("ENDED", "EXHAUSTED", date(2027, 7, 1))
     said = [row["subject"] for row in await owner_fetch(database, "SELECT subject FROM outbox ORDER BY seq")]
     assert said[-2:] == ["hrss.benefits.v1.PaymentConfirmed", "hrss.benefits.v1.BenefitEnded"]
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 # Lists --------------------------------------------------------------------------------------------------------------
@@ -487,4 +505,4 @@ async def test_an_end_and_an_answer_at_once_block_nobody(
     )
 
     assert [one for one in outcomes if isinstance(one, BaseException) and not isinstance(one, Conflict)] == []
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []

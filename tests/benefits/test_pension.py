@@ -47,7 +47,7 @@ async def test_a_pension_is_prepared_approved_and_starts(
     assert approved.benefit.first_month == month("2026-08")
     assert approved.benefit.last_month is None
     assert approved.benefit.monthly == prepared.calculation.statement.total
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_the_amount_of_a_pension_is_that_of_the_law(
@@ -87,7 +87,7 @@ async def test_months_before_the_accounts_and_deemed_months_earn_the_transitiona
     assert ("pre1996_months", "72") in line.inputs
     assert ("old", "100.00") in line.inputs
     assert "deemed 72" in shown.determination.notes[0]
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_unpaid_months_do_not_count(enrollment: Enrollment, benefits: Benefits) -> None:
@@ -263,4 +263,4 @@ async def test_four_approvals_at_once_start_one_benefit(
     assert sum(not isinstance(one, BaseException) for one in outcomes) == 1
     assert refusals <= {"PENSION_ALREADY_DETERMINED", "DETERMINATION_CLOSED", "CONCURRENT_CHANGE"}
     assert [row["count"] for row in await owner_fetch(database, "SELECT count(*) FROM benefit")] == [1]
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []

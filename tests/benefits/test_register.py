@@ -189,7 +189,7 @@ async def test_work_ends_the_unemployment_benefit_with_the_month_before(
     assert await ended(database, approved.benefit.benefit_id) == ("ENDED", date(2025, 10, 1), "REEMPLOYED")
     said = [row["subject"] for row in await owner_fetch(database, "SELECT subject FROM outbox ORDER BY seq")]
     assert said == ["hrss.benefits.v1.BenefitStarted", "hrss.benefits.v1.BenefitEnded"]
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_work_before_the_first_month_leaves_nothing_to_pay(
@@ -204,7 +204,7 @@ async def test_work_before_the_first_month_leaves_nothing_to_pay(
 
     assert await ended(database, approved.benefit.benefit_id) == ("ENDED", date(2025, 7, 1), "REEMPLOYED")
     assert await owner_fetch(database, "SELECT 1 FROM payment") == []
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_what_is_no_new_employment_ends_nothing(
@@ -238,7 +238,7 @@ async def test_a_retirement_ends_nothing_and_a_death_ends_the_pension(
     again = await enrollment.hired(person_id, "2026-08", schemes=[register_pb.SCHEME_WORK_INJURY])
     await enrollment.left(person_id, again, "2026-09", register_pb.END_REASON_DIED)
     assert await ended(database, benefit_id) == ("ENDED", date(2026, 9, 1), "DIED")
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_the_end_takes_payments_out_of_a_payroll_that_was_not_released(
@@ -257,7 +257,7 @@ async def test_the_end_takes_payments_out_of_a_payroll_that_was_not_released(
     assert after.digest != looked_at
     await benefits.approve_payroll(after)
     assert await owner_fetch(database, "SELECT 1 FROM overpayment") == []
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_what_was_released_after_the_end_is_written_down_as_overpaid(
@@ -274,7 +274,7 @@ async def test_what_was_released_after_the_end_is_written_down_as_overpaid(
         (date(2025, 11, 1), 249000, "REEMPLOYED"),
         (date(2025, 12, 1), 249000, "REEMPLOYED"),
     ]
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_a_shorter_first_month_is_not_confused_with_history(enrollment: Enrollment, benefits: Benefits) -> None:

@@ -150,7 +150,7 @@ async def test_from_the_estimate_to_the_banks_answer(
     )
     assert mine.payments[0].amount == one.benefit.monthly == why.statement.total
     assert why.statement_digest == prepared.determination.statement_digest
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_an_unemployment_benefit_over_the_wire(running: Running, enrollment: Enrollment) -> None:

@@ -42,7 +42,7 @@ async def test_an_unemployment_benefit_is_determined(
     assert approved.benefit is not None
     assert approved.benefit.kind is Kind.UNEMPLOYMENT
     assert approved.benefit.division == "320613"
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_the_average_is_that_of_the_last_twelve_months(enrollment: Enrollment, benefits: Benefits) -> None:
@@ -188,7 +188,7 @@ async def test_months_restart_after_a_spell_and_unused_ones_are_carried(
 
     assert shown.determination.first_month == month("2026-08")
     assert shown.determination.last_month == month("2027-12")  # 12 + 5 months
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_work_that_begins_between_preparing_and_approving_ends_the_benefit_at_once(
@@ -204,7 +204,7 @@ async def test_work_that_begins_between_preparing_and_approving_ends_the_benefit
     assert approved.benefit.state is BenefitState.ENDED
     assert approved.benefit.end_reason is EndReason.REEMPLOYED
     assert approved.benefit.last_month == month("2025-09")
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_a_started_pension_ends_the_unemployment_benefit(
@@ -228,7 +228,7 @@ async def test_a_started_pension_ends_the_unemployment_benefit(
     assert pension.benefit.first_month == month("2026-08")
     with refused(Refused, "BENEFIT_ALREADY_RUNNING"):
         await benefits.prepare_unemployment(person_id, "2026-01-05")
-    assert await violations(database, policy) == []
+    assert await violations(database.settings.database_owner_url, policy) == []
 
 
 async def test_what_starts_is_said_and_audited(database: Database, enrollment: Enrollment, benefits: Benefits) -> None:

@@ -252,6 +252,22 @@ async def test_a_failed_part_takes_back_what_it_said(database: Database) -> None
     assert not await owner_fetch(database, "SELECT 1 FROM audit")
 
 
+async def test_raw_statements_in_a_part_go_back_also_after_the_session_was_used(database: Database) -> None:
+    async def part(tx: Transaction) -> None:
+        async with tx.savepoint():
+            await insert(tx, "b")
+            raise ValueError("no")
+
+    async def work(tx: Transaction) -> None:
+        await tx.session.execute(text("INSERT INTO note (id) VALUES ('a')"))
+        with pytest.raises(ValueError, match="no"):
+            await part(tx)
+
+    await run(database, work)
+
+    assert [row["id"] for row in await owner_fetch(database, "SELECT id FROM note")] == ["a"]
+
+
 async def test_a_part_of_the_session_can_fail_alone(database: Database) -> None:
     await run(database, insert)
 

@@ -94,4 +94,4 @@ async def bureau(database: Database) -> AsyncIterator[Bureau]:
     service = build(database.settings)
     async with serve(service, database=database) as running:
         yield Bureau(database, service, running)
-    assert await oracle_enrollment.broken(database) == {}
+    assert await oracle_enrollment.broken(database.settings.database_owner_url) == {}

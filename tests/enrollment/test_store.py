@@ -162,11 +162,11 @@ async def test_the_oracle_sees_what_was_spoilt(database: Database, spoil: str, n
         await bring_in(bureau, a_history_file([an_account_row(an_id_no(), "陈志强", 2024, "5000.00")]))
         await pay(bureau, await a_bill(bureau, employer_id))
         await close(bureau, 2025, date(2026, 1, 5))
-        assert await oracle_enrollment.broken(database) == {}
+        assert await oracle_enrollment.broken(database.settings.database_owner_url) == {}
 
     await owner_fetch(database, spoil)
 
-    assert any(name.startswith(names) for name in await oracle_enrollment.broken(database))
+    assert any(name.startswith(names) for name in await oracle_enrollment.broken(database.settings.database_owner_url))
 
 
 async def test_production_refuses_simulators_and_the_test_region(bureau: Bureau) -> None:

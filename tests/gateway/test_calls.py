@@ -163,7 +163,8 @@ async def test_a_refusal_speaks_the_language_that_was_asked_for(edge: Edge) -> N
 
 async def test_a_refusal_tells_what_a_client_needs(edge: Edge) -> None:
     edge.echo.refuse(
-        "EnrollPerson", Refused("REQUEST_ID_REUSED", "used", field="rows[3].id_no", source=["RSBF-2024-94"])
+        "EnrollPerson",
+        Refused("REQUEST_ID_REUSED", "words of the service", field="rows[3].id_no", source=["RSBF-2024-94"]),
     )
 
     answer = await edge.post("/v1/enrollments", ENROLMENT, edge.provider.staff(), x_request_id="mine")
@@ -177,6 +178,7 @@ async def test_a_refusal_tells_what_a_client_needs(edge: Edge) -> None:
     assert problem["retryable"] is False
     assert problem["source"] == ["RSBF-2024-94"]
     assert problem["errors"][0]["pointer"] == "/rows/3/id_no"
+    assert "words of the service" not in answer.text
     assert problem["instance"] == "/v1/enrollments"
 
 

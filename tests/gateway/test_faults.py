@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import httpx
 import pytest
 
-from chassis.client import Backend
+from chassis.client import Backend, Deadline, Reply
 from chassis.database import Database
-from chassis.principal import Signer
+from chassis.principal import Principal, Signer
 from chassis.problems import Fault
+from hrss.gateway.v1 import gateway_service_pb2
 from kernel import ids
-from kernel.errors import Conflict, Unavailable
+from kernel.errors import Conflict, Forbidden, Unavailable
+from services.gateway.clock import BusinessClock
 from services.gateway.edge.backends import Guarded
 from services.gateway.edge.limits import Gate, Rates
+from services.gateway.own import OwnServices
 from services.gateway.service import Gateway
 from services.gateway.settings import GatewaySettings
 from tests.chassis.conditions import until
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.gateway.conftest import Edge
+    from tests.plugins.databases import NewDatabase
 
 EMPLOYER = f"/v1/employers/{ids.to_text('emp', ids.new_id())}"
 
@@ -182,3 +187,82 @@ def test_production_wants_an_issuer_that_nobody_can_stand_in_for() -> None:
         settings = GatewaySettings.model_validate({**given, "idp_issuer": issuer})
         assert [name for name, _, _ in settings.problems()] == ["HRSS_IDP_ISSUER"]
     assert not GatewaySettings.model_validate({**given, "idp_issuer": "https://id.example"}).problems()
+
+
+class _Nobody:
+    """A callee that is not there, and counts who asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def call(self, *_given: Any, **_named: Any) -> Reply:
+        self.asked += 1
+        raise Unavailable("SERVICE_UNAVAILABLE", "nobody is there", retry_after=1, service="benefits")
+
+    async def ready(self, seconds: float) -> bool:
+        return seconds < 0
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_service_that_is_away_is_not_asked_again_and_again() -> None:
+    nobody = _Nobody()
+    guarded = Guarded("benefits", nobody)
+
+    for _ in range(40):
+        with pytest.raises(Unavailable, match="SERVICE_UNAVAILABLE"):
+            await guarded.call(
+                "/x/Y",
+                b"",
+                principal=Principal.system("test"),
+                today=date(2025, 11, 23),
+                deadline=Deadline.after(1),
+                priority="staff",
+            )
+
+    assert nobody.asked <= 21
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_body_without_a_length_has_its_limit_too(edge: Edge) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(17):
+            yield b" " * 65536
+
+    headers = {**bearer(edge.provider.staff()), "idempotency-key": "12345678", "content-type": "application/json"}
+
+    answer = await edge.http.post("/v1/bills:assess", content=pieces(), headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+
+
+async def test_in_production_nobody_moves_the_day(new_database: NewDatabase) -> None:
+    clock = BusinessClock(is_prod=True)
+    clock.follow(date(2030, 1, 1))
+    own = OwnServices(await new_database("gateway"), clock)
+    known: dict[str, Any] = {"principal": Principal.system("test"), "today": clock.today, "deadline": Deadline.after(5)}
+
+    for method in ("GetTestClock", "SetTestClock"):
+        with pytest.raises(Forbidden, match="TEST_MODE_ONLY"):
+            await own.call(f"/hrss.gateway.v1.TestClockService/{method}", b"", **known)
+
+    assert clock.today == clock.real_day
+
+
+async def test_another_gateway_process_follows_the_moved_day(new_database: NewDatabase) -> None:
+    database = await new_database("gateway")
+    mine, theirs = BusinessClock(is_prod=False), BusinessClock(is_prod=False)
+    request = gateway_service_pb2.SetTestClockRequest(request_id="r-1")
+    request.business_date.year, request.business_date.month, request.business_date.day = 2026, 2, 3
+
+    await OwnServices(database, mine).call(
+        "/hrss.gateway.v1.TestClockService/SetTestClock",
+        request.SerializeToString(),
+        principal=Principal(subject="idp|operator", client="test", roles=frozenset({"OPERATOR"})),
+        today=mine.today,
+        deadline=Deadline.after(5),
+    )
+    await theirs.read(database)
+
+    assert mine.today == theirs.today == date(2026, 2, 3)

@@ -7,8 +7,7 @@ one service's own rows stand in `oracle_enrollment` and `oracle_benefits`.
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import asyncpg
 
@@ -36,10 +35,10 @@ async def differences(owner_url: Callable[[str], str]) -> list[str]:
             found += await _versions(service, connection)
             found += await _heard(service, connection, connections[LISTENS[service]])
             found += await _audit(service, connection)
-        counts = await broken(_at(owner_url("enrollment")))
+        counts = await broken(owner_url("enrollment"))
         found += [f"enrollment: {name}: {count}" for name, count in counts.items()]
         policy = BenefitsPolicy(open_policy(local_file=ASSUMED_VALUES))
-        found += [f"benefits: {text}" for text in await violations(_at(owner_url("benefits")), policy)]
+        found += [f"benefits: {text}" for text in await violations(owner_url("benefits"), policy)]
         return found
     finally:
         await asyncio.gather(*(connection.close() for connection in connections.values()))
@@ -103,7 +102,3 @@ async def _audit(service: str, connection: asyncpg.Connection[asyncpg.Record]) -
         "(SELECT 1 FROM audit a WHERE a.method = r.method AND a.request_id = r.request_id)"
     )
     return [f"{service}: {missing} changes without an audit row"] if missing else []
-
-
-def _at(url: str) -> Any:
-    return SimpleNamespace(settings=SimpleNamespace(database_owner_url=url))

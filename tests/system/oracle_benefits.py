@@ -18,7 +18,6 @@ from services.benefits.calculation import recompute
 from services.benefits.lifecycle import Kind
 
 if TYPE_CHECKING:
-    from chassis.database import Database
     from services.benefits.policy import BenefitsPolicy
 
 QUERIES = {
@@ -120,9 +119,9 @@ BALANCES = """
 """
 
 
-async def violations(database: Database, policy: BenefitsPolicy) -> list[str]:
+async def violations(owner_url: str, policy: BenefitsPolicy) -> list[str]:
     """Every invariant that does not hold, with what breaks it."""
-    connection = await asyncpg.connect(database.settings.database_owner_url)
+    connection = await asyncpg.connect(owner_url)
     try:
         found = [
             f"{name}: {[tuple(row) for row in rows][:5]}"

@@ -6,12 +6,7 @@ it; an empty answer is health. Each states the whole in its own words and shares
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import asyncpg
-
-if TYPE_CHECKING:
-    from chassis.database import Database
 
 CHECKS: dict[str, str] = {
     "every ledger entry sums to zero": """
@@ -147,9 +142,9 @@ CHECKS: dict[str, str] = {
 }
 
 
-async def broken(database: Database) -> dict[str, int]:
+async def broken(owner_url: str) -> dict[str, int]:
     """The invariants that do not hold, each with the number of rows that break it."""
-    connection = await asyncpg.connect(database.settings.database_owner_url)
+    connection = await asyncpg.connect(owner_url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):  # one moment for all checks
             found = {name: len(await connection.fetch(query)) for name, query in CHECKS.items()}

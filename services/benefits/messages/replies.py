@@ -241,6 +241,7 @@ def _payroll(row: PayrollRow) -> model.Payroll:
     return model.Payroll(
         payroll_id=ids.to_text("prl", row.payroll_id),
         month=to_month(row.month),
+        sequence=row.sequence,
         state=PAYROLL_STATES[row.state],
         payment_count=row.payment_count,
         total=to_money(row.total),

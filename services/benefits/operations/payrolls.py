@@ -39,20 +39,24 @@ FUNDS = {Kind.EMPLOYEE_PENSION: "fund:employee_pension", Kind.UNEMPLOYMENT: "fun
 
 
 async def prepare(tx: Transaction, month: Month) -> PayrollRow:
-    """Start the payroll of a month; the same month again is the same payroll.
+    """Start the payroll of a month; asked again it is the same payroll.
+
+    Once it is approved, benefits that came later (or months that could not be paid then) make a supplement (补发) of
+    the month, with its own sequence number, approval and digest.
 
     Raises:
         Refused: MONTH_NOT_STARTED.
     """
     if month > Month.of(tx.today):
         raise Refused("MONTH_NOT_STARTED", "the month has not begun", field="month", month=str(month))
-    if await payrolls.of_month(tx, month) is None:
+    last = await payrolls.last_of_month(tx, month)
+    if last is None or (last.state is PayrollState.APPROVED and await payrolls.is_unpaid(tx, month)):
         try:
             async with tx.savepoint():
-                await _start(tx, month)
+                await _start(tx, month, 1 if last is None else last.sequence + 1)
         except _MonthTaken:
             pass  # somebody started it at the same instant; what we began is undone
-    row = await payrolls.of_month(tx, month)
+    row = await payrolls.last_of_month(tx, month)
     assert row is not None
     if row.state is PayrollState.PREPARED:
         await _ask_again(tx, row)
@@ -116,16 +120,17 @@ def not_found() -> NotFound:
 
 
 class _MonthTaken(Exception):  # noqa: N818 - a signal that undoes a part
-    """The month has a payroll already."""
+    """The month has a payroll of that sequence already."""
 
 
-async def _start(tx: Transaction, month: Month) -> None:
+async def _start(tx: Transaction, month: Month, sequence: int) -> None:
     payroll_id = ids.new_id()
     params = {"payroll_id": str(payroll_id), "month": str(month)}
     job_id = await jobs.start(tx, JOB, params=params, chunks=[{}])
     row = PayrollRow(
         payroll_id=payroll_id,
         month=month,
+        sequence=sequence,
         state=PayrollState.PREPARING,
         job_id=job_id,
         maker=tx.principal.acting_person,

@@ -185,16 +185,16 @@ async def payroll(tx: Transaction, payroll_id: UUID) -> PayrollRow:
 
 
 async def list_payrolls(tx: Transaction, command: PageOfPayrolls) -> Payrolls:
-    """Payrolls, newest month first.
+    """Payrolls, newest first.
 
     Raises:
         InvalidInput: PAGE_SIZE_INVALID, PAGE_TOKEN_INVALID.
     """
     page = paging.read(tx, size=command.size, token=command.token, query=f"payrolls {command.state or ''}")
-    before = Month.parse(page.after) if page.after else None
+    before = UUID(page.after) if page.after else None
     rows = await payrolls.listed(tx, command.state, before=before, limit=page.size + 1)
     shown = rows[: page.size]
-    return Payrolls(shown, paging.following(tx, page, str(shown[-1].month)) if len(rows) > page.size else "")
+    return Payrolls(shown, paging.following(tx, page, str(shown[-1].payroll_id)) if len(rows) > page.size else "")
 
 
 # Estimating ---------------------------------------------------------------------------------------------------------

@@ -46,14 +46,15 @@ class Totals:
 
 
 async def add(tx: Transaction, row: PayrollRow) -> bool:
-    """Write a new payroll; False when the month has one."""
+    """Write a new payroll; False when somebody else wrote one of that month and sequence."""
     found = await tx.fetchrow(
         """
-        INSERT INTO payroll (payroll_id, month, state, job_id, maker, prepare_date)
-        VALUES ($1, $2, 'PREPARING', $3, $4, $5) ON CONFLICT (month) DO NOTHING RETURNING payroll_id
+        INSERT INTO payroll (payroll_id, month, sequence, state, job_id, maker, prepare_date)
+        VALUES ($1, $2, $3, 'PREPARING', $4, $5, $6) ON CONFLICT (month, sequence) DO NOTHING RETURNING payroll_id
         """,
         row.payroll_id,
         row.month.first_day,
+        row.sequence,
         row.job_id,
         row.maker,
         row.prepare_date,
@@ -66,20 +67,28 @@ async def get(tx: Transaction, payroll_id: UUID, *, lock: bool = False) -> Payro
     return await tx.session.get(PayrollRow, payroll_id, with_for_update=LOCK if lock else None, populate_existing=lock)
 
 
-async def of_month(tx: Transaction, month: Month) -> PayrollRow | None:
-    """The payroll of a month."""
-    return (await tx.session.scalars(select(PayrollRow).where(PayrollRow.month == month))).one_or_none()
+async def last_of_month(tx: Transaction, month: Month) -> PayrollRow | None:
+    """The payroll of a month, or its last supplement."""
+    query = select(PayrollRow).where(PayrollRow.month == month).order_by(col(PayrollRow.sequence).desc()).limit(1)
+    return (await tx.session.scalars(query)).one_or_none()
+
+
+async def is_unpaid(tx: Transaction, month: Month) -> bool:
+    """Whether a benefit has a month up to this one that stands in no payroll."""
+    row = await tx.fetchrow(f"SELECT EXISTS (SELECT 1 FROM benefit WHERE {_TO_PAY}) AS is_unpaid", month.first_day)  # noqa: S608 - a constant condition
+    assert row is not None
+    return bool(row["is_unpaid"])
 
 
 async def listed(
-    tx: Transaction, state: PayrollState | None, *, before: Month | None, limit: int
+    tx: Transaction, state: PayrollState | None, *, before: UUID | None, limit: int
 ) -> Sequence[PayrollRow]:
-    """Payrolls, newest month first."""
-    query = select(PayrollRow).order_by(col(PayrollRow.month).desc()).limit(limit)
+    """Payrolls, newest first."""
+    query = select(PayrollRow).order_by(col(PayrollRow.payroll_id).desc()).limit(limit)
     if state is not None:
         query = query.where(PayrollRow.state == state)
     if before is not None:
-        query = query.where(col(PayrollRow.month) < before)
+        query = query.where(col(PayrollRow.payroll_id) < before)
     return (await tx.session.scalars(query)).all()
 
 

@@ -144,6 +144,7 @@ class PayrollRow(Table, table=True):
     __tablename__ = "payroll"
     payroll_id: UUID = Field(primary_key=True)
     month: Month = Field(sa_type=MonthColumn)
+    sequence: int
     state: PayrollState = Field(sa_type=words(PayrollState))
     job_id: UUID
     payment_count: int = 0

@@ -147,7 +147,8 @@ COMMENT ON COLUMN benefit.next_month IS 'first month that stands in no payroll y
 _PAID = """
 CREATE TABLE payroll (
   payroll_id uuid PRIMARY KEY,
-  month first_of_month NOT NULL UNIQUE,
+  month first_of_month NOT NULL,
+  sequence integer NOT NULL CHECK (sequence > 0),
   state text NOT NULL CHECK (state IN ('PREPARING', 'PREPARED', 'APPROVED')),
   job_id uuid NOT NULL,
   payment_count bigint NOT NULL DEFAULT 0 CHECK (payment_count >= 0),
@@ -164,8 +165,10 @@ CREATE TABLE payroll (
   CHECK ((state = 'PREPARING') = (approval_id IS NULL)),
   CHECK (num_nulls(checker, approve_date) = CASE state WHEN 'APPROVED' THEN 0 ELSE 2 END),
   CHECK (confirmed_count + returned_count <= payment_count),
-  CONSTRAINT payroll_two_persons CHECK (maker <> checker)
+  CONSTRAINT payroll_two_persons CHECK (maker <> checker),
+  CONSTRAINT payroll_of_month UNIQUE (month, sequence)
 );
+COMMENT ON COLUMN payroll.sequence IS '1 is the payroll of the month, more are supplements (补发)';
 CREATE TABLE payment (
   payment_id uuid PRIMARY KEY,
   payroll_id uuid NOT NULL REFERENCES payroll,
