@@ -52,7 +52,8 @@ def _entry(problem: Problem, names: list[str]) -> Iterator[str]:
     yield ""
     for language in LANGUAGES:
         text = problem.texts[language]
-        yield f"- **{text.title}**{'：' if language == 'zh' else ': '}{text.detail} {text.hint}"
+        exact = f" ({text.exact})" if text.exact else ""
+        yield f"- **{text.title}**{'：' if language == 'zh' else ': '}{text.detail}{exact} {text.hint}"
     for name, cause in problem.causes.items():
         yield f"- `{name}`：{cause['zh'].detail}{cause['zh'].hint} / {cause['en'].detail} {cause['en'].hint}"
     if names:

@@ -12,7 +12,7 @@ import pytest
 
 from chassis.problems import CODES
 from kernel.errors import Busy, Conflict, InvalidInput, NotFound, Unauthenticated
-from services.gateway.edge.catalogue import CatalogueWrong, Text, load, read
+from services.gateway.edge.catalogue import CatalogueWrong, Text, load, placeholders, read
 from services.gateway.edge.problems import HTTP, Occurrence, Problems, language_of, pointer
 from tools import reasons
 
@@ -74,7 +74,7 @@ def test_status_and_retry_follow_the_kind() -> None:
 
 def test_texts_are_short_and_say_what_to_do_next() -> None:
     for code, language, text in all_texts():
-        for part in (text.title, text.detail, text.hint):
+        for part in text.parts:
             assert part, code
             if language == "zh":
                 assert len(part) <= 60, (code, part)
@@ -88,14 +88,14 @@ def test_texts_are_short_and_say_what_to_do_next() -> None:
 def test_texts_have_no_codes_and_no_internal_names() -> None:
     inside = re.compile(r"\b[A-Z]{3,}_[A-Z]|PostgreSQL|gRPC|NATS|Transaction|_id\b|\bservices?\.")
     for code, _, text in all_texts():
-        for part in (text.title, text.detail, text.hint):
+        for part in text.parts:
             assert not inside.search(part), (code, part)
 
 
 def test_chinese_texts_use_chinese_punctuation() -> None:
     for code, language, text in all_texts():
         if language == "zh":
-            for part in (text.detail, text.hint):
+            for part in text.parts[1:]:
                 assert not re.search(r"[\u4e00-\u9fff][,;:!?]", part), (code, part)
                 assert part.endswith("。"), (code, part)
 
@@ -133,6 +133,23 @@ def test_values_that_could_forge_something_are_not_printed() -> None:
     body = orjson.loads(Problems(load()).answer(error, WHERE).body)
 
     assert body["values"] == {"name": "ok"}
+
+
+def test_a_text_tells_the_month_when_it_is_known() -> None:
+    problem = PROBLEMS["MONTH_NOT_STARTED"]
+
+    assert problem.text("zh", {"month": "2026-12"}).detail == "2026-12 还没有到，不能办理。"
+    assert problem.text("zh", {"month": ""}).detail == problem.texts["zh"].detail
+    assert problem.text("en", {}).detail == problem.texts["en"].detail
+
+
+def test_only_the_detail_prints_values_and_both_languages_print_the_same() -> None:
+    for code, problem in PROBLEMS.items():
+        for texts in (problem.texts, *problem.causes.values()):
+            for text in texts.values():
+                assert not placeholders(text.title + text.hint), code
+            assert placeholders(texts["zh"].exact) == placeholders(texts["en"].exact), code
+            assert bool(texts["zh"].exact) == bool(texts["en"].exact), code
 
 
 def test_a_stronger_login_is_asked_for_by_level() -> None:

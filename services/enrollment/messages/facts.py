@@ -12,7 +12,7 @@ from kernel.calendar import Month
 from kernel.money import Money
 from services.enrollment.accounting import ContributionState, EntryKind
 from services.enrollment.domain.contributions import Scheme
-from services.enrollment.messages.replies import (
+from services.enrollment.messages.scalars import (
     CONTRIBUTION_STATES,
     END_REASONS,
     SCHEMES,

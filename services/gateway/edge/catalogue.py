@@ -23,17 +23,22 @@ FOLDER = Path(__file__).resolve().parent.parent / "i18n"
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What happened (title, detail) and what to do next (hint)."""
+    """What happened (title, detail) and what to do next (hint); `exact` says it better where its values are known."""
 
     title: str
     detail: str
     hint: str
+    exact: str = ""
 
     @property
-    def placeholders(self) -> frozenset[str]:
-        """Names of the values that the text prints."""
-        parts = (part for text in (self.title, self.detail, self.hint) for part in string.Formatter().parse(text))
-        return frozenset(name for _, name, _, _ in parts if name)
+    def parts(self) -> tuple[str, ...]:
+        """Everything that may be shown."""
+        return tuple(part for part in (self.title, self.detail, self.exact, self.hint) if part)
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """Names of the values that a text prints."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +55,10 @@ class Problem:
     def text(self, language: Language, values: Mapping[str, str]) -> Text:
         """The text for one occurrence; a cause has its own detail and hint."""
         chosen = self.causes.get(values.get("cause", ""), self.texts)[language]
-        if not (names := chosen.placeholders):
-            return chosen
-        shown = {name: values.get(name, "…") for name in names}
-        return Text(chosen.title.format(**shown), chosen.detail.format(**shown), chosen.hint.format(**shown))
+        is_known = bool(chosen.exact) and all(values.get(name) for name in placeholders(chosen.exact))
+        detail = chosen.exact if is_known else chosen.detail
+        shown = {name: values.get(name, "…") for name in placeholders(detail)}
+        return Text(chosen.title, detail.format(**shown), chosen.hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +113,11 @@ def _texts(entry: Mapping[str, Any], default: Mapping[str, Any] | None = None) -
     }
 
 
-class _Strict(yaml.SafeLoader):
+class _Strict(yaml.CSafeLoader):
     """Refuses a key that stands twice, where YAML would take the last one."""
 
 
-def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+def _mapping(loader: yaml.CSafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     made: dict[Any, Any] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node)
