@@ -39,7 +39,7 @@ def home(tmp_path: Path) -> Home:
 
 def a_program(home: Home, name: str, code: str = SERVES, **options: object) -> Program:
     """A program that runs that code."""
-    return Program(name, [sys.executable, "-c", code], dict(os.environ), home, **options)  # type: ignore[arg-type] - the options of one test
+    return Program(name, [sys.executable, "-c", code], dict(os.environ), home, **options)  # type: ignore[arg-type]  # the options of one test
 
 
 class Scene:
