@@ -18,8 +18,8 @@ from google.protobuf.message_factory import GetMessageClass
 from chassis.client import Reply
 from chassis.once import RequestKey, once
 from chassis.problems import Fault
+from chassis.values import to_date
 from hrss.gateway.v1 import gateway_service_pb2 as pb
-from hrss.type.v1 import calendar_pb2
 from kernel import ids
 from kernel.errors import DomainError, Forbidden, InvalidInput
 from services.gateway import store
@@ -107,7 +107,7 @@ class OwnServices:
             person_id=ids.to_text("per", principal.person_id) if principal.person_id else "",
             name_masked=login.name_masked,
             acr=principal.acr,
-            business_date=_date(call.today),
+            business_date=to_date(call.today),
             simulated_identity=login.simulated,
         )
         return Reply(answer.SerializeToString())
@@ -115,7 +115,7 @@ class OwnServices:
     async def GetTestClock(self, _request: pb.GetTestClockRequest, _call: _Call) -> Reply:
         """Show the business day."""
         self._require_test_mode()
-        answer = pb.GetTestClockResponse(business_date=_date(self._clock.today), moved=self._clock.is_moved)
+        answer = pb.GetTestClockResponse(business_date=to_date(self._clock.today), moved=self._clock.is_moved)
         return Reply(answer.SerializeToString())
 
     async def SetTestClock(self, request: pb.SetTestClockRequest, call: _Call) -> Reply:
@@ -128,7 +128,7 @@ class OwnServices:
             tx.audit("move test clock", detail={"day": str(day) if day else "real"})
             tx.after_commit(lambda: self._clock.follow(day))
             shown = day or self._clock.real_day
-            return pb.SetTestClockResponse(business_date=_date(shown)).SerializeToString()
+            return pb.SetTestClockResponse(business_date=to_date(shown)).SerializeToString()
 
         digest = hashlib.sha256(call.body).digest()
         key = RequestKey(call.principal.caller, call.method, request.request_id, digest)
@@ -156,7 +156,3 @@ def _day(request: pb.SetTestClockRequest) -> date | None:
 def _date_wrong() -> DomainError:
     message = f"the day lies between {FIRST_YEAR} and {LAST_YEAR}"
     return InvalidInput("TEST_DATE_INVALID", message, field="business_date")
-
-
-def _date(day: date) -> calendar_pb2.Date:
-    return calendar_pb2.Date(year=day.year, month=day.month, day=day.day)

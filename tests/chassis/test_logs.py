@@ -121,10 +121,10 @@ def test_loggers_of_libraries_go_through_the_same_nets(out: io.StringIO) -> None
     try:
         fail(CANARY, NAME)
     except ValueError:
-        logging.getLogger("some.library").warning("failed for %s %s", CANARY, NAME, exc_info=True)
+        logging.getLogger("some.package").warning("failed for %s %s", CANARY, NAME, exc_info=True)
 
     (line,) = lines(out)
-    assert (line["event"], line["module"]) == ("library_log", "some.library")
+    assert (line["event"], line["module"]) == ("library_log", "some.package")
     assert CANARY not in out.getvalue()
     assert NAME not in out.getvalue()
 

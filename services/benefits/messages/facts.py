@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chassis.values import date_of, money_of, month_of, to_money, to_month, word_of
 from hrss.benefits.v1 import benefits_events_pb2 as events
 from hrss.benefits.v1 import benefits_pb2 as pb
 from hrss.enrollment.v1 import enrollment_events_pb2 as heard_pb
@@ -22,7 +23,6 @@ from services.benefits.heard import (
     StartedParticipation,
 )
 from services.benefits.history import Scheme, Standing
-from services.benefits.messages.scalars import date_of, money_of, month_of, to_money, to_month, word_of
 from services.benefits.messages.states import BENEFIT_KINDS, END_REASONS
 
 if TYPE_CHECKING:

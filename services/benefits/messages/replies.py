@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chassis.values import to_money, to_month, to_rate, to_statement
 from hrss.benefits.v1 import benefits_pb2 as model
 from hrss.benefits.v1 import benefits_service_pb2 as pb
 from kernel import ids
 from services.benefits.domain.retirement import Track
 from services.benefits.lifecycle import PaymentState, PayrollState
-from services.benefits.messages.scalars import to_money, to_month, to_rate, to_statement
 from services.benefits.messages.states import (
     BENEFIT_KINDS,
     BENEFIT_STATES,

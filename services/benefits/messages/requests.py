@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from chassis.values import date_of, money_of, month_of, word_of
 from hrss.benefits.v1 import benefits_pb2 as model
 from hrss.benefits.v1 import benefits_service_pb2 as pb
 from kernel import ids
@@ -24,7 +25,6 @@ from services.benefits.commands import (
 )
 from services.benefits.domain.retirement import Track
 from services.benefits.lifecycle import Answer
-from services.benefits.messages.scalars import date_of, money_of, month_of, word_of
 from services.benefits.messages.states import PAYROLL_STATES
 
 if TYPE_CHECKING:

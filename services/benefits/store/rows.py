@@ -7,13 +7,13 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from chassis.columns import MoneyColumn, MonthColumn, words
 from chassis.database import registry
 from kernel.calendar import Month
 from kernel.money import Money
 from services.benefits.domain.retirement import Track
 from services.benefits.history import Scheme
 from services.benefits.lifecycle import BenefitState, DeterminationState, EndReason, Kind, PaymentState, PayrollState
-from services.benefits.store.columns import MoneyColumn, MonthColumn, words
 
 
 class Table(SQLModel, registry=registry()):

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from chassis.sealed import Sealer
+from chassis.values import to_date, to_money, to_month
 from hrss.enrollment.v1 import enrollment_events_pb2 as events
 from hrss.type.v1 import calendar_pb2, fact_pb2, money_pb2
 from kernel import ids
@@ -12,16 +13,7 @@ from kernel.calendar import Month
 from kernel.money import Money
 from services.enrollment.accounting import ContributionState, EntryKind
 from services.enrollment.domain.contributions import Scheme
-from services.enrollment.messages.scalars import (
-    CONTRIBUTION_STATES,
-    END_REASONS,
-    SCHEMES,
-    SEXES,
-    TRACKS,
-    to_date,
-    to_money,
-    to_month,
-)
+from services.enrollment.messages.words import CONTRIBUTION_STATES, END_REASONS, SCHEMES, SEXES, TRACKS
 from services.enrollment.register import Employer, EndReason, Participation, Person
 
 SEALED_TYPE = events.PersonRegistered.DESCRIPTOR.full_name

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from chassis.jobs import Job, Reject
+from chassis.values import to_date, to_money, to_month, to_statement
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from hrss.type.v1 import job_pb2, money_pb2
@@ -11,17 +12,7 @@ from kernel.statement import Statement
 from services.enrollment.accounting import Account, ContributionMonth, Year
 from services.enrollment.billing import Bill, BillLine, BillState
 from services.enrollment.domain.contributions import Scheme, Side
-from services.enrollment.messages.scalars import (
-    CONTRIBUTION_STATES,
-    END_REASONS,
-    SCHEMES,
-    SEXES,
-    TRACKS,
-    to_date,
-    to_money,
-    to_month,
-    to_statement,
-)
+from services.enrollment.messages.words import CONTRIBUTION_STATES, END_REASONS, SCHEMES, SEXES, TRACKS
 from services.enrollment.register import (
     Employer,
     EndReason,

@@ -1,49 +1,11 @@
-"""Columns that hold values of the domain: a month as its first day, money as fen, a scheme by its code, words."""
+"""Columns of this service alone: a scheme by its official code."""
 
 # ruff: noqa: ARG002 - the methods have SQLAlchemy's signature
 
-from datetime import date
-from enum import StrEnum
-from typing import TypeVar
+from sqlalchemy import Dialect, SmallInteger, TypeDecorator
 
-from sqlalchemy import BigInteger, Date, Dialect, SmallInteger, Text, TypeDecorator
-
-from kernel.calendar import Month
-from kernel.money import Money
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import SCHEME_CODES, SCHEMES
-
-E = TypeVar("E", bound=StrEnum)
-
-
-class MonthColumn(TypeDecorator[Month]):
-    """A month, stored as its first day so that people and SQL can read and compare it."""
-
-    impl = Date
-    cache_ok = True
-
-    def process_bind_param(self, value: Month | None, dialect: Dialect) -> date | None:
-        """Month to day."""
-        return None if value is None else value.first_day
-
-    def process_result_value(self, value: date | None, dialect: Dialect) -> Month | None:
-        """Day to month."""
-        return None if value is None else Month.of(value)
-
-
-class MoneyColumn(TypeDecorator[Money]):
-    """An amount, stored as whole fen."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: Money | None, dialect: Dialect) -> int | None:
-        """Money to fen."""
-        return None if value is None else value.fen
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> Money | None:
-        """Fen to money."""
-        return None if value is None else Money(value)
 
 
 class SchemeColumn(TypeDecorator[Scheme]):
@@ -59,19 +21,3 @@ class SchemeColumn(TypeDecorator[Scheme]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> Scheme | None:
         """Code to scheme."""
         return None if value is None else SCHEMES[value]
-
-
-def words(kind: type[E]) -> type[TypeDecorator[E]]:
-    """A column type for the words of one enum; the database has the closed list as a CHECK."""
-
-    class WordColumn(TypeDecorator[E]):
-        impl = Text
-        cache_ok = True
-
-        def process_bind_param(self, value: E | None, dialect: Dialect) -> str | None:
-            return None if value is None else value.value
-
-        def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
-            return None if value is None else kind(value)
-
-    return WordColumn

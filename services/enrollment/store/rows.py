@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from chassis.columns import MoneyColumn, MonthColumn, words
 from chassis.database import registry
 from kernel.calendar import Month
 from kernel.money import Money
@@ -15,7 +16,7 @@ from services.enrollment.accounting import ContributionState, EntryKind
 from services.enrollment.billing import BillState
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import EndReason, Post, State, Track
-from services.enrollment.store.columns import MoneyColumn, MonthColumn, SchemeColumn, words
+from services.enrollment.store.columns import SchemeColumn
 
 
 class Table(SQLModel, registry=registry()):

@@ -1,6 +1,6 @@
 """The public routes as the contract declares them: every RPC with a `google.api.http` annotation, read once at start.
 
-A public message that the edge cannot carry faithfully (a float, a map, bytes) stops the start with the field's name.
+A public message that the edge cannot carry faithfully (a float, a map, bytes, 64-bit integers) stops the start with the field's name.
 """
 
 from __future__ import annotations
@@ -51,6 +51,12 @@ _UNSUPPORTED = {
     FieldDescriptor.TYPE_FLOAT: "float",
     FieldDescriptor.TYPE_GROUP: "group",
     FieldDescriptor.TYPE_BYTES: "bytes",
+    # JSON would carry them as strings, which surprises everybody who counts.
+    FieldDescriptor.TYPE_INT64: "int64",
+    FieldDescriptor.TYPE_UINT64: "uint64",
+    FieldDescriptor.TYPE_SINT64: "sint64",
+    FieldDescriptor.TYPE_FIXED64: "fixed64",
+    FieldDescriptor.TYPE_SFIXED64: "sfixed64",
 }
 
 

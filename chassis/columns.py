@@ -1,4 +1,4 @@
-"""Columns that hold values of the domain: a month as its first day, money as fen, a state as its word."""
+"""Columns that hold values of the kernel: a month as its first day, money as fen, a word of a closed list as itself."""
 
 # ruff: noqa: ARG002 - the methods have SQLAlchemy's signature
 

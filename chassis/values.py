@@ -1,4 +1,4 @@
-"""Days, months, amounts and words of the contract, both ways."""
+"""Values of `hrss.type.v1` and of the kernel, both ways: days, months, amounts, rates, words, statements."""
 
 from __future__ import annotations
 
@@ -74,6 +74,11 @@ def word_of(words: Mapping[N, W], number: N, field: str) -> W:
     return words[number]
 
 
+def to_date(day: date) -> calendar_pb2.Date:
+    """A day for the wire."""
+    return calendar_pb2.Date(year=day.year, month=day.month, day=day.day)
+
+
 def to_month(month: Month) -> calendar_pb2.Month:
     """A month for the wire."""
     return calendar_pb2.Month(year=month.year, month=month.month)
@@ -89,7 +94,7 @@ def to_rate(rate: Decimal) -> money_pb2.Rate:
     return money_pb2.Rate(decimal=format(rate, "f"))
 
 
-def to_statement(statement: Statement, policy_version: str) -> statement_pb2.Statement:
+def to_statement(statement: Statement, policy_version: str = "") -> statement_pb2.Statement:
     """A statement for the wire."""
     return statement_pb2.Statement(
         lines=[_line(line) for line in statement.lines],
