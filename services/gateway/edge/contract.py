@@ -1,6 +1,7 @@
 """The public routes as the contract declares them: every RPC with a `google.api.http` annotation, read once at start.
 
-A public message that the edge cannot carry faithfully (a float, a map, bytes, 64-bit integers) stops the start with the field's name.
+A public message that the edge cannot carry faithfully (a float, a map, bytes, a 64-bit integer) stops the start with the
+name of the field.
 """
 
 from __future__ import annotations
