@@ -1,7 +1,7 @@
 """The public routes as the contract declares them: every RPC with a `google.api.http` annotation, read once at start.
 
-A public message that the edge cannot carry faithfully (a float, a map, bytes, a 64-bit integer) stops the start with the
-name of the field.
+A public message that the edge cannot carry faithfully (a float, a map, bytes, a 64-bit integer) stops the start with
+the name of the field.
 """
 
 from __future__ import annotations
