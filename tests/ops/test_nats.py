@@ -49,6 +49,8 @@ async def stream(nats_server: EmbeddedNats) -> AsyncIterator[EmbeddedNats]:
     """The server with enrollment's stream and the two consumers of it."""
     async with connected(nats_server, "admin") as admin:
         js = admin.jetstream()
+        for left in await js.streams_info():  # other tests of the session use the same server
+            await js.delete_stream(str(left.config.name))
         await js.add_stream(StreamConfig(name=STREAM, subjects=["hrss.enrollment.v1.>"]))
         for name in ("benefits", "gateway"):
             await js.add_consumer(STREAM, ConsumerConfig(durable_name=name, ack_policy=AckPolicy.EXPLICIT))
@@ -118,6 +120,8 @@ async def test_acknowledged_messages_survive_kill_9(tmp_path: Path) -> None:
     server = EmbeddedNats(tmp_path / "nats").start()
     async with connected(server, "admin") as admin:
         js = admin.jetstream()
+        for left in await js.streams_info():  # other tests of the session use the same server
+            await js.delete_stream(str(left.config.name))
         await js.add_stream(StreamConfig(name=STREAM, subjects=["hrss.enrollment.v1.>"]))
         for number in range(20):
             await js.publish("hrss.enrollment.v1.PersonRegistered", str(number).encode())
