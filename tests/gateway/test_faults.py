@@ -7,6 +7,7 @@ import contextlib
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import grpc
 import httpx
 import pytest
@@ -266,3 +267,21 @@ async def test_another_gateway_process_follows_the_moved_day(new_database: NewDa
     await theirs.read(database)
 
     assert mine.today == theirs.today == date(2026, 2, 3)
+
+
+async def test_a_reading_that_began_before_a_move_does_not_undo_it(new_database: NewDatabase) -> None:
+    database = await new_database("gateway")
+    clock = BusinessClock(is_prod=False)
+    owner = await asyncpg.connect(database.settings.database_owner_url)
+    try:
+        async with owner.transaction():
+            await owner.execute("LOCK TABLE test_clock IN ACCESS EXCLUSIVE MODE")
+            reading = asyncio.create_task(clock.read(database))
+            while not await owner.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                assert not reading.done()
+            clock.follow(date(2026, 2, 3))
+        await reading
+    finally:
+        await owner.close()
+
+    assert clock.today == date(2026, 2, 3)
