@@ -54,7 +54,18 @@ async def test_with_everything_on_the_suite_is_green(server_home: Path) -> None:
         assert await short_suite(platform) == []
 
 
-@pytest.mark.parametrize("protection", ["inbox", "once", "outbox"])
-async def test_without_a_protection_the_suite_is_red(server_home: Path, protection: str) -> None:
+@pytest.mark.parametrize(
+    ("protection", "violation"),
+    [
+        ("inbox", "events of enrollment not heard"),
+        ("once", "the repetition was not recognised"),
+        ("outbox", "aggregates with versions and no event"),
+    ],
+)
+async def test_without_a_protection_the_suite_names_what_is_broken(
+    server_home: Path, protection: str, violation: str
+) -> None:
     with running(server_home / f"no-{protection}", HRSS_ENV="test", HRSS_TEST_OFF=protection) as platform:
-        assert await short_suite(platform) != []
+        wrong = await short_suite(platform)
+
+    assert any(violation in text for text in wrong), wrong
