@@ -12,12 +12,15 @@ from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chassis.policy_files import SOURCES_FILE, UNREADABLE, LawReader, Rule, Source, read_sources, read_yaml
 from kernel.calendar import Month
 from kernel.dated import Dated, DatedValue
 from kernel.money import Money
+
+if TYPE_CHECKING:
+    from chassis.config import Settings
 
 T = TypeVar("T")
 
@@ -59,6 +62,10 @@ class PolicyStore:
         self.sources: Mapping[str, Source] = MappingProxyType(sources)
         self.rules: tuple[Rule, ...] = tuple(reader.rules)
         self.version = _digest({"files": plain, "local": local})
+        # Ids of local values that nobody vouches for: good for a demonstration, never for a payment.
+        self.assumed_locally = tuple(
+            str(entry["id"]) for entry in (local or {}).get("entries", ()) if entry["confidence"] == "assumed"
+        )
         self._parameters = reader.parameters
         self._types = reader.types
 
@@ -116,6 +123,19 @@ def release_directory() -> Path:
 def open_policy(directory: Path | None = None, local_file: Path | None = None) -> PolicyStore:
     """The store of a directory, or of this release, read once per process."""
     return PolicyStore(directory or release_directory(), local_file)
+
+
+def policy_of(settings: "Settings") -> PolicyStore:
+    """The store that a process's settings name.
+
+    Raises:
+        PolicyInvalid: Also when production is given values that are only assumed.
+    """
+    store = open_policy(settings.policy_dir, settings.policy_local)
+    if settings.is_prod and store.assumed_locally:
+        ids = ", ".join(store.assumed_locally)
+        raise PolicyInvalid([f"{settings.policy_local}: production takes no assumed values: {ids}"])
+    return store
 
 
 def _digest(content: object) -> str:

@@ -74,7 +74,7 @@ class Home:
                     fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 except BlockingIOError:
                     return dict(json.loads(self.state_file.read_bytes()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
         return None
 
@@ -114,6 +114,6 @@ def read_json(path: Path) -> dict[str, Any]:
     """The content of a JSON file; empty when it is not there or not whole."""
     try:
         content = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -343,7 +343,8 @@ class Calculator:
 
     def _denominator(self, inputs: Inputs) -> pension.Denominator:
         if inputs.has("denominator"):
-            return "actual_months" if "actual" in inputs.text("denominator") else "all_months"
+            words = inputs.text("denominator")
+            return "all_months" if "deemed" in words or "all" in words else "actual_months"
         for name in ("include_deemed", "deemed_in_denominator"):
             if inputs.has(name):
                 return "all_months" if inputs.flag(name, default=True) else "actual_months"

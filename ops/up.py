@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from chassis.config import KNOWN
 from ops import platform
 from ops.display import Display
 from ops.embedded.nats import EmbeddedNatsError
@@ -89,13 +90,20 @@ def up(
 
     `offer` is called again and again while everything runs, and never waits.
     """
-    if environ.get("HRSS_ENV") == "prod":
-        text = "hrss up 只用于开发；生产环境请逐个启动服务 / hrss up is for development; run each service in production"
+    if environ.get("HRSS_ENV", "dev") not in ("dev", "test"):
+        text = (
+            "hrss up 只用于开发（HRSS_ENV=dev 或 test）；生产环境请逐个启动服务 / "
+            "hrss up is for development (HRSS_ENV=dev or test); run each service in production"
+        )
         return _refuse(console, text)
-    home.prepare()
+    if wrong := unknown_variables(environ):
+        return _refuse(console, f"不认识的变量 {'、'.join(wrong)} / unknown variables: {', '.join(wrong)}")
     try:
+        home.prepare()
         with home.locked():
             return _run(home, plan(home, environ), console, offer)
+    except OSError as error:
+        return _refuse(console, _unusable(home, error))
     except HomeInUse:
         text = f"已有一个平台在 {home.root} 运行 / a platform already runs in {home.root}: hrss status, hrss down"
         return _refuse(console, text)
@@ -108,7 +116,10 @@ def up_detached(home: Home, environ: Mapping[str, str], console: Console) -> int
     if home.state() is not None:
         text = f"已有一个平台在 {home.root} 运行 / a platform already runs in {home.root}: hrss status, hrss down"
         return _refuse(console, text)
-    home.prepare()
+    try:
+        home.prepare()
+    except OSError as error:
+        return _refuse(console, _unusable(home, error))
     path = home.log("supervisor")
     with path.open("wb") as log:
         path.chmod(0o600)
@@ -215,6 +226,19 @@ class _Recorder:
             "processes": processes,
         }
         write_json(self._file, content)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """HRSS_* variables that no process of the platform reads: better said before anything starts."""
+    known = KNOWN | {f"{name}_FILE" for name in KNOWN}
+    return sorted(name for name in environ if name.startswith("HRSS_") and name not in known)
+
+
+def _unusable(home: Home, error: OSError) -> str:
+    return (
+        f"目录 {home.root} 不能使用（{error.strerror}），请用 HRSS_HOME 指定可写的目录 / "
+        f"the directory {home.root} cannot be used ({error.strerror}): name a writable one in HRSS_HOME"
+    )
 
 
 def _refuse(console: Console, text: str) -> int:

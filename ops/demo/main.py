@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import secrets
 import shutil
 import sys
@@ -39,7 +40,7 @@ def main(home: Home, environ: Mapping[str, str], *, run: str = "") -> int:
     """
     console = Console()
     try:
-        with _platform(home, environ, console) as platform:
+        with _platform(home, environ, console) as platform, _alone(platform, console):
             return asyncio.run(_play(platform, run or secrets.token_hex(4), console))
     except (Problem, TimeoutError, httpx.HTTPError, RuntimeError) as failure:
         console.print(f"[bold red]✗ 演示中断 / the story stopped:[/] {failure}", highlight=False)
@@ -59,6 +60,18 @@ async def _play(platform: Platform, run: str, console: Console) -> int:
         agreed = await tell(stage, life)
     console.print(f"[dim]{time.monotonic() - started:.1f} s[/]", highlight=False)
     return 0 if agreed else 1
+
+
+@contextlib.contextmanager
+def _alone(platform: Platform, console: Console) -> Iterator[None]:
+    """One story at a time: it moves the one business day of the platform."""
+    with (platform.keys_dir.parent / "run" / "demo.lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            console.print("[dim]另一场演示正在进行,等它结束 / waiting for the story that is being played …[/]")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

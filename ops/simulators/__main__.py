@@ -65,7 +65,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    if os.environ.get("HRSS_ENV", "dev") == "prod":
+    if os.environ.get("HRSS_ENV", "dev") not in {"dev", "test"}:
         sys.exit("仿真程序不得用于生产环境。 / Simulators are refused in production (HRSS_ENV=prod).")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)

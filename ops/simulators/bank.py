@@ -6,14 +6,16 @@ payment, so that a restart never answers differently.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ops.client import key_of
+from ops.client import Problem, key_of
 
 if TYPE_CHECKING:
     from ops.client import Gateway, Json
 
+LOG = logging.getLogger("hrss.simulators")
 PAGE = 200  # the greatest page the API gives
 CLOSED_ACCOUNT = "0000"  # accounts that end so play the closed account
 
@@ -40,11 +42,19 @@ async def _answer_payroll(gateway: Gateway, payroll_id: str) -> int:
         page = await gateway.get(f"/v1/payrolls/{payroll_id}/payments", page_size=PAGE, page_token=token)
         for order in page["orders"]:
             if order["state"] == "PAYMENT_STATE_APPROVED":
-                await answer_order(gateway, order)
-                answered += 1
+                answered += await _try(gateway, order)
         token = page["next_page_token"]
         if not token:
             return answered
+
+
+async def _try(gateway: Gateway, order: Json) -> int:
+    try:
+        await answer_order(gateway, order)
+    except Problem as refusal:  # one order that cannot be answered now must not hold up the others
+        LOG.warning("order %s is not answered now: %s", order["payment_id"], refusal.code)
+        return 0
+    return 1
 
 
 async def answer_order(gateway: Gateway, order: Json) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chassis.policy import open_policy
+from chassis.policy import policy_of
 from chassis.service import Service
 from services.benefits.events import CONSUMERS
 from services.benefits.operations import payrolls
@@ -17,5 +17,5 @@ if TYPE_CHECKING:
 
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
-    policy = BenefitsPolicy(open_policy(settings.policy_dir, settings.policy_local))
+    policy = BenefitsPolicy(policy_of(settings))
     return Service(settings=settings, servicers=[BenefitsRpc(policy)], consumers=CONSUMERS, jobs=[payrolls.job(policy)])

@@ -2,7 +2,7 @@
 
 from chassis.config import Settings
 from chassis.files import Files
-from chassis.policy import open_policy, release_directory
+from chassis.policy import policy_of
 from chassis.sealed import Sealer
 from chassis.service import Service
 from services.enrollment.events import CONSUMERS
@@ -28,7 +28,7 @@ def build(settings: Settings) -> Service:
 def open_office(settings: Settings) -> Office:
     """The law, the keys and the uploads that the settings name."""
     return Office(
-        policy=EnrollmentPolicy(open_policy(settings.policy_dir or release_directory(), settings.policy_local)),
+        policy=EnrollmentPolicy(policy_of(settings)),
         exchange=Sealer.load(settings.keys_dir / "enrollment-card.exchange.key"),
         files=Files(settings.files_dir, settings.keys_dir),
         is_production=settings.is_prod,

@@ -183,3 +183,24 @@ def test_production_is_refused(tmp_path: Path) -> None:
     assert up.up(Home(tmp_path / "var"), {"HRSS_ENV": "prod"}, console) == 1
     assert "development" in console.export_text()
     assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"HRSS_HOME": "/dev/null"}, "HRSS_HOME"),
+        ({"HRSS_UNHEARD_OF": "1"}, "HRSS_UNHEARD_OF"),
+        ({"HRSS_ENV": "production"}, "HRSS_ENV"),
+    ],
+)
+def test_what_cannot_work_is_said_in_one_sentence_before_anything_starts(
+    tmp_path: Path, changes: dict[str, str], words: str
+) -> None:
+    environ = {**os.environ, "HRSS_HOME": str(tmp_path / "home"), **changes}
+
+    answer = subprocess.run([sys.executable, "-m", "ops.cli", "up"], env=environ, capture_output=True, text=True)
+
+    assert answer.returncode == 1
+    assert words in answer.stdout
+    assert "Traceback" not in answer.stdout + answer.stderr
+    assert not (tmp_path / "home").exists()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chassis.policy import PolicyInvalid, PolicyStore, release_directory
+from chassis.config import Settings
+from chassis.policy import PolicyInvalid, PolicyStore, policy_of, release_directory
 from kernel.errors import PolicyParameterMissing
 from kernel.money import Money
 
@@ -235,3 +236,12 @@ def test_every_source_and_rule_of_this_release_can_be_shown() -> None:
 
     assert store.sources["SIL"].title == "中华人民共和国社会保险法"
     assert {"pension.total", "account.retirement_year", "unemployment.eligibility"} <= {rule.id for rule in store.rules}
+
+
+def test_production_takes_no_assumed_local_values() -> None:
+    local = release_directory() / "local" / "demo.yaml"
+
+    with pytest.raises(PolicyInvalid, match="DEMO-INJURY-PHASE"):
+        policy_of(Settings(env="prod", service="benefits", policy_local=local))
+
+    assert policy_of(Settings(env="dev", service="benefits", policy_local=local)).assumed_locally

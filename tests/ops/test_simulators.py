@@ -1,0 +1,63 @@
+"""The simulators: what they cannot answer now holds up nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import httpx
+
+from ops.client import Gateway
+from ops.simulators.bank import answer_orders
+from ops.simulators.tax import pay_open_bills
+
+
+def bill(number: int) -> dict[str, str]:
+    return {"bill_id": f"bil_{number:032x}", "total": "10.00", "assess_date": "2026-11-20"}
+
+
+async def test_a_bill_that_cannot_be_paid_does_not_hold_up_the_others() -> None:
+    received: list[str] = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"bills": [bill(3), bill(2), bill(1)]})
+        bill_id = json.loads(request.content)["bill_id"]
+        if bill_id == bill(1)["bill_id"]:
+            problem = {"code": "PAID_DATE_INVALID", "retryable": False}
+            return httpx.Response(400, json=problem, headers={"content-type": "application/problem+json"})
+        received.append(bill_id)
+        return httpx.Response(201, json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(gateway)) as http:
+        paid = await pay_open_bills(Gateway("http://gateway", http))
+
+    assert paid == 2
+    assert received == [bill(2)["bill_id"], bill(3)["bill_id"]]
+
+
+async def test_an_account_that_is_closed_is_returned_and_a_refused_order_skipped() -> None:
+    answers: dict[str, str] = {}
+    payroll = {"payroll_id": "prl_1", "confirmed_count": 0, "returned_count": 0, "payment_count": 3}
+    orders = [
+        {"payment_id": f"pmt_{name}", "state": "PAYMENT_STATE_APPROVED", "payee": {"account": account}}
+        for name, account in (("refused", "6228888"), ("open", "6228888"), ("closed", "6220000"))
+    ]
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/payrolls":
+            return httpx.Response(200, json={"payrolls": [payroll]})
+        if request.method == "GET":
+            return httpx.Response(200, json={"orders": orders, "next_page_token": ""})
+        if "refused" in request.url.path:
+            return httpx.Response(422, json={"code": "PAYMENT_NOT_APPROVED"})
+        answers[request.url.path] = json.loads(request.content)["outcome"]
+        return httpx.Response(200, json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(gateway)) as http:
+        answered = await answer_orders(Gateway("http://gateway", http))
+
+    assert answered == 2
+    assert answers == {
+        "/v1/payments/pmt_open:result": "PAYMENT_OUTCOME_CONFIRMED",
+        "/v1/payments/pmt_closed:result": "PAYMENT_OUTCOME_RETURNED",
+    }
