@@ -26,7 +26,7 @@ DAYS = 30  # a decision of that age is looked at again
 
 COLUMNS = "id, kind, subject, maker_person, checker_person, state, reason, created, expires, decided, executed"
 EXPIRE = """
-    UPDATE approval SET state = 'REJECTED', checker_person = '', reason = 'expired', decided = $3
+    UPDATE approval SET state = 'EXPIRED'
     WHERE kind = $1 AND subject = $2 AND state IN ('PENDING', 'APPROVED') AND expires <= $3
 """
 REQUEST = """
@@ -48,8 +48,8 @@ class Approval:
     kind: str
     subject: str
     maker_person: str
-    checker_person: str | None
-    state: str  # PENDING, APPROVED, REJECTED or EXECUTED
+    checker_person: str | None  # one that expired keeps who decided it, if anybody did
+    state: str  # PENDING, APPROVED, REJECTED, EXECUTED or EXPIRED
     reason: str
     created: datetime
     expires: datetime
@@ -95,7 +95,7 @@ async def decide(tx: Transaction, approval_id: UUID, *, approve: bool, reason: s
     checker = tx.principal.acting_person
     if checker == found.maker_person:
         raise Forbidden("SECOND_PERSON_REQUIRED", "the person who made it cannot approve it")
-    if found.state != "PENDING":
+    if found.state not in {"PENDING", "EXPIRED"}:
         raise Refused("APPROVAL_DECIDED", "this was decided before", state=found.state)
     if found.expires <= tx.now:
         raise Refused("APPROVAL_EXPIRED", "the time to decide is over")
@@ -111,7 +111,7 @@ async def execute(tx: Transaction, approval_id: UUID, *, kind: str, subject: str
             APPROVAL_PAYLOAD_DIFFERS (not what was approved).
     """
     found, payload_hash = await _lock(tx, approval_id)
-    if found.state != "APPROVED" or (found.kind, found.subject) != (kind, subject):
+    if found.state not in {"APPROVED", "EXPIRED"} or (found.kind, found.subject) != (kind, subject):
         raise Refused("APPROVAL_MISSING", "there is no approval for this", state=found.state)
     if found.expires <= tx.now:
         raise Refused("APPROVAL_EXPIRED", "the approval is too old")

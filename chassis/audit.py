@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chassis.telemetry import trace_id
-from kernel import ids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +55,7 @@ def parameters(
         at,
         principal.subject,
         principal.client,
-        ids.to_text("per", principal.person_id) if principal.person_id else "",
+        principal.known_person,
         method,
         principal.purpose,
         principal.case_no,

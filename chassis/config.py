@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
@@ -36,6 +37,7 @@ KNOWN = frozenset(
         "HRSS_OTLP_ENDPOINT",
         "HRSS_TRACE_RATIO",
         "HRSS_RPC_HOST",
+        "HRSS_ALLOW_PLAINTEXT_RPC",
         "HRSS_RPC_PORT",
         "HRSS_METRICS_PORT",
         "HRSS_INSTANCE",
@@ -58,6 +60,7 @@ KNOWN = frozenset(
         "HRSS_SIMULATORS_PORT",
         "HRSS_ADMIN_DATABASE_URL",
         "HRSS_NATS_ADMIN_URL",
+        "HRSS_NATS_REPLICAS",
         "HRSS_PG_PORT",
         "HRSS_NATS_PORT",
         "HRSS_ENROLLMENT_DATABASE_URL",
@@ -100,6 +103,9 @@ class Settings(BaseSettings):
     otlp_endpoint: str = Field(default="", description="Address of the OTLP gRPC collector; empty: no traces are sent.")
     trace_ratio: float = Field(default=1.0, ge=0, le=1, description="Share of new traces that are recorded.")
     rpc_host: str = Field(default="127.0.0.1", description="Address that the gRPC server listens on.")
+    allow_plaintext_rpc: Literal["", "yes"] = Field(
+        default="", description="yes: a mesh or proxy encrypts the gRPC between machines, which itself is plaintext."
+    )
     rpc_port: int = Field(default=0, ge=0, le=65535, description="Port of the gRPC server; 0 takes a free one.")
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Port of /metrics, /healthz and /readyz; 0 takes a free one."
@@ -177,9 +183,28 @@ class Settings(BaseSettings):
                 for name in self.needed_in_prod
                 if not getattr(self, name)
             ]
+            found += self.plaintext_problems({"HRSS_RPC_HOST": self.rpc_host})
         if self.test_crash and self.env != "test":
             found.append(("HRSS_TEST_CRASH", "只能用于 HRSS_ENV=test", "only with HRSS_ENV=test"))
         return found
+
+    def plaintext_problems(self, hosts: Mapping[str, str]) -> list[tuple[str, str, str]]:
+        """Refuse gRPC that would leave this machine in plaintext, in production; `hosts` by variable, without ports."""
+        if not self.is_prod or self.allow_plaintext_rpc:
+            return []
+        zh = "gRPC 为明文，不得离开本机；若由服务网格或代理加密，请设 HRSS_ALLOW_PLAINTEXT_RPC=yes"
+        en = "gRPC is plaintext and stays on the loopback; HRSS_ALLOW_PLAINTEXT_RPC=yes if a mesh or proxy encrypts it"
+        return [(name, zh, en) for name, host in hosts.items() if not is_loopback(host)]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; a name counts as elsewhere unless it is localhost."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 S = TypeVar("S", bound=Settings)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import os
+import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -54,6 +55,7 @@ class Principal:
     acr: int = 0
     purpose: str = ""
     case_no: str = ""
+    natural_person: str = ""  # of staff: one text for all logins of one human; "per_…" where the person is insured
 
     @classmethod
     def system(cls, name: str) -> Principal:
@@ -80,13 +82,18 @@ class Principal:
         """The natural person behind the subject, for four eyes: two logins of one person are one.
 
         Raises:
-            Forbidden: NATURAL_PERSON_REQUIRED for partners, the system and nobody.
+            Forbidden: NATURAL_PERSON_REQUIRED for partners, the system, and logins that do not say whose they are.
         """
-        if self.person_id is not None:
-            return ids.to_text("per", self.person_id)
-        if not self.subject or not self.roles.isdisjoint({"PARTNER", "SYSTEM"}):
+        if not (person := self.known_person) or not self.roles.isdisjoint({"PARTNER", "SYSTEM"}):
             raise Forbidden("NATURAL_PERSON_REQUIRED", "only a natural person may do this")
-        return self.subject
+        return person
+
+    @property
+    def known_person(self) -> str:
+        """The natural person behind the subject as far as one is known, for the audit; empty when none is."""
+        if self.natural_person or self.person_id is None:
+            return self.natural_person
+        return ids.to_text("per", self.person_id)
 
     def require_person(self, person_id: UUID) -> None:
         """Let only the person themself, staff, partners and the system through.
@@ -186,6 +193,7 @@ class Signer:
             issue_seconds=int(now.timestamp()),
             business_date=calendar_pb2.Date(year=business_date.year, month=business_date.month, day=business_date.day),
             request_id=request_id,
+            natural_person=principal.natural_person,
         )
         body = assertion.SerializeToString()
         return body + self._key.sign(body)
@@ -241,18 +249,37 @@ class Verifier:
 
 
 def create_keys(keys_dir: Path) -> bool:
-    """Make the key pair of the gateway where there is none; returns whether it was made."""
+    """Make the key pair of the gateway as far as it is missing; returns whether the private key was made.
+
+    The public key is always derived from the private one that lies there, so that two who start at once make one pair.
+    """
     private, public = keys_dir / "principal.key", keys_dir / "principal.pub"
-    if private.exists():
-        return False
     keys_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = Ed25519PrivateKey.generate()
-    public.write_bytes(
-        key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    is_new = not private.exists() and _create_private(private)
+    if is_new or not public.exists():
+        key = serialization.load_pem_private_key(private.read_bytes(), password=None)
+        pem = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        draft = public.with_suffix(f".{secrets.token_hex(4)}")
+        draft.write_bytes(pem)
+        draft.replace(public)
+    return is_new
+
+
+def _create_private(path: Path) -> bool:
+    pem = Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    draft = path.with_suffix(f".{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)  # fails where another process was faster, whose key then counts
+    except FileExistsError:
+        return False
+    finally:
+        draft.unlink()
     return True
 
 
@@ -268,6 +295,7 @@ def _identity(assertion: principal_pb2.Assertion) -> Identity:
         acr=assertion.acr,
         purpose=assertion.purpose,
         case_no=assertion.case_no,
+        natural_person=assertion.natural_person,
     )
     return Identity(principal, date(day.year, day.month, day.day), assertion.request_id)
 

@@ -36,8 +36,13 @@ def main(environ: Mapping[str, str]) -> int:
     except ServerUnknown as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    try:
+        limits = bus.Limits(replicas=replicas_from(environ))
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
     make_keys(Path(environ.get("HRSS_KEYS_DIR") or "var/keys"))
-    changed = asyncio.run(upgrade(databases, broker))
+    changed = asyncio.run(upgrade(databases, broker, limits))
     seconds = time.monotonic() - started
     sys.stdout.write(f"migrated: {', '.join(changed) or 'nothing to do'} ({seconds:.1f} s)\n")
     return 0
@@ -53,7 +58,7 @@ def make_keys(keys_dir: Path) -> None:
     sealed.create_files_key(keys_dir)
 
 
-async def upgrade(databases: Databases, broker: Broker) -> list[str]:
+async def upgrade(databases: Databases, broker: Broker, limits: bus.Limits | None = None) -> list[str]:
     """Upgrade all schemas and make streams and consumers; returns the services whose schema changed."""
     changed = []
     for service in SERVICES:  # one after the other: alembic's `op` is one for the whole process
@@ -61,9 +66,24 @@ async def upgrade(databases: Databases, broker: Broker) -> list[str]:
         if await migrate.upgrade_async(service, owner_url, app_role):
             changed.append(service)
     await bus.provision(
-        broker.admin_url, streams=SERVICES, consumers={service: consumers(service) for service in SERVICES}
+        broker.admin_url,
+        streams=SERVICES,
+        consumers={service: consumers(service) for service in SERVICES},
+        limits=limits,
     )
     return changed
+
+
+def replicas_from(environ: Mapping[str, str]) -> int:
+    """On how many nodes each stream lies: HRSS_NATS_REPLICAS, else three in production and one elsewhere.
+
+    Raises:
+        ValueError: It is not 1, 3 or 5; the text names the variable.
+    """
+    given = environ.get("HRSS_NATS_REPLICAS") or ("3" if environ.get("HRSS_ENV") == "prod" else "1")
+    if given not in {"1", "3", "5"}:
+        raise ValueError("HRSS_NATS_REPLICAS 须为 1、3 或 5 / HRSS_NATS_REPLICAS must be 1, 3 or 5")
+    return int(given)
 
 
 def consumers(service: str) -> Iterable[Consumer]:

@@ -1,7 +1,9 @@
-"""Who can log in: five members of staff, and citizens that are registered at run time and kept sealed.
+"""Who can log in: six logins of staff, and citizens that are registered at run time and kept sealed.
 
 A citizen's subject is a keyed pseudonym of the identity number: the same person is the same subject for ever, and
-nobody without the key can compute it. The file on disk is a list of sealed records; no number stands there in clear.
+nobody without the key can compute it. A login of staff carries the pseudonym of its human in the same way, so that two
+logins of one human, and their own login as a citizen, are known as one natural person. The file on disk is a list of
+sealed records; no number stands there in clear.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import json
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -46,6 +48,7 @@ class Persona:
     name: str
     id_number: str = ""
     roles: tuple[str, ...] = ()
+    natural_person: str = ""  # of staff: the subject that the same human has as a citizen
 
     def __repr__(self) -> str:
         return f"Persona({self.sub!r}, {self.kind!r})"
@@ -56,12 +59,17 @@ class Persona:
         return f"{self.name[:1]}{'*' * max(1, len(self.name) - 1)}" if self.kind == "person" else self.name
 
 
+# Behind each login stands a human with an invented number; two of the logins belong to one human, for four eyes.
+_TWO_LOGINS = "990000197001019928"
 STAFF = (
-    Persona("staff-clerk-1", "staff", "窗口经办一 / Clerk 1", roles=("CLERK",)),
-    Persona("staff-clerk-2", "staff", "窗口经办二 / Clerk 2", roles=("CLERK",)),
-    Persona("staff-supervisor-1", "staff", "复核主管 / Supervisor 1", roles=("SUPERVISOR",)),
-    Persona("staff-auditor-1", "staff", "稽核内控 / Auditor 1", roles=("AUDITOR",)),
-    Persona("staff-operator-1", "staff", "平台运维 / Operator 1", roles=("OPERATOR",)),
+    Persona("staff-clerk-1", "staff", "窗口经办一 / Clerk 1", "99000019700101991X", ("CLERK",)),
+    Persona("staff-clerk-2", "staff", "窗口经办二 / Clerk 2", _TWO_LOGINS, ("CLERK",)),
+    Persona("staff-supervisor-1", "staff", "复核主管一 / Supervisor 1", "990000197001019936", ("SUPERVISOR",)),
+    Persona(
+        "staff-supervisor-2", "staff", "复核主管二（即经办二）/ Supervisor 2 (is Clerk 2)", _TWO_LOGINS, ("SUPERVISOR",)
+    ),
+    Persona("staff-auditor-1", "staff", "稽核内控 / Auditor 1", "990000197001019944", ("AUDITOR",)),
+    Persona("staff-operator-1", "staff", "平台运维 / Operator 1", "990000197001019952", ("OPERATOR",)),
 )
 
 
@@ -73,7 +81,7 @@ class Personas:
         key = keys.secret("idp-personas.key", lambda: secrets.token_bytes(32))
         self._cipher = AESGCM(hashlib.sha256(key + b"seal").digest())
         self._pseudonym_key = hashlib.sha256(key + b"pseudonym").digest()
-        self._staff = {persona.sub: persona for persona in STAFF}
+        self._staff = {one.sub: replace(one, natural_person=self._subject(one.id_number)) for one in STAFF}
         self._citizens: dict[str, Persona] = {}
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         for persona in self._read():

@@ -44,6 +44,7 @@ class Issuer:
             claims |= {"sub": client.id, "kind": "partner", "roles": ["PARTNER"]}
         elif persona.kind == "staff":
             claims |= {"sub": persona.sub, "kind": "staff", "roles": list(persona.roles), "acr": str(acr)}
+            claims |= {"natural_person": persona.natural_person}
         else:
             claims |= {"sub": persona.sub, "kind": "person", "acr": str(acr)}
         return self._sign("at+jwt", claims)

@@ -53,6 +53,17 @@ def track_of(sex: str, spells: Iterable[Spell], asked: Track | None) -> Track:
     return latest.track
 
 
+def require_alive(spells: Iterable[Spell]) -> None:
+    """Nothing starts for a person of whom any participation says the death.
+
+    Raises:
+        Refused: PERSON_DIED.
+    """
+    died = next((one.end_month for one in spells if one.end_reason == EndReason.DIED), None)
+    if died is not None:
+        raise Refused("PERSON_DIED", "the person died", source=("SIL",), month=str(died))
+
+
 @dataclass(frozen=True, slots=True)
 class LostEmployment:
     """The employment whose end made a person unemployed."""
@@ -160,3 +171,9 @@ class End:
 
     last_month: Month
     reason: EndReason
+
+
+def end_by_work(first_month: Month, lost_month: Month, start_month: Month) -> End | None:
+    """How an employment that starts ends an unemployment benefit, if it does."""
+    last = last_month_before_work(first_month, lost_month, start_month)
+    return End(last, EndReason.REEMPLOYED) if last else None

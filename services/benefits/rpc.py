@@ -90,7 +90,7 @@ class BenefitsRpc(Servicer):
     async def PreparePayroll(self, request: pb.PreparePayrollRequest, call: Call) -> pb.PreparePayrollResponse:
         """Prepare the payroll of a month, first person."""
         month = requests.payroll_month(request)
-        return await call.once(lambda tx: payrolls.prepare(tx, month), replies.payroll_started)
+        return await call.once(lambda tx: payrolls.prepare(tx, month, self.policy), replies.payroll_started)
 
     async def GetPayroll(self, request: pb.GetPayrollRequest, call: Call) -> pb.GetPayrollResponse:
         """Show a payroll."""

@@ -5,7 +5,7 @@ The interest itself is in `domain.account`. In the ledger money moves from where
 to the one ledger account that stands for all of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -124,6 +124,11 @@ def booking_month(paid_date: date, closed_through: int | None) -> Month:
     return month
 
 
+def end_of(year: int) -> Month:
+    """The month in which interest of a year, or a balance at its end, is booked."""
+    return Month(year, 12)
+
+
 def check_year_over(year: int, today: date) -> None:
     """Interest of a year is booked when the year is over.
 
@@ -202,8 +207,19 @@ def open_years(account: Account) -> list[Year]:
     return years
 
 
-def check_settlement(account: Account, retirement: Month, today: date) -> None:
+def check_settlement(
+    account: Account, retirement: Month, today: date, *, imported_year: int | None, of_age: Month, source: Sequence[str]
+) -> None:
     """An account is settled once, in a month that has begun, when every year before is closed.
+
+    Args:
+        account: The account, locked.
+        retirement: Month of retirement.
+        today: Business day.
+        imported_year: Year of the balance that was brought in: what was booked within it is not known, so nothing can
+            be settled in it or before.
+        of_age: The first month in which the person can retire at all.
+        source: Where that month comes from.
 
     Raises:
         Conflict: ACCOUNT_ALREADY_SETTLED.
@@ -213,12 +229,14 @@ def check_settlement(account: Account, retirement: Month, today: date) -> None:
         raise Refused("ACCOUNT_ALREADY_SETTLED", "the account was settled before", month=str(account.settle_month))
     if retirement > Month.of(today):
         raise Refused("MONTH_NOT_STARTED", "the month has not begun", field="retirement_month", month=str(retirement))
-    if retirement.year < account.first_year:
+    first = Month(account.first_year if imported_year is None else imported_year + 1, 1)
+    if retirement < max(first, of_age):
         raise Refused(
             "RETIREMENT_MONTH_INVALID",
-            "the account begins after that month",
+            "the account begins after that month, or the person is too young",
             field="retirement_month",
-            earliest=str(account.first_year),
+            source=source,
+            earliest=str(max(first, of_age)),
         )
     if account.next_year < retirement.year:
         raise Refused(
@@ -227,6 +245,21 @@ def check_settlement(account: Account, retirement: Month, today: date) -> None:
             source=_SOURCE,
             year=str(account.next_year),
         )
+
+
+def interest_of_settlement(balance: Money, settled: Money, *, withheld: Money, booked: Money) -> Money:
+    """The interest that a settlement adds; negative where a closed year has more than belongs to it now.
+
+    Args:
+        balance: Before the settlement.
+        settled: Balance at retirement.
+        withheld: Shares of months after retirement, which leave the account.
+        booked: Interest booked since the start of the year of retirement: never more than this goes back.
+    """
+    interest = settled - (balance - withheld)
+    if interest + booked < Money.ZERO:
+        raise RuntimeError("a settlement would take away more than the interest that was booked")
+    return interest
 
 
 def account_not_found() -> NotFound:

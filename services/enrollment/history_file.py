@@ -5,10 +5,12 @@ the register, is `operations.history`.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from chassis.values import FEN_MAX
 from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from kernel.identity import ResidentIdCheck, check_credit_code, check_resident_id, normalise_name
@@ -22,10 +24,12 @@ COLUMNS = ("kind", "id_no", "name", "scheme", "month", "base", "state", "employe
 TOTALS = "#totals"
 BYTES_MAX = 64 * 1024 * 1024  # decoded it stays in memory while the job runs; larger deliveries come in parts
 ROWS_MAX = 1_000_000
+AMOUNT_MAX = Money(FEN_MAX)  # what the contract carries: who hears of a larger amount could not read it
 LINE_MAX = 500  # characters; the longest honest line has about 150
 FIRST_MONTH = Month(1949, 10)  # deemed months of the oldest go back to the first jobs of the state
 HEAD_LINES = 2
 
+_YEAR = re.compile(r"[0-9]{4}", re.ASCII)
 _STATES = {"paid": ContributionState.PAID, "deemed": ContributionState.DEEMED}
 
 # Why a row was not taken: what a clerk reads, in Chinese and English, with what to do.
@@ -176,7 +180,7 @@ def _month(line: int, row: dict[str, str], identity: ResidentIdCheck, name: str,
     if state is ContributionState.DEEMED and scheme is not Scheme.EMPLOYEE_PENSION:
         raise RowWrong(line, "DEEMED_NOT_ALLOWED")
     base = _amount(row["base"])
-    if base is None or base < Money.ZERO or (base == Money.ZERO and state is ContributionState.PAID):
+    if base is None or not Money.ZERO <= base <= AMOUNT_MAX or (base == Money.ZERO and state is ContributionState.PAID):
         raise RowWrong(line, "BASE_INVALID")
     employer = check_credit_code(row["employer_code"]) if row["employer_code"] else None
     if employer is not None and not employer.valid:
@@ -188,10 +192,10 @@ def _account(line: int, row: dict[str, str], identity: ResidentIdCheck, name: st
     if any(row[column] for column in ("scheme", "month", "base", "state", "employer_code")):
         raise RowWrong(line, "COLUMN_NOT_EMPTY")
     text = row["year"]
-    if not (text.isascii() and text.isdigit() and FIRST_YEAR <= int(text[:5]) < today.year):
+    if not (_YEAR.fullmatch(text) and FIRST_YEAR <= int(text) < today.year):
         raise RowWrong(line, "YEAR_INVALID")
     balance = _amount(row["balance"])
-    if balance is None or balance < Money.ZERO:
+    if balance is None or not Money.ZERO <= balance <= AMOUNT_MAX:
         raise RowWrong(line, "BALANCE_INVALID")
     return AccountRow(line, identity, name, int(text), balance)
 

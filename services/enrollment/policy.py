@@ -1,4 +1,4 @@
-"""The files of law that enrolment reads, as the domain wants them: contribution, personal account, divisions."""
+"""The files of law that enrolment reads, as the domain wants them: contribution, account, retirement age, divisions."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -11,9 +11,11 @@ from kernel.dated import Dated
 from kernel.identity import Divisions
 from services.enrollment.domain.account import AccountLaw, Method
 from services.enrollment.domain.contributions import BaseLimits, ContributionLaw, IndustryRate, Scheme, Side
+from services.enrollment.register import Track
 
 CONTRIBUTION = "contribution.yaml"
 ACCOUNT = "personal-account.yaml"
+RETIREMENT = "retirement.yaml"
 DIVISIONS = "divisions.yaml"
 
 _RATES = {
@@ -49,6 +51,8 @@ class EnrollmentPolicy:
             method=store.text(ACCOUNT, "method").map(Method),
             annual_factor=store.rate(ACCOUNT, "annual_factor"),
         )
+        # Nobody retires before the original age of the track (原法定退休年龄): delays and choices only come on top.
+        self.original_months = store.table(RETIREMENT, "tracks", _original_months)
         self.late_fee_daily: Dated[Decimal] = store.rate(CONTRIBUTION, "contribution.late_fee_daily")
         self.transfer_pooled_rate: Dated[Decimal] = store.rate(CONTRIBUTION, "transfer.pooled_rate")
         self._current_divisions = store.table(DIVISIONS, "current", _codes)
@@ -70,6 +74,10 @@ def _industry_rates(value: tuple[Mapping[str, Any], ...]) -> Mapping[int, Indust
 
 def _relief(value: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
     return value
+
+
+def _original_months(value: Mapping[str, Any]) -> Mapping[Track, int]:
+    return MappingProxyType({track: value[track]["original_months"] for track in Track})
 
 
 def _codes(value: tuple[Mapping[str, Any], ...]) -> frozenset[str]:

@@ -31,7 +31,9 @@ WAGE_MAX = Money(100_000_000)
 _PHONE = re.compile(r"1[3-9][0-9]{9}", re.ASCII)
 _DIVISION = re.compile(r"[1-9][0-9]{5}", re.ASCII)
 _RECEIPT_NO = re.compile(r"[0-9A-Za-z-]{4,40}", re.ASCII)
-_SOURCE_SYSTEM = re.compile(r"[0-9A-Za-z\u4e00-\u9fff][0-9A-Za-z\u4e00-\u9fff ._-]{1,39}")
+# Every imported row keeps it and it is shown beside each: letters of a system, never the name of a person. Eight digits
+# in a row are a birth date, a telephone or an identity number.
+_SOURCE_SYSTEM = re.compile(r"(?!.*[0-9]{8})[0-9A-Za-z][0-9A-Za-z._-]{1,39}", re.ASCII)
 
 
 class Post(StrEnum):
@@ -186,14 +188,14 @@ def track_of(sex: Sex, post: Post | None) -> Track:
     return Track.FEMALE_55 if post is Post.MANAGEMENT else Track.FEMALE_50
 
 
-def check_start_month(start: Month, today: date) -> None:
-    """A first insured month lies at most twelve months back and not after the next month.
+def check_start_month(start: Month, today: date, birth: date) -> None:
+    """A first insured month lies at most twelve months back, after the birth and not after the next month.
 
     Raises:
         Refused: START_MONTH_OUT_OF_WINDOW with the first and last month allowed.
     """
     now = Month.of(today)
-    first, last = now.plus(-START_MONTHS_BACK), now.plus(START_MONTHS_AHEAD)
+    first, last = max(now.plus(-START_MONTHS_BACK), Month.of(birth).next), now.plus(START_MONTHS_AHEAD)
     if not first <= start <= last:
         raise Refused(
             "START_MONTH_OUT_OF_WINDOW",
@@ -291,7 +293,9 @@ def check_source_system(text: str) -> str:
     """
     if not _SOURCE_SYSTEM.fullmatch(text):
         raise InvalidInput(
-            "SOURCE_INVALID", "the delivering system has a name of 2 to 40 characters", field="source_system"
+            "SOURCE_INVALID",
+            "the delivering system has a name of 2 to 40 letters, digits, dots, hyphens and underscores",
+            field="source_system",
         )
     return text
 

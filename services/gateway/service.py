@@ -89,7 +89,9 @@ class Gateway:
             rates or Rates(),
             lambda: self.clock.today,
         )
-        upload = uploads.Uploads(access, Files(settings.files_dir, settings.keys_dir))
+        upload = uploads.Uploads(
+            access, Files(settings.files_dir, settings.keys_dir), database, lambda: self.clock.today
+        )
         self._v1 = Transcoder(
             routes,
             access=access,

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from chassis.config import Settings
+from chassis.config import Settings, variable
 
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - refused as an issuer, not listened on
 
@@ -36,4 +36,5 @@ class GatewaySettings(Settings):
         if self.is_prod and (issuer.scheme != "https" or is_local):
             zh, en = "生产环境的身份认证地址须为 https 且不是本机", "in production an https issuer that is not local"
             found.append(("HRSS_IDP_ISSUER", zh, en))
-        return found
+        hosts = {variable(f"{name}_address"): at.rpartition(":")[0] for name, at in self.addresses.items()}
+        return found + self.plaintext_problems(hosts)

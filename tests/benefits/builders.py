@@ -81,9 +81,9 @@ class Enrollment:
         name = message.DESCRIPTOR.full_name
         await receive(self.database, ENROLLMENT, incoming(ENROLLMENT, name, message.SerializeToString(), headers))
 
-    def header(self, aggregate_id: str, day: date | None = None) -> fact_pb2.FactHeader:
+    def header(self, aggregate_id: str) -> fact_pb2.FactHeader:
         """The header of a fact; the version is counted when it is said."""
-        return fact_pb2.FactHeader(aggregate_id=aggregate_id, business_date=_date(day or self.day))
+        return fact_pb2.FactHeader(aggregate_id=aggregate_id, business_date=_date(self.day))
 
     async def person(self, birth: str = "1966-03-12", sex: register.Sex.ValueType = register.SEX_MALE) -> UUID:
         """A registered person."""
@@ -109,8 +109,23 @@ class Enrollment:
     ) -> dict[register.Scheme.ValueType, UUID]:
         """An employment that begins; its participations by scheme."""
         parts = {scheme: ids.new_id() for scheme in schemes}
+        await self.say(
+            heard.ParticipationStarted, *self.starts(person_id, parts, start, track=track, division=division)
+        )
+        return parts
+
+    def starts(
+        self,
+        person_id: UUID,
+        parts: dict[register.Scheme.ValueType, UUID],
+        start: str,
+        *,
+        track: register.Track.ValueType = register.TRACK_MALE_60,
+        division: str = "320613",
+    ) -> list[heard.ParticipationStarted.Fact]:
+        """Facts of an employment that begins, not yet said."""
         employer = ids.to_text("emp", ids.new_id())
-        facts = [
+        return [
             heard.ParticipationStarted.Fact(
                 header=self.header(ids.to_text("par", participation_id)),
                 person_id=_per(person_id),
@@ -122,8 +137,6 @@ class Enrollment:
             )
             for scheme, participation_id in parts.items()
         ]
-        await self.say(heard.ParticipationStarted, *facts)
-        return parts
 
     async def left(
         self,
@@ -178,11 +191,12 @@ class Enrollment:
             await self.say(heard.ContributionsSettled, *facts[start : start + FACTS_MAX])
 
     async def credited(
-        self, person_id: UUID, year: int, amount: str, balance: str, kind: Any = None, *, day: date | None = None
+        self, person_id: UUID, year: int, amount: str, balance: str, kind: Any = None, *, booked: str = ""
     ) -> None:
-        """An amount credited to the account; by default the imported balance of a year."""
+        """An amount credited to the account; by default the imported balance at the end of a year."""
         fact = heard.AccountCredited.Fact(
-            header=self.header(_per(person_id), day),
+            header=self.header(_per(person_id)),
+            booked_month=_month(month(booked or f"{year}-12")),
             kind=heard.AccountCredited.CREDIT_KIND_IMPORTED_BALANCE if kind is None else kind,
             year=year,
             amount=_money(amount),
@@ -272,7 +286,7 @@ class Benefits:
 
     async def start_payroll(self, text: str, *, today: date = TODAY, principal: Principal = CLERK) -> PayrollRow:
         """The payroll of a month, as its caller gets it."""
-        row: PayrollRow = await self.run(lambda tx: payrolls.prepare(tx, month(text)), principal, today)
+        row: PayrollRow = await self.run(lambda tx: payrolls.prepare(tx, month(text), self.policy), principal, today)
         return row
 
     async def work_off_jobs(self, *, size: int = payrolls.CHUNK_BENEFITS) -> None:

@@ -200,3 +200,35 @@ async def test_unemployment_months_that_change_after_preparing_ask_for_a_new_det
 
     with refused(Refused, "STATEMENT_CHANGED"):
         await benefits.approve(shown)
+
+
+async def test_nothing_is_prepared_for_the_dead(enrollment: Enrollment, benefits: Benefits) -> None:
+    person_id = await enrollment.person()
+    parts = await enrollment.hired(person_id, "1998-08")
+    await enrollment.paid(person_id, "1998-08", "2026-07")
+    await enrollment.settled(person_id)
+    await enrollment.left(person_id, parts, "2026-07", register.END_REASON_DIED)
+
+    with refused(Refused, "PERSON_DIED"):
+        await benefits.prepare_pension(person_id)
+    with refused(Refused, "PERSON_DIED"):
+        await benefits.prepare_unemployment(person_id, "2026-07-03")
+
+
+async def test_a_death_between_preparing_and_approving_starts_no_pension(
+    database: Database, policy: BenefitsPolicy, enrollment: Enrollment, benefits: Benefits
+) -> None:
+    person_id = await enrollment.person()
+    parts = await enrollment.hired(person_id, "1998-08")
+    await enrollment.paid(person_id, "1998-08", "2026-07")
+    await enrollment.settled(person_id)
+    shown = await benefits.prepare_pension(person_id)
+    await enrollment.left(person_id, parts, "2026-07", register.END_REASON_DIED)
+
+    with refused(Refused, "PERSON_DIED"):
+        await benefits.approve(shown)
+
+    rejected = await _reject(benefits, shown.determination.determination_id)
+    assert rejected.determination.state is DeterminationState.REJECTED
+    assert await owner_fetch(database, "SELECT 1 FROM benefit") == []
+    assert await violations(database.settings.database_owner_url, policy) == []

@@ -48,6 +48,17 @@ SPOILS = {
         "UPDATE benefit SET state = 'ENDED', end_reason = 'DIED', last_month = '2025-08-01'",
         "after the end",
     ),
+    "a death that was not heeded": (
+        "UPDATE participation SET end_reason = 'DIED'",
+        "past the month of a death",
+    ),
+    "an overpayment of what came back": (
+        """
+        INSERT INTO overpayment SELECT payment_id, benefit_id, person_id, month, amount_fen, 'DIED', '2025-10-01',
+          '2025-10-01' FROM payment WHERE state = 'CONFIRMED'
+        """,
+        "settled although it did not",
+    ),
     "a second benefit": (
         """
         INSERT INTO benefit SELECT gen_random_uuid(), gen_random_uuid(), person_id, kind, state, monthly_fen,

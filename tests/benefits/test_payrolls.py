@@ -205,6 +205,17 @@ async def test_a_missing_parameter_holds_back_one_benefit_and_pays_the_others(
     assert [one.code for _, one in rejects] == ["POLICY_PARAMETER_MISSING"]
     assert "minimum_wage_class[110101]" in rejects[0][1].text_zh
 
+    # Who cannot be paid gets one more try, and another one only when the others or the law change.
+    await benefits.approve_payroll(payroll)
+    empty = await benefits.payroll("2025-08")
+    await benefits.approve_payroll(empty)
+    assert (empty.sequence, empty.payment_count) == (2, 0)
+    assert (await benefits.payroll("2025-08")).payroll_id == empty.payroll_id
+    late = await an_unemployment(enrollment, benefits)
+    more = await benefits.payroll("2025-08")
+    assert (more.sequence, more.payment_count) == (3, 1)
+    assert len(await paid_months(database, late)) == 1
+
 
 # Approving ----------------------------------------------------------------------------------------------------------
 
@@ -430,8 +441,17 @@ async def test_a_simulated_answer_is_nothing_in_production(new_database: NewData
         await production.answer(ids.new_id())
 
 
-async def test_the_last_month_paid_ends_the_benefit(
-    database: Database, policy: BenefitsPolicy, enrollment: Enrollment, benefits: Benefits
+@pytest.mark.parametrize(
+    ("answer", "said_last"), [(Answer.CONFIRM, "PaymentConfirmed"), (Answer.RETURN, "PaymentReturned")]
+)
+async def test_the_last_month_answered_ends_the_benefit(
+    database: Database,
+    policy: BenefitsPolicy,
+    enrollment: Enrollment,
+    benefits: Benefits,
+    *,
+    answer: Answer,
+    said_last: str,
 ) -> None:
     lost = await an_unemployment(enrollment, benefits)  # until 2027-07
     end = date(2027, 9, 1)
@@ -444,12 +464,62 @@ async def test_the_last_month_paid_ends_the_benefit(
     (benefit,) = await owner_fetch(database, "SELECT state FROM benefit")
     assert benefit["state"] == BenefitState.ACTIVE
 
-    await benefits.answer(rows[-1]["payment_id"], today=end)
+    await benefits.answer(rows[-1]["payment_id"], answer, today=end)
 
     (benefit,) = await owner_fetch(database, "SELECT * FROM benefit WHERE benefit_id = $1", lost.benefit_id)
     assert (benefit["state"], benefit["end_reason"], benefit["last_month"]) == ("ENDED", "EXHAUSTED", date(2027, 7, 1))
     said = [row["subject"] for row in await owner_fetch(database, "SELECT subject FROM outbox ORDER BY seq")]
-    assert said[-2:] == ["hrss.benefits.v1.PaymentConfirmed", "hrss.benefits.v1.BenefitEnded"]
+    assert said[-2:] == [f"hrss.benefits.v1.{said_last}", "hrss.benefits.v1.BenefitEnded"]
+    assert await violations(database.settings.database_owner_url, policy) == []
+
+
+async def test_a_last_month_that_was_never_answered_blocks_no_later_benefit(
+    database: Database, policy: BenefitsPolicy, enrollment: Enrollment, benefits: Benefits
+) -> None:
+    lost = await an_unemployment(enrollment, benefits)  # until 2027-07
+    parts = await enrollment.hired(lost.person_id, "2027-09")
+    await enrollment.paid(lost.person_id, "2027-09", "2028-12", "9000")
+    await enrollment.left(lost.person_id, parts, "2028-12")
+    today = date(2029, 1, 20)
+    await benefits.approve_payroll(await benefits.payroll("2028-12", today=today), today=today)
+    (row,) = await owner_fetch(database, "SELECT state FROM benefit")  # the bank answers nothing
+    assert row["state"] == BenefitState.ACTIVE
+
+    shown = await benefits.prepare_unemployment(lost.person_id, "2029-01-10", today=today)
+    again = await benefits.approve(shown, today=today)
+
+    assert again.benefit is not None
+    rows = await owner_fetch(database, "SELECT state, end_reason, last_month FROM benefit ORDER BY benefit_id")
+    assert [tuple(one) for one in rows] == [
+        ("ENDED", "EXHAUSTED", date(2027, 7, 1)),
+        ("ACTIVE", None, again.benefit.last_month.first_day if again.benefit.last_month else None),
+    ]
+    (last,) = await owner_fetch(database, "SELECT payment_id FROM payment WHERE month = '2027-07-01'")
+    await benefits.answer(last["payment_id"], today=today)  # late, and nothing else happens
+    assert await violations(database.settings.database_owner_url, policy) == []
+
+
+@pytest.mark.parametrize("ends_first", [True, False])
+async def test_what_comes_back_for_a_month_after_the_end_is_neither_recovered_nor_owed(
+    database: Database, policy: BenefitsPolicy, enrollment: Enrollment, benefits: Benefits, *, ends_first: bool
+) -> None:
+    lost = await an_unemployment(enrollment, benefits)
+    await benefits.approve_payroll(await benefits.payroll("2025-09"))
+    rows = await owner_fetch(database, "SELECT payment_id FROM payment ORDER BY month")
+    if ends_first:
+        await enrollment.hired(lost.person_id, "2025-09")
+    for row in rows:
+        await benefits.answer(row["payment_id"], Answer.RETURN)
+    if not ends_first:
+        await enrollment.hired(lost.person_id, "2025-09")
+
+    balances = await owner_fetch(database, "SELECT account, sum(amount_fen)::bigint FROM ledger_posting GROUP BY 1")
+    assert {tuple(row) for row in balances} == {
+        ("fund:unemployment", -249000),
+        ("clearing:bank", 0),
+        ("returned:unemployment", 249000),  # August
+    }
+    assert await owner_fetch(database, "SELECT 1 FROM overpayment WHERE settled_date IS NULL") == []
     assert await violations(database.settings.database_owner_url, policy) == []
 
 

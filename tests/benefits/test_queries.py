@@ -139,11 +139,10 @@ async def test_the_account_is_carried_forward_with_its_interest(enrollment: Enro
     contribution = heard.AccountCredited.CREDIT_KIND_CONTRIBUTION
     await enrollment.credited(person_id, 2024, "100000.00", "100000.00")
     for number in range(1, 13):  # booked in its own month, 480 each
-        day = date(2025, number, 10)
-        await enrollment.credited(person_id, 2025, "480.00", "100000.00", contribution, day=day)
-    await enrollment.credited(person_id, 2026, "480.00", "0.00", contribution, day=date(2026, 1, 10))
+        await enrollment.credited(person_id, 2025, "480.00", "100000.00", contribution, booked=f"2025-{number:02}")
+    await enrollment.credited(person_id, 2026, "480.00", "0.00", contribution, booked="2026-01")
     interest = heard.AccountCredited.CREDIT_KIND_INTEREST
-    await enrollment.credited(person_id, 2025, "1546.80", "0.00", interest, day=date(2026, 1, 15))
+    await enrollment.credited(person_id, 2025, "1546.80", "0.00", interest)
 
     line = (await estimate(benefits, person_id)).calculation.statement.line("account")
 

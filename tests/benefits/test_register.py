@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+import pytest
+
 from chassis import inbox
 from hrss.enrollment.v1 import enrollment_events_pb2 as heard
 from hrss.enrollment.v1 import enrollment_pb2 as register_pb
@@ -159,7 +161,7 @@ async def test_credits_and_settlements_move_the_account(database: Database, enro
     person_id = await enrollment.person()
     contribution = heard.AccountCredited.CREDIT_KIND_CONTRIBUTION
     await enrollment.credited(person_id, 2025, "1000.00", "1000.00")
-    await enrollment.credited(person_id, 2026, "480.00", "1480.00", contribution, day=date(2026, 2, 10))
+    await enrollment.credited(person_id, 2026, "480.00", "1480.00", contribution, booked="2026-02")
     await enrollment.settled(person_id, balance="1490.00", after=7)
 
     (account,) = await owner_fetch(database, "SELECT * FROM account")
@@ -221,8 +223,23 @@ async def test_what_is_no_new_employment_ends_nothing(
     assert (await ended(database, approved.benefit.benefit_id))[0] == "ACTIVE"
 
 
+@pytest.mark.parametrize(
+    ("reason", "end", "then"),
+    [
+        (register_pb.END_REASON_RETIRED, "2026-07", ("ACTIVE", None, None)),
+        # The employer announces a death before enrollment hears of the pension and ends the participation itself.
+        (register_pb.END_REASON_DIED, "2026-09", ("ENDED", date(2026, 9, 1), "DIED")),
+    ],
+)
 async def test_a_retirement_ends_nothing_and_a_death_ends_the_pension(
-    database: Database, policy: BenefitsPolicy, enrollment: Enrollment, benefits: Benefits
+    database: Database,
+    policy: BenefitsPolicy,
+    enrollment: Enrollment,
+    benefits: Benefits,
+    *,
+    reason: register_pb.EndReason.ValueType,
+    end: str,
+    then: tuple[str, date | None, str | None],
 ) -> None:
     person_id = await enrollment.person()
     parts = await enrollment.hired(person_id, "1998-08")
@@ -230,14 +247,10 @@ async def test_a_retirement_ends_nothing_and_a_death_ends_the_pension(
     await enrollment.settled(person_id)
     approved = await benefits.approve(await benefits.prepare_pension(person_id))
     assert approved.benefit is not None
-    benefit_id = approved.benefit.benefit_id
 
-    await enrollment.left(person_id, parts, "2026-07", register_pb.END_REASON_RETIRED)
-    assert await ended(database, benefit_id) == ("ACTIVE", None, None)
+    await enrollment.left(person_id, parts, end, reason)
 
-    again = await enrollment.hired(person_id, "2026-08", schemes=[register_pb.SCHEME_WORK_INJURY])
-    await enrollment.left(person_id, again, "2026-09", register_pb.END_REASON_DIED)
-    assert await ended(database, benefit_id) == ("ENDED", date(2026, 9, 1), "DIED")
+    assert await ended(database, approved.benefit.benefit_id) == then
     assert await violations(database.settings.database_owner_url, policy) == []
 
 
@@ -274,6 +287,27 @@ async def test_what_was_released_after_the_end_is_written_down_as_overpaid(
         (date(2025, 11, 1), 249000, "REEMPLOYED"),
         (date(2025, 12, 1), 249000, "REEMPLOYED"),
     ]
+    assert await violations(database.settings.database_owner_url, policy) == []
+
+
+async def test_ends_that_are_heard_together_ask_once_for_the_approval_of_their_payroll(
+    database: Database, policy: BenefitsPolicy, enrollment: Enrollment, benefits: Benefits
+) -> None:
+    persons = [await enrollment.unemployed(), await enrollment.unemployed()]
+    for person_id in persons:
+        await benefits.approve(await benefits.prepare_unemployment(person_id))
+    await benefits.payroll("2025-12")
+
+    facts = [
+        fact
+        for person_id in persons
+        for fact in enrollment.starts(person_id, {register_pb.SCHEME_UNEMPLOYMENT: ids.new_id()}, "2025-11")
+    ]
+    await enrollment.say(heard.ParticipationStarted, *facts)
+
+    after = await benefits.start_payroll("2025-12")
+    assert after.payment_count == 6
+    assert len(await owner_fetch(database, "SELECT 1 FROM approval WHERE kind = 'payroll'")) == 2
     assert await violations(database.settings.database_owner_url, policy) == []
 
 

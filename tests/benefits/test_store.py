@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from services.benefits.store import payrolls
 from tests.plugins.databases import owner_fetch
 
 if TYPE_CHECKING:
@@ -85,3 +86,15 @@ async def test_the_database_refuses_what_cannot_be(
     for statement in IMPOSSIBLE:  # each fails, so the next one finds the same rows
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await owner_fetch(database, statement)
+
+
+async def test_the_benefits_to_pay_are_found_by_their_index(database: Database) -> None:
+    condition = payrolls.TO_PAY.replace("$1", "'2026-07-01'")
+    connection = await asyncpg.connect(database.settings.database_owner_url)
+    try:
+        await connection.execute("SET enable_seqscan = off")
+        plan = await connection.fetch(f"EXPLAIN SELECT benefit_id FROM benefit WHERE {condition}")
+    finally:
+        await connection.close()
+
+    assert "benefit_to_pay" in str(plan)

@@ -87,9 +87,7 @@ async def test_the_end_of_an_employment_waits_for_the_contributions_that_went_be
     assert "since the last spell: 66" in shown.determination.notes[1]
 
 
-@pytest.mark.parametrize(
-    "reason", [register.END_REASON_RESIGNED, register.END_REASON_RETIRED, register.END_REASON_DIED]
-)
+@pytest.mark.parametrize("reason", [register.END_REASON_RESIGNED, register.END_REASON_RETIRED])
 async def test_who_left_by_their_own_wish_gets_nothing(
     enrollment: Enrollment, benefits: Benefits, reason: register.EndReason.ValueType
 ) -> None:

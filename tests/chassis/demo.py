@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 TODAY = date(2025, 11, 23)
-CLERK = Principal(subject="idp|wang", client="counter", roles=frozenset({"CLERK"}), purpose="counter", case_no="C-1")
+CLERK = Principal(
+    subject="idp|wang",
+    client="counter",
+    roles=frozenset({"CLERK"}),
+    purpose="counter",
+    case_no="C-1",
+    natural_person="idp|p-wang",
+)
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
 

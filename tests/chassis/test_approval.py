@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -12,14 +13,14 @@ from chassis.principal import Principal
 from kernel import ids
 from kernel.errors import AlreadyExists, Forbidden, Refused
 from tests.chassis.demo import CLERK, run
-from tests.plugins.databases import owner_execute
+from tests.plugins.databases import owner_execute, owner_fetch
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from chassis.database import Database
 
-OTHER = Principal(subject="idp|zhao", client="counter", roles=frozenset({"SUPERVISOR"}))
+OTHER = Principal(subject="idp|zhao", client="counter", roles=frozenset({"SUPERVISOR"}), natural_person="idp|p-zhao")
 WHAT: dict[str, Any] = {"kind": "determine", "subject": "ben_1", "payload": b"1000.00"}
 
 
@@ -45,7 +46,7 @@ async def test_what_another_person_approved_is_executed_once(database: Database)
     with pytest.raises(Refused, match="APPROVAL_MISSING"):
         await executed(database, approval_id)
     found = await run(database, lambda tx: approval.get(tx, approval_id))
-    assert (found.state, found.maker_person, found.checker_person) == ("EXECUTED", "idp|wang", "idp|zhao")
+    assert (found.state, found.maker_person, found.checker_person) == ("EXECUTED", "idp|p-wang", "idp|p-zhao")
 
 
 async def test_two_logins_of_one_person_are_one_person(database: Database) -> None:
@@ -115,3 +116,39 @@ async def test_one_open_approval_per_subject_until_it_expires(database: Database
     with pytest.raises(Refused, match="APPROVAL_EXPIRED"):
         await decided(database, first)
     assert await requested(database) != first
+
+
+async def test_another_login_of_the_same_human_is_no_second_person(database: Database) -> None:
+    approval_id = await requested(database)
+    other_login = replace(CLERK, subject="idp|staff-supervisor-2", roles=frozenset({"SUPERVISOR"}))
+
+    with pytest.raises(Forbidden, match="SECOND_PERSON_REQUIRED"):
+        await decided(database, approval_id, by=other_login)
+    with pytest.raises(Forbidden, match="NATURAL_PERSON_REQUIRED"):
+        await decided(database, approval_id, by=replace(OTHER, natural_person=""))
+
+
+async def test_the_audit_says_which_human_acted(database: Database) -> None:
+    async def noted(tx: Any) -> None:
+        tx.audit("looked")
+
+    await run(database, noted, principal=CLERK)
+
+    rows = await owner_fetch(database, "SELECT acting_person FROM audit WHERE action = 'looked'")
+    assert [row["acting_person"] for row in rows] == ["idp|p-wang"]
+
+
+async def test_an_approval_that_expired_keeps_who_approved_it(database: Database) -> None:
+    first = await requested(database)
+    await decided(database, first)
+    await owner_execute(database, "UPDATE approval SET expires = now() - interval '1 s'")
+
+    await requested(database)
+
+    found = await run(database, lambda tx: approval.get(tx, first))
+    assert (found.state, found.checker_person) == ("EXPIRED", "idp|p-zhao")
+    assert found.decided is not None
+    with pytest.raises(Refused, match="APPROVAL_EXPIRED"):
+        await executed(database, first)
+    with pytest.raises(Refused, match="APPROVAL_EXPIRED"):
+        await decided(database, first)

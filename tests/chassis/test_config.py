@@ -95,6 +95,24 @@ def test_production_refuses_what_is_missing_or_made_for_development() -> None:
     assert "HRSS_NATS_URL" in text
 
 
+PROD = {"HRSS_ENV": "prod", "HRSS_DATABASE_URL": "postgresql://x", "HRSS_NATS_URL": "nats://x"}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "enrollment.internal"])
+def test_production_sends_no_plaintext_to_other_machines_unless_a_mesh_encrypts_it(host: str) -> None:
+    text = refusal(**PROD, HRSS_RPC_HOST=host)
+
+    assert "HRSS_RPC_HOST" in text
+    assert "HRSS_ALLOW_PLAINTEXT_RPC=yes" in text
+    assert settings(**PROD, HRSS_RPC_HOST=host, HRSS_ALLOW_PLAINTEXT_RPC="yes").rpc_host == host
+    assert settings(HRSS_RPC_HOST=host).rpc_host == host
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_production_may_speak_plaintext_on_its_own_machine(host: str) -> None:
+    assert settings(**PROD, HRSS_RPC_HOST=host).rpc_host == host
+
+
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
         settings().rpc_port = 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -33,6 +35,7 @@ WHO = Principal(
     acr=3,
     purpose="看一看",
     case_no="320602-20251123-1-000017-4",
+    natural_person="idp|p-1",
 )
 
 
@@ -125,6 +128,26 @@ def test_the_private_key_is_for_its_owner_and_made_once(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "keys" / "principal.key").stat().st_mode) == 0o600
 
 
+def test_keys_that_many_make_at_once_are_one_pair(tmp_path: Path, signed: bytes) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: create_keys(tmp_path), range(8)))
+
+    assert made.count(True) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["principal.key", "principal.pub"]
+    data = Signer(tmp_path).sign(WHO, method=METHOD, digest=DIGEST, now=NOW, business_date=DAY)
+    assert Verifier(tmp_path).verify(data, method=METHOD, digest=DIGEST, now=NOW).principal == WHO
+    refused(tmp_path, signed)
+
+
+def test_a_lost_public_key_is_derived_from_the_private_one(tmp_path: Path) -> None:
+    create_keys(tmp_path)
+    before = (tmp_path / "principal.pub").read_bytes()
+    (tmp_path / "principal.pub").unlink()
+
+    assert not create_keys(tmp_path)
+    assert (tmp_path / "principal.pub").read_bytes() == before
+
+
 def test_verifying_is_quick(keys: Path, signed: bytes) -> None:
     verifier = Verifier(keys)
     times = []
@@ -184,12 +207,30 @@ def test_two_logins_of_one_person_are_one_person() -> None:
     as_citizen = Principal(subject="idp|p-9", roles=frozenset({"CITIZEN"}), person_id=person_id)
 
     assert as_clerk.acting_person == as_citizen.acting_person
-    assert Principal(subject="idp|staff-2", roles=frozenset({"CLERK"})).acting_person == "idp|staff-2"
+
+
+def test_a_member_of_staff_stays_the_same_human_once_known_as_an_insured_person() -> None:
+    before = Principal(subject="idp|staff-clerk-2", roles=frozenset({"CLERK"}), natural_person="idp|p-2")
+    after = replace(before, subject="idp|staff-supervisor-2", person_id=ids.new_id())
+
+    assert before.acting_person == after.acting_person
+
+
+def test_two_logins_of_one_member_of_staff_are_one_person() -> None:
+    clerk = Principal(subject="idp|staff-clerk-2", roles=frozenset({"CLERK"}), natural_person="idp|p-2")
+    supervisor = Principal(subject="idp|staff-supervisor-2", roles=frozenset({"SUPERVISOR"}), natural_person="idp|p-2")
+
+    assert clerk.acting_person == supervisor.acting_person == "idp|p-2"
 
 
 @pytest.mark.parametrize(
     "principal",
-    [Principal(subject="front-office", roles=frozenset({"PARTNER"})), Principal.system("jobs"), Principal.anonymous()],
+    [
+        Principal(subject="idp|staff-1", roles=frozenset({"CLERK"})),
+        Principal(subject="front-office", roles=frozenset({"PARTNER"})),
+        Principal.system("jobs"),
+        Principal.anonymous(),
+    ],
 )
 def test_partners_and_the_system_are_no_pair_of_eyes(principal: Principal) -> None:
     with pytest.raises(Forbidden) as caught:

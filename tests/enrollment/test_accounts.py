@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.enrollment.conftest import Bureau
 
 JANUARY = Month(2025, 1)
+OF_AGE = date(1964, 3, 1)
 
 
 async def work(bureau: Bureau, employer_id: str, first: Month, last: Month, *, pay_later: int = 0) -> None:
@@ -40,11 +41,10 @@ async def work(bureau: Bureau, employer_id: str, first: Month, last: Month, *, p
 
 
 async def an_insured(bureau: Bureau, *, wage: str = "4952.00", **changes: Any) -> tuple[str, model.Enrollment]:
-    """An employer with one employee who begins in January 2025; the floor of 2025 credits 396.16 a month."""
+    """An employer with one man of sixty who begins in January 2025; the floor of 2025 credits 396.16 a month."""
     employer_id = await bureau.employer()
-    one = await bureau.enrolled(
-        employer_id, today=date(2025, 1, 2), start_month=month(JANUARY), wage=money(wage), **changes
-    )
+    values = {"id_no": an_id_no(OF_AGE), "start_month": month(JANUARY), "wage": money(wage), **changes}
+    one = await bureau.enrolled(employer_id, today=date(2025, 1, 2), **values)
     return employer_id, one
 
 
@@ -265,8 +265,67 @@ async def test_what_stands_in_the_way_of_a_settlement_is_named(bureau: Bureau) -
     with pytest.raises(Refused, match="ACCOUNT_YEAR_OPEN") as refusal:
         await bureau.call("SettleAccount", a_settlement(person_id, Month(2026, 1)), today=date(2026, 2, 2))
     assert refusal.value.metadata == {"year": "2025"}
-    with pytest.raises(Refused, match="RETIREMENT_MONTH_INVALID"):
+    with pytest.raises(Refused, match="RETIREMENT_MONTH_INVALID") as refusal:
         await bureau.call("SettleAccount", a_settlement(person_id, Month(2024, 12)), today=date(2025, 6, 2))
+    assert refusal.value.metadata == {"earliest": "2025-01"}
+
+
+@pytest.mark.parametrize(
+    ("sex", "post", "birth", "earliest"),
+    [
+        ("male", model.POST_PRODUCTION, date(1965, 6, 1), "2025-06"),
+        ("female", model.POST_MANAGEMENT, date(1970, 6, 30), "2025-06"),
+        ("female", model.POST_PRODUCTION, date(1975, 6, 15), "2025-06"),
+    ],
+)
+async def test_nobody_is_settled_before_the_original_age_of_the_track(
+    bureau: Bureau, sex: str, post: int, birth: date, earliest: str
+) -> None:
+    employer_id, one = await an_insured(bureau, id_no=an_id_no(birth, sex=sex), post=post)
+    await work(bureau, employer_id, JANUARY, Month(2025, 6))
+
+    with pytest.raises(Refused, match="RETIREMENT_MONTH_INVALID") as refusal:
+        await bureau.call("SettleAccount", a_settlement(one.person_id, Month(2025, 5)), today=date(2025, 7, 2))
+
+    assert refusal.value.metadata == {"earliest": earliest}
+    assert await bureau.call("SettleAccount", a_settlement(one.person_id, Month(2025, 6)), today=date(2025, 7, 2))
+
+
+@pytest.mark.parametrize("closed", [False, True])
+async def test_a_settlement_does_not_depend_on_the_day_it_is_made(bureau: Bureau, *, closed: bool) -> None:
+    """Months after the retirement that were paid meanwhile go to the refunds."""
+    employer_id, one = await an_insured(bureau)
+    await work(bureau, employer_id, JANUARY, Month(2025, 6))
+    if closed:
+        await close(bureau, 2025, date(2026, 1, 10))
+
+    reply = await bureau.call("SettleAccount", a_settlement(one.person_id, Month(2025, 3)), today=date(2026, 2, 2))
+
+    # P = 396.16 × (3 + 2 + 1) = 2,376.96; interest 2,376.96 × 0.015 ÷ 12 = 2.97.
+    assert reply.balance.fen == 3 * 39_616 + 297 == 119_145
+    books = await bureau.rows("SELECT amount_fen FROM ledger_posting WHERE account = 'refunds:after_settlement'")
+    assert [row["amount_fen"] for row in books] == [3 * 39_616]
+    credited = await bureau.said(events.AccountCredited)
+    assert next((fact.kind, fact.amount.fen) for fact in credited if fact.amount.fen < 0) == (
+        events.AccountCredited.CREDIT_KIND_CONTRIBUTION,
+        -3 * 39_616,
+    )
+    assert credited[-1].balance == reply.balance
+    account = await bureau.call("GetAccount", pb.GetAccountRequest(person_id=one.person_id))
+    assert (account.balance, account.years[0].closing) == (reply.balance, reply.balance)
+
+
+async def test_a_credit_says_the_month_of_its_booking(bureau: Bureau) -> None:
+    employer_id, _ = await an_insured(bureau)
+    await work(bureau, employer_id, JANUARY, JANUARY, pay_later=2)
+
+    await close(bureau, 2025, date(2026, 1, 10))
+
+    credited = await bureau.said(events.AccountCredited)
+    assert [(fact.year, fact.booked_month) for fact in credited] == [
+        (2025, month(Month(2025, 3))),
+        (2025, month(Month(2025, 12))),
+    ]
 
 
 async def test_a_pension_that_starts_ends_the_participations(bureau: Bureau) -> None:

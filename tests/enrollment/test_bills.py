@@ -221,6 +221,22 @@ async def test_part_payments_settle_nothing_until_the_last(bureau: Bureau) -> No
         await pay(bureau, rest.bill, amount=money("0.01"))
 
 
+async def test_a_bill_is_booked_with_the_last_day_of_payment_whatever_was_recorded_first(bureau: Bureau) -> None:
+    employer_id = await bureau.employer()
+    await bureau.enrolled(employer_id, wage=money("8000"))
+    bill = await a_bill(bureau, employer_id)
+    april = date(2025, 4, 10)
+    first = a_receipt(bill, amount=money("2000.00"), paid_date=builders.day(april))
+    part = (await bureau.call("RecordReceipt", first, by=PARTNER, today=april)).bill
+
+    await bureau.call("RecordReceipt", a_receipt(part), by=PARTNER, today=april)  # paid on 20 March
+
+    (entry,) = await bureau.rows("SELECT booked_month FROM account_entry")
+    assert entry["booked_month"] == date(2025, 4, 1)
+    (booked,) = await bureau.rows("SELECT business_date FROM ledger_entry WHERE kind = 'settlement'")
+    assert booked["business_date"] == april
+
+
 async def test_a_receipt_number_counts_once_for_ever(bureau: Bureau) -> None:
     employer_id = await bureau.employer()
     await bureau.enrolled(employer_id)

@@ -12,7 +12,7 @@ from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from kernel import ids
 from kernel.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Refused
 from tests.enrollment import builders
-from tests.enrollment.builders import NOW, PARTNER, an_employer, an_enrollment, an_id_no, money, month
+from tests.enrollment.builders import NOW, PARTNER, TODAY, an_employer, an_enrollment, an_id_no, money, month
 from tests.plugins.grpc_harness import a_principal
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ async def test_the_post_of_a_woman_decides_her_track(
         ({"start_month": None}, InvalidInput, "MONTH_REQUIRED"),
         ({"start_month": month(NOW.plus(-13))}, Refused, "START_MONTH_OUT_OF_WINDOW"),
         ({"start_month": month(NOW.plus(2))}, Refused, "START_MONTH_OUT_OF_WINDOW"),
+        ({"id_no": an_id_no(birth=TODAY), "start_month": month(NOW.previous)}, Refused, "START_MONTH_OUT_OF_WINDOW"),
         ({"id_no": an_id_no(sex="female"), "post": model.POST_UNSPECIFIED}, InvalidInput, "POST_REQUIRED"),
         ({"employer_id": "emp_" + "0" * 32}, NotFound, "EMPLOYER_NOT_FOUND"),
         ({"employer_id": "per_" + "0" * 32}, InvalidInput, "ID_MALFORMED"),

@@ -15,7 +15,7 @@ from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from hrss.type.v1 import job_pb2
 from kernel.calendar import Month
-from kernel.errors import InvalidInput, NotFound
+from kernel.errors import InvalidInput, NotFound, Refused
 from services.enrollment import history_file
 from services.enrollment.history_file import RowWrong
 from services.enrollment.operations import history
@@ -31,7 +31,7 @@ from tests.enrollment.builders import (
     month,
 )
 from tests.enrollment.conftest import run_side_by_side
-from tests.enrollment.test_accounts import close
+from tests.enrollment.test_accounts import a_settlement, close
 from tests.enrollment.test_bills import an_assessment
 
 if TYPE_CHECKING:
@@ -149,6 +149,45 @@ async def test_interest_goes_on_from_an_imported_balance(bureau: Bureau) -> None
     assert [(one.year, one.interest.fen) for one in account.years] == [(2025, 153_930), (2024, 262_000), (2023, 0)]
 
 
+async def test_an_imported_balance_is_not_settled_away(bureau: Bureau) -> None:
+    """What was booked within the imported year is not known: only a later month can be settled."""
+    id_no = an_id_no(date(1964, 3, 1))
+    await bring_in(bureau, a_history_file([an_account_row(id_no, NAME, 2024, "150000.00")]))
+    person_id = await person_of(bureau, id_no)
+
+    for value in (Month(2024, 11), Month(2023, 12)):
+        with pytest.raises(Refused, match="RETIREMENT_MONTH_INVALID") as refusal:
+            await bureau.call("SettleAccount", a_settlement(person_id, value))
+        assert refusal.value.metadata == {"earliest": "2025-01"}
+    settled = await bureau.call("SettleAccount", a_settlement(person_id, Month(2025, 1)))
+
+    assert settled.balance.fen == 15_000_000 + 18_750  # one month of 1.5 %
+
+
+async def test_a_month_that_was_imported_in_part_is_completed_after_the_enrolment(bureau: Bureau) -> None:
+    employer_id = await bureau.employer()
+    id_no = an_id_no()
+    await bring_in(bureau, a_history_file([a_month_row(id_no, NAME, "2025-01", scheme=210)]))
+    await bureau.enrolled(employer_id, id_no=id_no, name=NAME, start_month=month(Month(2025, 1)))
+    with pytest.raises(Refused, match="NOBODY_INSURED"):
+        await bureau.call("AssessBill", an_assessment(employer_id, Month(2025, 1)))
+
+    job = await bring_in(
+        bureau,
+        a_history_file(
+            [
+                a_month_row(id_no, NAME, "2025-01"),
+                a_month_row(id_no, NAME, "2025-01", scheme=210, base="7000.00"),
+                a_month_row(id_no, NAME, "2025-02"),
+            ]
+        ),
+    )
+
+    assert await rejects(bureau, job) == [(4, "MONTH_INSURED_HERE"), (5, "MONTH_INSURED_HERE")]
+    assert job.done_count == 1
+    assert [item.scheme for item in (await bureau.said(events.ContributionsSettled))[-1].items] == [1, 2]
+
+
 async def test_what_the_register_knows_better_is_rejected(bureau: Bureau) -> None:
     employer_id = await bureau.employer()
     id_no, other = an_id_no(), an_id_no()
@@ -244,7 +283,11 @@ async def test_an_upload_that_is_not_there_or_differs_is_not_found(bureau: Burea
         request = pb.ImportHistoryRequest(request_id="x", upload_id=upload_id, digest=digest, source_system="old")
         with pytest.raises(NotFound, match="FILE_NOT_FOUND"):
             await bureau.call("ImportHistory", request)
-    for changes, reason in (({"digest": "zz"}, "DIGEST_INVALID"), ({"source_system": "a:b"}, "SOURCE_INVALID")):
+    systems = ("a:b", NAME, "x", "11010519491231002X", "a b")
+    for changes, reason in [
+        ({"digest": "zz"}, "DIGEST_INVALID"),
+        *(({"source_system": name}, "SOURCE_INVALID") for name in systems),
+    ]:
         values: dict[str, Any] = {"upload_id": ref.upload_id, "digest": ref.digest, "source_system": "old", **changes}
         with pytest.raises(InvalidInput, match=reason):
             await bureau.call("ImportHistory", pb.ImportHistoryRequest(request_id="x", **values))
@@ -276,7 +319,11 @@ GOOD = an_id_no()
         (f"month,{GOOD},{NAME},110,2024-01,1,paid,,2024,", "COLUMN_NOT_EMPTY"),
         (f"account,{GOOD},{NAME},,,,,,2025,1", "YEAR_INVALID"),
         (f"account,{GOOD},{NAME},,,,,,1995,1", "YEAR_INVALID"),
+        (f"account,{GOOD},{NAME},,,,,,0199999999,1", "YEAR_INVALID"),
+        (f"account,{GOOD},{NAME},,,,,,02024,1", "YEAR_INVALID"),
         (f"account,{GOOD},{NAME},,,,,,2024,", "BALANCE_INVALID"),
+        (f"account,{GOOD},{NAME},,,,,,2024,1000000000000.01", "BALANCE_INVALID"),
+        (f"month,{GOOD},{NAME},110,2024-01,1000000000000.01,paid,,,", "BASE_INVALID"),
         (f"account,{GOOD},{NAME},110,,,,,2024,1", "COLUMN_NOT_EMPTY"),
     ],
 )

@@ -139,6 +139,14 @@ def test_money_after_the_retirement_month_is_added_as_it_is(k: int, fen: int) ->
     assert settled.total - without.total == Money(fen)
 
 
+def test_a_settlement_takes_back_no_more_than_the_interest_that_was_booked() -> None:
+    back = accounting.interest_of_settlement(Money(110), Money(90), withheld=Money(12), booked=Money(8))
+
+    assert back == Money(-8)
+    with pytest.raises(RuntimeError):
+        accounting.interest_of_settlement(Money(110), Money(90), withheld=Money(12), booked=Money(7))
+
+
 @pytest.mark.parametrize(("paid", "state"), [(0, "ISSUED"), (1, "PART_PAID"), (99, "PART_PAID"), (100, "PAID")])
 def test_the_state_of_a_bill_follows_from_what_was_paid(paid: int, state: str) -> None:
     assert billing.state_after(Money(100), Money(paid)) == state

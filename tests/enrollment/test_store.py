@@ -19,6 +19,7 @@ from services.enrollment.service import build, open_office
 from services.enrollment.store import people, rows
 from tests.enrollment.builders import (
     CLERK,
+    NOW,
     PARTNER,
     TODAY,
     a_history_file,
@@ -28,7 +29,7 @@ from tests.enrollment.builders import (
     an_id_no,
 )
 from tests.enrollment.conftest import Bureau
-from tests.enrollment.test_accounts import close
+from tests.enrollment.test_accounts import a_settlement, close, work
 from tests.enrollment.test_bills import a_bill, pay
 from tests.enrollment.test_history import bring_in
 from tests.plugins.databases import owner_fetch
@@ -162,6 +163,41 @@ async def test_the_oracle_sees_what_was_spoilt(database: Database, spoil: str, n
         await bring_in(bureau, a_history_file([an_account_row(an_id_no(), "陈志强", 2024, "5000.00")]))
         await pay(bureau, await a_bill(bureau, employer_id))
         await close(bureau, 2025, date(2026, 1, 5))
+        assert await oracle_enrollment.broken(database.settings.database_owner_url) == {}
+
+    await owner_fetch(database, spoil)
+
+    assert any(name.startswith(names) for name in await oracle_enrollment.broken(database.settings.database_owner_url))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "names"),
+    [
+        (
+            """
+            INSERT INTO account_entry (person_id, kind, source, year, booked_month, amount_fen)
+            SELECT person_id, 'INTEREST', 'spoilt', 2025, '2025-03-01', -100000000 FROM account
+            """,
+            "a settlement takes back at most the interest that was booked",
+        ),
+        ("UPDATE account SET balance_fen = 499999", "a settlement never takes away an imported balance"),
+        (
+            "UPDATE account_entry SET amount_fen = amount_fen + 1 WHERE kind = 'CONTRIBUTION'",
+            "a settled account holds the shares of the months up to retirement",
+        ),
+        ("DELETE FROM account_entry WHERE amount_fen < 0", "shares that no account takes wait as refunds"),
+    ],
+)
+async def test_the_oracle_sees_a_spoilt_settlement(database: Database, spoil: str, names: str) -> None:
+    service = build(database.settings)
+    async with serve(service, database=database) as running:
+        bureau = Bureau(database, service, running)
+        employer_id, id_no = await bureau.employer(), an_id_no(date(1964, 3, 1))
+        one = await bureau.enrolled(employer_id, id_no=id_no, name="陈志强")
+        await bring_in(bureau, a_history_file([an_account_row(id_no, "陈志强", 2024, "5000.00")]))
+        for value in (NOW, NOW.next):
+            await work(bureau, employer_id, value, value)
+        await bureau.call("SettleAccount", a_settlement(one.person_id, NOW), today=date(2025, 5, 2))
         assert await oracle_enrollment.broken(database.settings.database_owner_url) == {}
 
     await owner_fetch(database, spoil)

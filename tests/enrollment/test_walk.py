@@ -44,7 +44,7 @@ class Walk:
         self.bureau = bureau
         self.draw = random.Random(seed)
         self.employers = employers
-        self.numbers = [an_id_no() for _ in range(5)]
+        self.numbers = [an_id_no(date(1963, 1, 1)) for _ in range(5)]  # old enough to be settled
         self.enrollments: list[model.Enrollment] = []
         self.bills: dict[str, model.Bill] = {}
         self.today = date(2025, 1, 15)

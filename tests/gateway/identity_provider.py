@@ -31,12 +31,13 @@ class Provider:
             raise self.failure
         return {"keys": [self.key.as_dict(private=False)]}
 
-    async def identity(self, token: str) -> tuple[str, str]:
+    async def identity(self, token: str, subject: str) -> tuple[str, str]:
         """Name and identity number behind a token."""
         self.asked.append(token)
         if self.failure is not None:
             raise self.failure
-        return self.identities.get(jwt.decode(token, self.key).claims["sub"], ("张三", "990000199003151234"))
+        assert jwt.decode(token, self.key).claims["sub"] == subject
+        return self.identities.get(subject, ("张三", "990000199003151234"))
 
     def token(self, *, header: Mapping[str, Any] | None = None, key: Any = None, **changes: Any) -> str:
         """A token; `changes` replace claims, None takes one away."""
@@ -61,7 +62,12 @@ class Provider:
 
     def staff(self, role: str = "CLERK", **changes: Any) -> str:
         """A token of a member of staff."""
-        return self.token(sub=f"staff-{role.lower()}-1", roles=[role], **changes)
+        given: dict[str, Any] = {
+            "sub": f"staff-{role.lower()}-1",
+            "roles": [role],
+            "natural_person": f"p-{role.lower()}",
+        }
+        return self.token(**(given | changes))
 
     def citizen(self, subject: str = "p-0123456789abcdef01234567", acr: int = 2, **changes: Any) -> str:
         """A token of a citizen."""

@@ -20,6 +20,7 @@ from hrss.gateway.v1 import gateway_service_pb2
 from kernel import ids
 from kernel.errors import Conflict, Forbidden, Unavailable
 from services.gateway.clock import BusinessClock
+from services.gateway.edge import transcoder
 from services.gateway.edge.backends import Guarded
 from services.gateway.edge.limits import Gate, Rates
 from services.gateway.own import OwnServices
@@ -285,3 +286,48 @@ async def test_a_reading_that_began_before_a_move_does_not_undo_it(new_database:
         await owner.close()
 
     assert clock.today == date(2026, 2, 3)
+
+
+async def test_a_call_that_was_not_sent_says_nothing_about_the_service(keys_dir: Path) -> None:
+    async with echo_backend(keys_dir) as echo:
+        guarded = Guarded("enrollment", Backend("enrollment", echo.address, Signer(keys_dir)))
+        for _ in range(30):
+            with pytest.raises(Fault, match="DEADLINE_EXCEEDED"):
+                await guarded.call(
+                    "/hrss.enrollment.v1.EnrollmentService/GetEmployer",
+                    b"",
+                    principal=Principal.system("test"),
+                    today=date(2025, 3, 1),
+                    deadline=Deadline.after(0),
+                    priority="staff",
+                )
+        await guarded.close()
+
+    assert not guarded.is_open
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_time_of_a_slow_body_is_not_taken_from_the_service(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcoder, "DEADLINE_SECONDS", 0.5)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(0.6)
+        yield b"}"
+
+    headers = bearer(edge.provider.staff()) | {"idempotency-key": "slow-body-1", "content-type": "application/json"}
+    answer = await edge.http.post("/v1/payrolls", content=slowly(), headers=headers)
+
+    assert answer.status_code == 202, answer.text
+
+
+def test_production_reaches_no_service_in_plaintext_over_the_network() -> None:
+    given = {"env": "prod", "database_url": "postgresql://x", "idp_issuer": "https://login.example.gov.cn"}
+    away = {"benefits_address": "benefits.internal:41002", "enrollment_address": "[::1]:41001"}
+    settings = GatewaySettings.model_validate(given | away)
+    meshed = GatewaySettings.model_validate(given | away | {"allow_plaintext_rpc": "yes"})
+
+    assert [name for name, _, _ in settings.problems()] == ["HRSS_BENEFITS_ADDRESS"]
+    assert not meshed.problems()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from chassis.files import Files
+from services.gateway.edge import files
+from services.gateway.edge.limits import Gate
+from tests.plugins.databases import owner_fetch
 
 if TYPE_CHECKING:
     from tests.gateway.conftest import Edge
@@ -63,3 +67,24 @@ async def test_only_those_who_import_may_upload(edge: Edge) -> None:
     assert (nobody.status_code, citizen.status_code, partner.status_code) == (401, 403, 403)
     assert partner.json()["code"] == "SCOPE_MISSING"
     assert (method.status_code, method.headers["allow"]) == (405, "POST")
+
+
+async def test_an_upload_is_audited_with_digest_and_size(edge: Edge) -> None:
+    token = edge.provider.staff(natural_person="p-uploader")
+    known = (await edge.post("/v1/files", CONTENT, token, content_type="text/csv")).json()
+
+    rows = await owner_fetch(edge.gateway.database, "SELECT * FROM audit WHERE acting_person = 'idp|p-uploader'")
+    assert [(row["action"], json.loads(row["detail"])) for row in rows] == [
+        ("file_uploaded", {**known, "size": str(known["size"])})
+    ]
+
+
+async def test_files_beyond_what_memory_holds_are_told_to_come_again(
+    edge: Edge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Gate(at_once=0, wait_seconds=0.01)
+    monkeypatch.setattr(edge.gateway._v1._extra["POST", files.PATH], "_gate", full)
+
+    answer = await edge.post("/v1/files", CONTENT, edge.provider.staff(), content_type="text/csv")
+
+    assert (answer.status_code, answer.json()["code"]) == (429, "SERVER_BUSY")

@@ -174,3 +174,70 @@ async def test_staff_and_partners_have_nobody_behind_them(edge: Edge) -> None:
     assert (staff["roles"], staff["person_id"]) == (["AUDITOR"], "")
     assert (partner["subject"], partner["scopes"]) == ("idp|tax-bureau", ["bills.read"])
     assert not edge.provider.asked
+
+
+APPROVAL = f"/v1/payrolls/{ids.to_text('prl', ids.new_id())}:approve"
+
+
+async def natural_person(edge: Edge, path: str, **claims: str) -> str:
+    """What the services hear of the human behind a login of a supervisor who approves."""
+    answer = await edge.post(path, {}, edge.provider.staff("SUPERVISOR", **claims))
+    assert answer.status_code == 200, answer.text
+    found: str = edge.echo.last.identity.principal.natural_person
+    return found
+
+
+async def test_the_services_hear_which_human_a_login_of_staff_belongs_to(edge: Edge) -> None:
+    await edge.get("/v1/bills", edge.provider.staff(sub="staff-clerk-2", natural_person="p-two"))
+    clerk = edge.echo.last.identity.principal
+    supervisor = await natural_person(edge, APPROVAL, sub="staff-supervisor-2", natural_person="p-two")
+
+    assert clerk.acting_person == supervisor == "idp|p-two"
+    assert not edge.provider.asked
+
+
+async def test_staff_who_are_insured_persons_are_known_as_such(edge: Edge) -> None:
+    person = insured(edge)
+    await edge.get("/v1/me", edge.provider.citizen("p-insured-clerk"))
+
+    assert await natural_person(edge, APPROVAL, natural_person="p-insured-clerk") == "idp|p-insured-clerk"
+    assert edge.echo.last.identity.principal.person_id == ids.parse("per", person)
+
+
+async def test_staff_whose_human_is_not_known_are_nobodys_second_pair_of_eyes(edge: Edge) -> None:
+    token = edge.provider.staff("SUPERVISOR", natural_person=None)
+
+    assert (await edge.post(APPROVAL, {}, token)).status_code == 200  # the echo decides nothing
+    with pytest.raises(Forbidden, match="NATURAL_PERSON_REQUIRED"):
+        _ = edge.echo.last.identity.principal.acting_person
+
+
+@pytest.mark.parametrize("claim", ["p two", "", 7, ["p-two"], "x" * 200])
+async def test_a_malformed_natural_person_is_no_login(edge: Edge, claim: object) -> None:
+    answer = await edge.get("/v1/bills", edge.provider.staff(natural_person=claim))
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "TOKEN_INVALID")
+
+
+async def test_a_password_alone_approves_nothing(edge: Edge) -> None:
+    answer = await edge.post(APPROVAL, {}, edge.provider.staff("SUPERVISOR", acr="2"))
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "INSUFFICIENT_ACR")
+    assert not edge.echo.seen
+
+
+@pytest.mark.parametrize("header", ["hrss_purpose", "hrss_case_no"])
+@pytest.mark.parametrize("number", [NUMBER, "13812345678"])
+async def test_a_number_that_names_a_person_stands_in_no_header(edge: Edge, header: str, number: str) -> None:
+    answer = await edge.get("/v1/bills", edge.provider.staff(), **{header: f"case-{number}"})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "HEADER_MALFORMED")
+    assert number not in answer.text
+
+
+async def test_a_request_id_that_names_a_person_is_not_taken_up(edge: Edge) -> None:
+    personal = await edge.get("/v1/bills", edge.provider.staff(), x_request_id=NUMBER)
+    good = await edge.get("/v1/bills", edge.provider.staff(), x_request_id="req-1")
+
+    assert personal.headers["x-request-id"] != NUMBER
+    assert good.headers["x-request-id"] == "req-1"

@@ -7,15 +7,20 @@ import hashlib
 import hmac
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from kernel.errors import Unauthenticated, Unavailable
+from services.gateway.edge.identity import HttpIdentityProvider
 from services.gateway.edge.tokens import KeySet, Tokens
 from tests.gateway.identity_provider import ISSUER, Provider
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def tokens(provider: Provider, *, is_prod: bool = False) -> Tokens:
@@ -191,3 +196,41 @@ async def test_known_keys_outlive_an_outage() -> None:
 
 def _part(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+async def test_a_token_ends_with_the_key_that_signed_it() -> None:
+    provider = Provider()
+    keys = KeySet(provider.keys)
+    verifier = Tokens(ISSUER, keys, is_prod=False)
+    token = provider.staff()
+    await verifier.verify(token)
+
+    provider.key = Provider().key
+    await keys.refresh()
+
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(token)
+
+
+@pytest.mark.parametrize("changes", [{"exp": time.time() + 86400}, {"iat": None}, {"iat": 0}])
+async def test_a_token_that_lives_for_a_day_is_refused(changes: dict[str, Any]) -> None:
+    provider = Provider()
+
+    await refused(provider, provider.token(**changes))
+
+
+@pytest.mark.parametrize("named", ["p-other", None])
+async def test_an_identity_of_somebody_else_is_not_believed(named: str | None, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    provider = HttpIdentityProvider(ISSUER, "hrss-gateway", tmp_path / "secret")
+    found = {"name": "张三", "id_number": "990000199003151234"} | ({"sub": named} if named else {})
+    described = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks.json", "userinfo_endpoint": f"{ISSUER}/userinfo"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=found if request.url.path == "/userinfo" else described)
+
+    await provider.close()
+    provider._client = httpx.AsyncClient(transport=httpx.MockTransport(answer))  # the wire, not the provider
+    with pytest.raises(Unavailable, match="IDENTITY_PROVIDER_UNAVAILABLE"):
+        await provider.identity("token", "p-mine")
+    await provider.close()

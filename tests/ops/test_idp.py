@@ -17,6 +17,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
 from ops import children
+from ops.idp.personas import STAFF
 from tests.ops.conditions import until
 from tests.ops.idp import CALLBACK, NAME, NUMBER, URL, VERIFIER, Idp, authorization
 
@@ -82,6 +83,7 @@ async def test_person_token_verifies_and_carries_no_name_and_no_number(idp: Idp)
         ("staff-clerk-1", "CLERK"),
         ("staff-clerk-2", "CLERK"),
         ("staff-supervisor-1", "SUPERVISOR"),
+        ("staff-supervisor-2", "SUPERVISOR"),
         ("staff-auditor-1", "AUDITOR"),
         ("staff-operator-1", "OPERATOR"),
     ],
@@ -90,6 +92,15 @@ async def test_staff_token_carries_the_role(idp: Idp, persona: str, role: str) -
     claims = await verified(idp, await idp.token(persona))
 
     assert (claims["sub"], claims["kind"], claims["roles"], claims["acr"]) == (persona, "staff", [role], "4")
+
+
+async def test_logins_of_one_human_share_a_natural_person_and_others_do_not(idp: Idp) -> None:
+    people = {one.sub: (await verified(idp, await idp.token(one.sub)))["natural_person"] for one in STAFF}
+    clerk_2 = next(one for one in STAFF if one.sub == "staff-clerk-2")
+
+    assert people["staff-clerk-2"] == people["staff-supervisor-2"]
+    assert len(set(people.values())) == len(STAFF) - 1
+    assert await idp.register("某人", clerk_2.id_number) == people["staff-clerk-2"]  # and as a citizen the same again
 
 
 async def test_partner_gets_the_scopes_it_has_or_fewer(idp: Idp) -> None:

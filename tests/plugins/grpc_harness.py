@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from google.protobuf.message_factory import GetMessageClass
 
 from chassis.client import Backend, Deadline, Reply
-from chassis.principal import Principal, Signer, Verifier
+from chassis.principal import STAFF, Principal, Signer, Verifier
 from chassis.rpc import Server
 
 if TYPE_CHECKING:
@@ -37,23 +37,29 @@ def a_principal(
     person_id: UUID | None = None,
     employer_ids: Iterable[UUID] = (),
     scopes: Iterable[str] = (),
-    acr: int = 2,
+    acr: int | None = None,
     purpose: str = "",
     case_no: str = "",
     subject: str = "idp|tester",
     client: str = "test",
+    natural_person: str | None = None,
 ) -> Principal:
-    """A caller; by default a citizen with a matched name and number who is no insured person."""
+    """A caller; by default a citizen with a matched name and number who is no insured person.
+
+    Staff log in with a certificate (acr 4), and behind each subject stands one natural person unless it is said.
+    """
+    is_staff = not STAFF.isdisjoint(roles := frozenset(roles))
     return Principal(
         subject=subject,
         client=client,
-        roles=frozenset(roles),
+        roles=roles,
         scopes=frozenset(scopes),
         person_id=person_id,
         employer_ids=frozenset(employer_ids),
-        acr=acr,
+        acr=(4 if is_staff else 2) if acr is None else acr,
         purpose=purpose,
         case_no=case_no,
+        natural_person=(subject if is_staff else "") if natural_person is None else natural_person,
     )
 
 

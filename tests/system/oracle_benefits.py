@@ -46,6 +46,21 @@ QUERIES = {
         WHERE payment.month > benefit.last_month AND payment.state IN ('OPEN', 'CONFIRMED')
           AND payment_id NOT IN (SELECT payment_id FROM overpayment)
     """,
+    "a benefit is paid past the month of a death": """
+        WITH death AS (
+          SELECT person_id, max(end_month) AS month FROM participation WHERE end_reason = 'DIED' GROUP BY person_id
+        )
+        SELECT payment_id FROM payment JOIN death USING (person_id)
+        WHERE payment.month > death.month AND payment.state IN ('OPEN', 'CONFIRMED')
+          AND payment_id NOT IN (SELECT payment_id FROM overpayment)
+        UNION ALL
+        SELECT benefit_id FROM benefit JOIN death USING (person_id)
+        WHERE state <> 'ENDED' AND coalesce(last_month > death.month, true)
+    """,
+    "an overpayment is recovered although the money came back, or settled although it did not": """
+        SELECT payment_id FROM overpayment JOIN payment USING (payment_id)
+        WHERE (payment.state = 'RETURNED') <> (settled_date IS NOT NULL)
+    """,
     "a payment lies before the start of its benefit": """
         SELECT payment_id FROM payment JOIN benefit USING (benefit_id) WHERE payment.month < benefit.first_month
     """,
@@ -104,9 +119,12 @@ QUERIES = {
 
 BALANCES = """
     WITH held AS (SELECT account, sum(amount_fen) AS fen FROM ledger_posting GROUP BY account),
-    released AS (
-      SELECT payment.state, sum(amount_fen) AS fen FROM payment JOIN payroll USING (payroll_id)
-      WHERE payroll.state = 'APPROVED' AND payment.state <> 'WITHDRAWN' GROUP BY payment.state
+    released AS (  -- what came back for a month after the end is owed to nobody: it is the fund's again
+      SELECT payment.state, sum(amount_fen) AS fen FROM payment
+      JOIN payroll USING (payroll_id) JOIN benefit USING (benefit_id)
+      WHERE payroll.state = 'APPROVED' AND payment.state <> 'WITHDRAWN'
+        AND NOT (payment.state = 'RETURNED' AND payment.month > coalesce(benefit.last_month, payment.month))
+      GROUP BY payment.state
     )
     SELECT coalesce((SELECT sum(fen) FROM held WHERE account LIKE 'fund:%'), 0)
              = -coalesce((SELECT sum(fen) FROM released), 0)

@@ -78,7 +78,9 @@ CHECKS: dict[str, str] = {
                     WHERE bill.state = 'PAID' AND NOT EXISTS (
                         SELECT FROM account_entry AS entry
                         WHERE entry.person_id = line.person_id AND entry.kind = 'CONTRIBUTION'
-                          AND entry.source = 'bill:bil_' || replace(bill.bill_id::text, '-', ''))) AS withheld,
+                          AND entry.source = 'bill:bil_' || replace(bill.bill_id::text, '-', '')))
+                    - (SELECT coalesce(sum(amount_fen), 0) FROM account_entry
+                       WHERE kind = 'CONTRIBUTION' AND source LIKE 'settlement:%') AS withheld,
                    (SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting
                     WHERE account = 'refunds:after_settlement') AS booked
         ) AS both_sides WHERE withheld <> booked
@@ -99,7 +101,7 @@ CHECKS: dict[str, str] = {
         SELECT one.person_id, one.year FROM account_year AS one LEFT JOIN account_entry AS entry USING (person_id, year)
         GROUP BY one.person_id, one.year, contribution_fen, interest_fen, imported_fen
         HAVING (contribution_fen, imported_fen) IS DISTINCT FROM (
-            coalesce(sum(amount_fen) FILTER (WHERE kind = 'CONTRIBUTION'), 0),
+            coalesce(sum(amount_fen) FILTER (WHERE kind = 'CONTRIBUTION' AND entry.source LIKE 'bill:%'), 0),
             coalesce(sum(amount_fen) FILTER (WHERE kind = 'IMPORTED_BALANCE'), 0)
         ) OR interest_fen <> coalesce(
             sum(amount_fen) FILTER (WHERE kind = 'INTEREST' AND entry.source LIKE 'year:%'), 0
@@ -114,6 +116,25 @@ CHECKS: dict[str, str] = {
         SELECT account.person_id FROM account LEFT JOIN account_settlement AS one USING (person_id)
         WHERE settle_month IS DISTINCT FROM one.retirement_month
            OR (one.person_id IS NOT NULL AND account.balance_fen <> one.balance_fen)
+    """,
+    "a settled account holds the shares of the months up to retirement, whenever they were paid": """
+        SELECT person_id FROM account LEFT JOIN (
+            SELECT person_id, month, account_fen FROM bill_line JOIN bill USING (bill_id, month) WHERE state = 'PAID'
+        ) AS paid USING (person_id)
+        WHERE settle_month IS NOT NULL GROUP BY person_id
+        HAVING coalesce(sum(account_fen) FILTER (WHERE month <= settle_month), 0) <> (
+            SELECT coalesce(sum(amount_fen), 0) FROM account_entry AS entry
+            WHERE entry.person_id = account.person_id AND kind = 'CONTRIBUTION'
+        )
+    """,
+    "a settlement never takes away an imported balance": """
+        SELECT person_id FROM account JOIN account_entry USING (person_id)
+        WHERE settle_month IS NOT NULL AND kind = 'IMPORTED_BALANCE' AND balance_fen < amount_fen
+    """,
+    "a settlement takes back at most the interest that was booked": """
+        SELECT person_id FROM account JOIN account_entry AS entry USING (person_id)
+        WHERE settle_month IS NOT NULL AND kind = 'INTEREST' AND year >= extract(year FROM settle_month)
+        GROUP BY person_id HAVING sum(amount_fen) < 0
     """,
     "participations have the months of their employment": """
         SELECT enrollment_id FROM employment LEFT JOIN participation AS part USING (enrollment_id)

@@ -205,14 +205,15 @@ def approvals() -> None:
             payload_hash bytea NOT NULL,
             maker_person text NOT NULL,
             checker_person text,
-            state text NOT NULL DEFAULT 'PENDING' CHECK (state IN ('PENDING', 'APPROVED', 'REJECTED', 'EXECUTED')),
+            state text NOT NULL DEFAULT 'PENDING'
+                CHECK (state IN ('PENDING', 'APPROVED', 'REJECTED', 'EXECUTED', 'EXPIRED')),
             reason text NOT NULL DEFAULT '',
             created timestamptz NOT NULL,
             expires timestamptz NOT NULL,
             decided timestamptz,
             executed timestamptz,
             CONSTRAINT approval_two_persons CHECK (maker_person <> checker_person),
-            CONSTRAINT approval_decided CHECK ((state = 'PENDING') = (checker_person IS NULL))
+            CONSTRAINT approval_decided CHECK (state = 'EXPIRED' OR (state = 'PENDING') = (checker_person IS NULL))
         )
     """)
     op.execute("CREATE UNIQUE INDEX approval_open ON approval (kind, subject) WHERE state IN ('PENDING', 'APPROVED')")

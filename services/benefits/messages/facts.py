@@ -11,7 +11,6 @@ from hrss.enrollment.v1 import enrollment_events_pb2 as heard_pb
 from hrss.enrollment.v1 import enrollment_pb2 as register_pb
 from hrss.type.v1 import fact_pb2
 from kernel import ids
-from kernel.calendar import Month
 from kernel.money import Money
 from services.benefits.domain.retirement import Track
 from services.benefits.heard import (
@@ -112,13 +111,13 @@ def settled_items(fact: heard_pb.ContributionsSettled.Fact) -> Iterator[SettledI
 
 
 def heard_credit(fact: heard_pb.AccountCredited.Fact) -> HeardCredit:
-    """An amount that was credited; it was booked in the month of the business day."""
+    """An amount that was credited."""
     return HeardCredit(
         person_id=_account_holder(fact.header.aggregate_id),
         version=fact.header.version,
         kind=word_of(CREDIT_KINDS, fact.kind, "kind"),
         year=fact.year,
-        booking_month=Month.of(date_of(fact.header.business_date, "header.business_date")),
+        booking_month=month_of(fact.booked_month, "booked_month"),
         amount=Money(fact.amount.fen),
         balance=money_of(fact.balance, "balance"),
     )

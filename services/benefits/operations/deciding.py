@@ -27,10 +27,11 @@ from services.benefits.operations.determinations import (
     not_found,
     payload_of,
     pension_exists,
+    runs_in,
     shown,
     text_id,
 )
-from services.benefits.operations.ending import end_early
+from services.benefits.operations.ending import end, end_early
 from services.benefits.store import decisions, register
 from services.benefits.store.rows import BenefitRow
 
@@ -52,13 +53,14 @@ async def approve(tx: Transaction, command: Approve) -> Shown:
     Raises:
         NotFound: DETERMINATION_NOT_FOUND.
         Forbidden: SAME_PERSON.
-        Refused: DETERMINATION_CLOSED, STATEMENT_CHANGED, APPROVAL_EXPIRED, PENSION_ALREADY_DETERMINED,
+        Refused: DETERMINATION_CLOSED, STATEMENT_CHANGED, APPROVAL_EXPIRED, PERSON_DIED, PENSION_ALREADY_DETERMINED,
             BENEFIT_ALREADY_RUNNING.
     """
     row = await _open_determination(tx, command.subject_id)
     if command.digest != row.digest:
         raise Refused("STATEMENT_CHANGED", "the digest is not that of this determination")
     await register.lock_persons(tx, [row.person_id])
+    entitlement.require_alive(await register.spells(tx, row.person_id))
     running = await decisions.lock_running(tx, [row.person_id])
     known = await decisions.benefits(tx, row.person_id)
     _require_nothing_else(row, known)
@@ -75,11 +77,12 @@ async def approve(tx: Transaction, command: Approve) -> Shown:
     )
     benefit = _benefit(row, result)
     _decide(tx, row, Decision.APPROVE)
+    await end(tx, [(one, _exhausted(one)) for one in running if not runs_in(one, row.first_month)])
     if not await decisions.start(tx, benefit):
         raise pension_exists() if row.kind is Kind.EMPLOYEE_PENSION else benefit_running()
     tx.emit(facts.benefit_started(benefit))
-    for other in running:
-        await end_early(tx, other, End(row.first_month.previous, EndReason.RETIRED))
+    retired = End(row.first_month.previous, EndReason.RETIRED)
+    await end_early(tx, [(other, retired) for other in running])
     if row.kind is Kind.UNEMPLOYMENT:
         await _end_if_at_work(tx, benefit)
     tx.audit("determination_approved", person_id=row.person_id, detail={"determination_id": text_id(row)})
@@ -113,8 +116,7 @@ async def _open_determination(tx: Transaction, determination_id: UUID) -> Determ
         raise not_found()
     if row.state is not DeterminationState.PREPARED:
         raise Refused("DETERMINATION_CLOSED", "the determination was decided before", state=row.state.value)
-    checker = tx.principal.acting_person
-    if checker in {row.maker, ids.to_text("per", row.person_id)}:
+    if tx.principal.acting_person == row.maker or tx.principal.person_id == row.person_id:
         raise Forbidden("SAME_PERSON", "who prepared it, or whom it is for, does not decide it")
     return row
 
@@ -127,7 +129,7 @@ def _require_nothing_else(row: DeterminationRow, known: Sequence[BenefitRow]) ->
                 raise pension_exists()
         case Kind.UNEMPLOYMENT:
             same_loss = (one for one in known if one.kind is Kind.UNEMPLOYMENT and one.event_month >= row.event_month)
-            if any(one.state is not BenefitState.ENDED for one in known) or any(same_loss):
+            if any(runs_in(one, row.first_month) for one in known) or any(same_loss):
                 raise benefit_running()
 
 
@@ -176,11 +178,15 @@ def _benefit(row: DeterminationRow, result: Calculation) -> BenefitRow:
     )
 
 
+def _exhausted(benefit: BenefitRow) -> End:
+    """A benefit whose last month is over, though the bank has not answered for it yet."""
+    assert benefit.last_month is not None
+    return End(benefit.last_month, EndReason.EXHAUSTED)
+
+
 async def _end_if_at_work(tx: Transaction, benefit: BenefitRow) -> None:
     """A new employment may have been announced between preparing and approving."""
     row = await decisions.benefit(tx, benefit.benefit_id, lock=True)
     assert row is not None
-    for spell in await register.spells(tx, row.person_id):
-        if spell.scheme is Scheme.UNEMPLOYMENT:
-            last = entitlement.last_month_before_work(row.first_month, row.event_month, spell.start_month)
-            await end_early(tx, row, End(last, EndReason.REEMPLOYED) if last else None)
+    starts = [one.start_month for one in await register.spells(tx, row.person_id) if one.scheme is Scheme.UNEMPLOYMENT]
+    await end_early(tx, [(row, entitlement.end_by_work(row.first_month, row.event_month, start)) for start in starts])

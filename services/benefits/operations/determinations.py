@@ -9,13 +9,14 @@ from chassis.principal import person_not_found
 from kernel import ids
 from kernel.errors import NotFound, Refused
 from services.benefits.calculation import canonical
-from services.benefits.lifecycle import Kind
+from services.benefits.lifecycle import BenefitState, Kind
 from services.benefits.store import decisions, register
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from chassis.transaction import Transaction
+    from kernel.calendar import Month
     from services.benefits.calculation import Calculation
     from services.benefits.store.rows import BenefitRow, DeterminationRow, PayeeRow, PersonRow
 
@@ -76,6 +77,13 @@ def payload_of(row: DeterminationRow, payee: PayeeRow) -> bytes:
         "account": payee.account_index.hex(),
     }
     return canonical(content).encode()
+
+
+def runs_in(benefit: BenefitRow, month: Month) -> bool:
+    """Whether a benefit may still be drawn in a month: one whose last month is over is not, answered or not."""
+    if benefit.state is BenefitState.ENDED:
+        return False
+    return benefit.last_month is None or benefit.last_month >= month
 
 
 def text_id(row: DeterminationRow) -> str:

@@ -17,7 +17,6 @@ from services.benefits.lifecycle import (
     PAYMENT_STEPS,
     BenefitState,
     EndReason,
-    Kind,
     PaymentState,
     PayrollState,
 )
@@ -128,13 +127,13 @@ async def record_result(tx: Transaction, command: RecordResult) -> PaymentShown:
     payment.simulated = command.simulated
     payment.answer_date = tx.today
     await payrolls.count_answer(tx, payment.payroll_id, payment.state)
-    await _book(tx, payment)
-    if payment.state is PaymentState.CONFIRMED:
-        tx.emit(facts.payment_confirmed(payment))
-        if benefit.state is BenefitState.ACTIVE and payment.month == benefit.last_month:
-            await end(tx, benefit, End(payment.month, EndReason.EXHAUSTED))
-    else:
-        tx.emit(facts.payment_returned(payment))
+    is_returned = payment.state is PaymentState.RETURNED
+    # An overpayment that the bank sends back is recovered by that, and owed to nobody.
+    is_recovered = is_returned and await payrolls.settle_overpaid(tx, payment.payment_id, tx.today)
+    await _book(tx, payment, _account(payment, is_recovered=is_recovered))
+    tx.emit(facts.payment_returned(payment) if is_returned else facts.payment_confirmed(payment))
+    if benefit.state is BenefitState.ACTIVE and payment.month == benefit.last_month:  # answered either way
+        await end(tx, [(benefit, End(payment.month, EndReason.EXHAUSTED))])
     tx.audit(
         "payment_answered",
         person_id=payment.person_id,
@@ -143,24 +142,27 @@ async def record_result(tx: Transaction, command: RecordResult) -> PaymentShown:
     return PaymentShown(payment, payroll.state, await decisions.calculation(tx, payment.digest))
 
 
-async def _book(tx: Transaction, payment: PaymentRow) -> None:
-    """From the bank's clearing account to what was paid, or to what came back and is still owed."""
+def _account(payment: PaymentRow, *, is_recovered: bool) -> str:
+    """Where the money goes: to what was paid, to what came back and is still owed, or back to the fund."""
+    if payment.state is PaymentState.CONFIRMED:
+        return payroll_operations.PAID[payment.kind]
+    return (payroll_operations.FUNDS if is_recovered else payroll_operations.RETURNED)[payment.kind]
+
+
+async def _book(tx: Transaction, payment: PaymentRow, account: str) -> None:
+    """From the bank's clearing account to where the answer puts the money."""
     if not payment.amount.fen:
         return
-    kind = "paid" if payment.state is PaymentState.CONFIRMED else "returned"
     await ledger.post(
         tx,
-        kind=f"payment_{kind}",
+        kind="payment_paid" if payment.state is PaymentState.CONFIRMED else "payment_returned",
         key=f"payment/{ids.to_text('pmt', payment.payment_id)}",
         postings=[
             (payroll_operations.CLEARING, -payment.amount),
-            (f"{kind}:{_NAMES[payment.kind]}", payment.amount),
+            (account, payment.amount),
         ],
         business_date=tx.today,
     )
-
-
-_NAMES = {Kind.EMPLOYEE_PENSION: "employee_pension", Kind.UNEMPLOYMENT: "unemployment"}
 
 
 def _open(tx: Transaction, payee: PayeeRow) -> Payee:

@@ -36,13 +36,16 @@ CHUNK_BENEFITS = (
 SLICE = 10  # benefits between two turns of the event loop: some milliseconds
 CLEARING = "clearing:bank"
 FUNDS = {Kind.EMPLOYEE_PENSION: "fund:employee_pension", Kind.UNEMPLOYMENT: "fund:unemployment"}
+PAID = {Kind.EMPLOYEE_PENSION: "paid:employee_pension", Kind.UNEMPLOYMENT: "paid:unemployment"}
+RETURNED = {Kind.EMPLOYEE_PENSION: "returned:employee_pension", Kind.UNEMPLOYMENT: "returned:unemployment"}  # owed
 
 
-async def prepare(tx: Transaction, month: Month) -> PayrollRow:
+async def prepare(tx: Transaction, month: Month, policy: BenefitsPolicy) -> PayrollRow:
     """Start the payroll of a month; asked again it is the same payroll.
 
     Once it is approved, benefits that came later (or months that could not be paid then) make a supplement (补发) of
-    the month, with its own sequence number, approval and digest.
+    the month, with its own sequence number, approval and digest. When the same benefits wait as when the last
+    supplement began, under the same policy, another one would pay nothing: it is not started.
 
     Raises:
         Refused: MONTH_NOT_STARTED.
@@ -50,10 +53,15 @@ async def prepare(tx: Transaction, month: Month) -> PayrollRow:
     if month > Month.of(tx.today):
         raise Refused("MONTH_NOT_STARTED", "the month has not begun", field="month", month=str(month))
     last = await payrolls.last_of_month(tx, month)
-    if last is None or (last.state is PayrollState.APPROVED and await payrolls.is_unpaid(tx, month)):
+    waiting = ""
+    if last is not None and last.state is PayrollState.APPROVED and await payrolls.is_unpaid(tx, month):
+        waiting = f"{await payrolls.digest_unpaid(tx, month)} {policy.version}"
+        if (await jobs.get(tx, last.job_id)).params["waiting"] == waiting:
+            waiting = ""
+    if last is None or waiting:
         try:
             async with tx.savepoint():
-                await _start(tx, month, 1 if last is None else last.sequence + 1)
+                await _start(tx, month, 1 if last is None else last.sequence + 1, waiting)
         except _MonthTaken:
             pass  # somebody started it at the same instant; what we began is undone
     row = await payrolls.last_of_month(tx, month)
@@ -123,9 +131,9 @@ class _MonthTaken(Exception):  # noqa: N818 - a signal that undoes a part
     """The month has a payroll of that sequence already."""
 
 
-async def _start(tx: Transaction, month: Month, sequence: int) -> None:
+async def _start(tx: Transaction, month: Month, sequence: int, waiting: str) -> None:
     payroll_id = ids.new_id()
-    params = {"payroll_id": str(payroll_id), "month": str(month)}
+    params = {"payroll_id": str(payroll_id), "month": str(month), "waiting": waiting}
     job_id = await jobs.start(tx, JOB, params=params, chunks=[{}])
     row = PayrollRow(
         payroll_id=payroll_id,

@@ -12,7 +12,7 @@ from services.benefits import calculation, entitlement
 from services.benefits.calculation import PensionInputs, UnemploymentInputs
 from services.benefits.entitlement import ASK_AGAIN_SECONDS
 from services.benefits.history import Scheme
-from services.benefits.lifecycle import BenefitState, DeterminationState, Kind
+from services.benefits.lifecycle import DeterminationState, Kind
 from services.benefits.operations.determinations import (
     APPROVAL_KINDS,
     Shown,
@@ -20,6 +20,7 @@ from services.benefits.operations.determinations import (
     known_person,
     payload_of,
     pension_exists,
+    runs_in,
     text_id,
 )
 from services.benefits.store import decisions, register
@@ -45,13 +46,15 @@ async def prepare_pension(tx: Transaction, command: PreparePension, policy: Bene
         NotFound: PERSON_NOT_FOUND.
         InvalidInput: TRACK_INVALID.
         Conflict: ACCOUNT_NOT_SETTLED.
-        Refused: TRACK_UNKNOWN, NO_CONTRIBUTIONS, PENSION_ALREADY_DETERMINED, RETIREMENT_NOT_REACHED, NOT_APPLICABLE,
-            TOO_EARLY, TOO_LATE, CONTRIBUTION_SHORT, SETTLEMENT_MONTH_DIFFERS, POLICY_PARAMETER_MISSING.
+        Refused: PERSON_DIED, TRACK_UNKNOWN, NO_CONTRIBUTIONS, PENSION_ALREADY_DETERMINED, RETIREMENT_NOT_REACHED,
+            NOT_APPLICABLE, TOO_EARLY, TOO_LATE, CONTRIBUTION_SHORT, SETTLEMENT_MONTH_DIFFERS,
+            POLICY_PARAMETER_MISSING.
     """
     person = await known_person(tx, command.person_id)
     if any(one.kind is Kind.EMPLOYEE_PENSION for one in await decisions.benefits(tx, person.person_id)):
         raise pension_exists()
     spells = await register.spells(tx, person.person_id)
+    entitlement.require_alive(spells)
     track = entitlement.track_of(person.sex, spells, command.track)
     birth = Month.of(person.birth_date)
     month = command.retirement_month or calculation.retirement_of(track, birth, policy).statutory
@@ -90,14 +93,17 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
         NotFound: PERSON_NOT_FOUND.
         InvalidInput: CARRIED_MONTHS_INVALID.
         Conflict: EMPLOYMENT_NOT_ENDED.
-        Refused: BENEFIT_ALREADY_RUNNING, REGISTRATION_DATE_INVALID, LESS_THAN_12_MONTHS, VOLUNTARY_END,
+        Refused: BENEFIT_ALREADY_RUNNING, PERSON_DIED, REGISTRATION_DATE_INVALID, LESS_THAN_12_MONTHS, VOLUNTARY_END,
             POLICY_PARAMETER_MISSING.
     """
     person = await known_person(tx, command.person_id)
     known = await decisions.benefits(tx, person.person_id)
-    if any(one.state is not BenefitState.ENDED for one in known):
+    spells = await register.spells(tx, person.person_id)
+    entitlement.require_alive(spells)
+    # Paid from the month after the registration at the earliest.
+    if any(runs_in(one, Month.of(command.registration_date).next) for one in known):
         raise benefit_running()
-    lost = entitlement.lost_employment(await register.spells(tx, person.person_id))
+    lost = entitlement.lost_employment(spells)
     if not await _contributions_known(tx, person.person_id, lost.after):
         raise entitlement.not_ended()
     entitlement.require_registration(command.registration_date, lost, tx.today)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.benefits.entitlement import End, last_month_before_work
+from services.benefits.entitlement import End, end_by_work
 from services.benefits.history import Scheme
 from services.benefits.lifecycle import EndReason, Kind
 from services.benefits.operations.ending import end_early
@@ -40,11 +40,14 @@ async def note_started(tx: Transaction, started: Sequence[StartedParticipation])
     if not working:
         return
     await register.lock_persons(tx, {one.person_id for one in working})
-    for benefit in await decisions.lock_running(tx, {one.person_id for one in working}, Kind.UNEMPLOYMENT):
-        for one in sorted(working, key=lambda one: one.start_month):
-            if one.person_id == benefit.person_id:
-                last = last_month_before_work(benefit.first_month, benefit.event_month, one.start_month)
-                await end_early(tx, benefit, End(last, EndReason.REEMPLOYED) if last else None)
+    running = await decisions.lock_running(tx, {one.person_id for one in working}, Kind.UNEMPLOYMENT)
+    ends = [
+        (benefit, end_by_work(benefit.first_month, benefit.event_month, one.start_month))
+        for benefit in running
+        for one in sorted(working, key=lambda one: one.start_month)
+        if one.person_id == benefit.person_id
+    ]
+    await end_early(tx, ends)
 
 
 async def note_ended(tx: Transaction, ended: Sequence[EndedParticipation]) -> None:
@@ -54,10 +57,12 @@ async def note_ended(tx: Transaction, ended: Sequence[EndedParticipation]) -> No
     if not died:
         return
     await register.lock_persons(tx, died)
-    for benefit in await decisions.lock_running(tx, died):
-        # A pension is paid up to and including the month of death; so is the unemployment benefit.
-        last = max(died[benefit.person_id], benefit.first_month.previous)
-        await end_early(tx, benefit, End(last, EndReason.DIED))
+    # A pension is paid up to and including the month of death; so is the unemployment benefit.
+    ends = [
+        (benefit, End(max(died[benefit.person_id], benefit.first_month.previous), EndReason.DIED))
+        for benefit in await decisions.lock_running(tx, died)
+    ]
+    await end_early(tx, ends)
 
 
 async def note_contributions(tx: Transaction, items: Sequence[SettledItem]) -> None:

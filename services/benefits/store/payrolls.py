@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 LOCK = {"key_share": True}  # FOR NO KEY UPDATE, as in `decisions`
 
-# Benefits that still have an unpaid month up to $1, and are not held back.
-_TO_PAY = "state <> 'SUSPENDED' AND next_month <= least($1::date, coalesce(last_month, $1::date))"
+# Benefits that still have an unpaid month up to $1, and are not held back; its end is the index benefit_to_pay.
+TO_PAY = "state <> 'SUSPENDED' AND next_month <= $1::date AND (last_month IS NULL OR next_month <= last_month)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,23 @@ async def last_of_month(tx: Transaction, month: Month) -> PayrollRow | None:
 
 async def is_unpaid(tx: Transaction, month: Month) -> bool:
     """Whether a benefit has a month up to this one that stands in no payroll."""
-    row = await tx.fetchrow(f"SELECT EXISTS (SELECT 1 FROM benefit WHERE {_TO_PAY}) AS is_unpaid", month.first_day)  # noqa: S608 - a constant condition
+    row = await tx.fetchrow(f"SELECT EXISTS (SELECT 1 FROM benefit WHERE {TO_PAY}) AS is_unpaid", month.first_day)  # noqa: S608 - a constant condition
     assert row is not None
     return bool(row["is_unpaid"])
+
+
+async def digest_unpaid(tx: Transaction, month: Month) -> str:
+    """Which benefits have a month up to this one that stands in no payroll, and since when: the same text, the same."""
+    row = await tx.fetchrow(
+        f"""
+        SELECT encode(sha256(convert_to(string_agg(benefit_id || '|' || next_month, ',' ORDER BY benefit_id), 'UTF8')),
+                      'hex') AS digest
+        FROM benefit WHERE {TO_PAY}
+        """,  # noqa: S608 - a constant condition
+        month.first_day,
+    )
+    assert row is not None
+    return str(row["digest"])
 
 
 async def listed(
@@ -98,7 +112,7 @@ async def boundaries(tx: Transaction, month: Month, size: int) -> list[UUID]:
         f"""
         SELECT benefit_id FROM (
           SELECT benefit_id, row_number() OVER (ORDER BY benefit_id) AS place, count(*) OVER () AS total
-          FROM benefit WHERE {_TO_PAY}
+          FROM benefit WHERE {TO_PAY}
         ) AS numbered
         WHERE place % $2 = 0 OR place = total ORDER BY benefit_id
         """,  # noqa: S608 - a constant condition
@@ -265,3 +279,25 @@ async def note_overpaid(tx: Transaction, benefit_id: UUID, last: Month, reason: 
         reason,
         today,
     )
+
+
+async def settle_overpaid(tx: Transaction, payment_id: UUID, today: date) -> bool:
+    """The bank sent an overpaid payment back: nothing is to be recovered; False when it was not overpaid."""
+    written = await tx.execute(
+        "UPDATE overpayment SET settled_date = $2 WHERE payment_id = $1 AND settled_date IS NULL", payment_id, today
+    )
+    return written > 0
+
+
+async def returned_after(tx: Transaction, benefit_id: UUID, last: Month) -> Sequence[PaymentRow]:
+    """The payments of a benefit after a month that the bank sent back."""
+    query = (
+        select(PaymentRow)
+        .where(
+            PaymentRow.benefit_id == benefit_id,
+            col(PaymentRow.month) > last,
+            PaymentRow.state == PaymentState.RETURNED,
+        )
+        .order_by(col(PaymentRow.month))
+    )
+    return (await tx.session.scalars(query)).all()

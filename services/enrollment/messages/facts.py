@@ -92,13 +92,14 @@ def contributions_settled(
 
 
 def account_credited(
-    person_id: UUID, kind: EntryKind, year: int, *, amount: Money, balance: Money
+    person_id: UUID, kind: EntryKind, booked: Month, *, amount: Money, balance: Money
 ) -> events.AccountCredited.Fact:
-    """An amount was credited to a personal account."""
+    """An amount was credited to a personal account, booked in a month."""
     return events.AccountCredited.Fact(
         header=fact_pb2.FactHeader(aggregate_id=f"per_{person_id.hex}"),
         kind=_KINDS[kind],
-        year=year,
+        year=booked.year,
+        booked_month=calendar_pb2.Month(year=booked.year, month=booked.month),
         amount=money_pb2.Money(fen=amount.fen),
         balance=money_pb2.Money(fen=balance.fen),
     )

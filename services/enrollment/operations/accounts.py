@@ -9,6 +9,7 @@ from chassis.jobs import Chunk, ChunkResult, Job, JobKind, Reject
 from chassis.principal import person_not_found
 from chassis.transaction import Transaction
 from kernel import ids
+from kernel.calendar import Month
 from kernel.errors import Refused
 from kernel.money import Money
 from kernel.statement import Statement
@@ -18,7 +19,7 @@ from services.enrollment.commands import SettleAccount
 from services.enrollment.domain.account import rate_of
 from services.enrollment.messages import facts
 from services.enrollment.operations.office import Office
-from services.enrollment.store import accounts, people
+from services.enrollment.store import accounts, history, people
 from services.enrollment.store.accounts import ClosedYear
 
 KIND = "close_account_year"
@@ -79,47 +80,53 @@ async def settle_account(tx: Transaction, command: SettleAccount, office: Office
     Raises:
         NotFound: PERSON_NOT_FOUND, ACCOUNT_NOT_FOUND.
         Refused: ACCOUNT_ALREADY_SETTLED, MONTH_NOT_STARTED, ACCOUNT_YEAR_OPEN, CONTRIBUTIONS_OPEN with the first month
-            that is not paid, RETIREMENT_MONTH_INVALID, POLICY_PARAMETER_MISSING.
+            that is not paid, RETIREMENT_MONTH_INVALID with the first month allowed, POLICY_PARAMETER_MISSING.
     """
     person_id, retirement = command.person_id, command.retirement_month
-    if not await people.is_known(tx, person_id):
+    known = await people.birth_and_track(tx, person_id)
+    if known is None:
         raise person_not_found()
+    birth, track = known
     account = await accounts.account(tx, person_id, lock=True)
     if account is None:
         raise account_not_found()
-    accounting.check_settlement(account, retirement, tx.today)
+    ages = office.policy.original_months.on(retirement.first_day)
+    brought = (await history.imported_balances(tx, [person_id])).get(person_id)
+    accounting.check_settlement(
+        account,
+        retirement,
+        tx.today,
+        imported_year=brought[0] if brought else None,
+        of_age=Month.of(birth).plus(ages.value[track]),
+        source=ages.source,
+    )
     unpaid = await accounts.unpaid_month(tx, person_id, retirement)
     if unpaid is not None:
         raise Refused(
             "CONTRIBUTIONS_OPEN", "a month up to the retirement is not paid", source=("SIL",), month=str(unpaid)
         )
+    booked, withheld = await accounts.booked_since(tx, person_id, retirement)
     statement = accounting.settle(
-        await accounts.closing_before(tx, person_id, retirement.year),
-        await accounts.booked_since(tx, person_id, retirement.year),
-        retirement,
-        office.policy.account,
+        await accounts.closing_before(tx, person_id, retirement.year), booked, retirement, office.policy.account
     )
-    # A year that was closed before has more interest than belongs to it now; the difference goes back.
-    interest = statement.total - account.balance
+    interest = accounting.interest_of_settlement(
+        account.balance,
+        statement.total,
+        withheld=withheld,
+        booked=await accounts.interest_since(tx, person_id, retirement.year),
+    )
     version = office.policy.version
-    await accounts.settle(tx, person_id, retirement, statement, interest=interest, policy_version=version)
-    if interest != Money.ZERO:
-        await ledger.post(
-            tx,
-            kind="settlement_interest",
-            key=f"settlement/{ids.to_text('per', person_id)}",
-            postings=[(accounting.PENSION_FUND, -interest), (accounting.ACCOUNTS, interest)],
-            business_date=tx.today,
-        )
-        tx.emit(
-            facts.account_credited(
-                person_id, EntryKind.INTEREST, retirement.year, amount=interest, balance=statement.total
-            )
-        )
-    known = await accounts.contributions_version(tx, person_id)
+    await accounts.settle(
+        tx, person_id, retirement, statement, interest=interest, withheld=withheld, policy_version=version
+    )
+    await _book_settlement(tx, account, retirement, interest=interest, withheld=withheld)
     tx.emit(
         facts.account_settled(
-            person_id, retirement, statement.total, provisional=statement.provisional, contributions_version=known
+            person_id,
+            retirement,
+            statement.total,
+            provisional=statement.provisional,
+            contributions_version=await accounts.contributions_version(tx, person_id),
         )
     )
     tx.audit("SettleAccount", person_id=person_id, detail={"month": str(retirement)})
@@ -140,7 +147,7 @@ async def account(tx: Transaction, person_id: UUID) -> tuple[Account, Sequence[Y
         raise account_not_found()
     closed = await accounts.years(tx, person_id)
     settled = await accounts.settlement_year(tx, found) if found.settle_month else None
-    shown = [year for year in closed if settled is None or year.year != settled.year]
+    shown = [year for year in closed if settled is None or year.year < settled.year]
     return found, sorted(
         [*shown, *([settled] if settled else accounting.open_years(found))], key=lambda year: year.year, reverse=True
     )
@@ -177,6 +184,31 @@ def _close(account: Account, year: int, office: Office) -> ClosedYear:
     )
 
 
+async def _book_settlement(
+    tx: Transaction, account: Account, retirement: Month, *, interest: Money, withheld: Money
+) -> None:
+    """The ledger entry of a settlement, and what it says of the account; shares withheld wait to be refunded."""
+    postings = [
+        (accounting.PENSION_FUND, -interest),
+        (accounting.ACCOUNTS, interest - withheld),
+        (accounting.REFUNDS, withheld),
+    ]
+    moved = [(name, amount) for name, amount in postings if amount != Money.ZERO]
+    if moved:
+        await ledger.post(
+            tx,
+            kind="account_settlement",
+            key=f"settlement/{ids.to_text('per', account.person_id)}",
+            postings=moved,
+            business_date=tx.today,
+        )
+    balance = account.balance
+    for kind, amount in ((EntryKind.CONTRIBUTION, -withheld), (EntryKind.INTEREST, interest)):
+        balance += amount
+        if amount != Money.ZERO:
+            tx.emit(facts.account_credited(account.person_id, kind, retirement, amount=amount, balance=balance))
+
+
 async def _book(tx: Transaction, closed: Sequence[ClosedYear], office: Office, *, key: str) -> None:
     await accounts.close(tx, closed, policy_version=office.policy.version)
     total = Money.total(one.year.interest for one in closed)
@@ -192,7 +224,11 @@ async def _book(tx: Transaction, closed: Sequence[ClosedYear], office: Office, *
         if one.year.interest != Money.ZERO:
             tx.emit(
                 facts.account_credited(
-                    one.person_id, EntryKind.INTEREST, one.year.year, amount=one.year.interest, balance=one.balance
+                    one.person_id,
+                    EntryKind.INTEREST,
+                    accounting.end_of(one.year.year),
+                    amount=one.year.interest,
+                    balance=one.balance,
                 )
             )
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from uuid import UUID
 
 from chassis import ledger, paging
@@ -96,7 +97,7 @@ async def record_receipt(tx: Transaction, command: RecordReceipt, office: Office
     ]
     settled = 0
     if after.state is BillState.PAID:
-        settled, entry = await _settle(tx, bill, receipt)
+        settled, entry = await _settle(tx, bill, await bills.last_paid_date(tx, bill.bill_id))
         entries.append(entry)
     await ledger.post_many(tx, entries)
     tx.audit("RecordReceipt", detail={"bill_id": _bill_id(bill), "receipt_id": receipt_id, "settled": str(settled)})
@@ -161,23 +162,23 @@ async def list_lines(
     return shown, policy_version, following
 
 
-async def _settle(tx: Transaction, bill: Bill, receipt: Receipt) -> tuple[int, ledger.Entry]:
+async def _settle(tx: Transaction, bill: Bill, paid_date: date) -> tuple[int, ledger.Entry]:
     """Contribution months, credits of the accounts, their facts, and the booking from the bill to the funds."""
     source = f"bill:{_bill_id(bill)}"
-    settled = await bills.settle(tx, bill.bill_id, receipt.paid_date, source)
+    settled = await bills.settle(tx, bill.bill_id, paid_date, source)
     for number, one in enumerate(settled, start=1):
         paid = (one.base, ContributionState.PAID)
         tx.emit(facts.contributions_settled(one.person_id, bill.month, dict.fromkeys(EMPLOYEE_SCHEMES, paid), source))
-        if one.year is not None:
+        if one.booked is not None:
             tx.emit(
                 facts.account_credited(
-                    one.person_id, EntryKind.CONTRIBUTION, one.year, amount=one.share, balance=one.balance
+                    one.person_id, EntryKind.CONTRIBUTION, one.booked, amount=one.share, balance=one.balance
                 )
             )
         if number % SLICE == 0:
             await asyncio.sleep(0)
-    credited = Money.total(one.share for one in settled if one.year is not None)
-    withheld = Money.total(one.share for one in settled if one.year is None)
+    credited = Money.total(one.share for one in settled if one.booked is not None)
+    withheld = Money.total(one.share for one in settled if one.booked is None)
     sides = {scheme: _of_scheme(bill, scheme) for scheme in EMPLOYEE_SCHEMES}
     postings = [
         (accounting.RECEIVED, -bill.total),
@@ -188,7 +189,7 @@ async def _settle(tx: Transaction, bill: Bill, receipt: Receipt) -> tuple[int, l
         (accounting.INJURY_FUND, sides[Scheme.WORK_INJURY]),
     ]
     moved = [(account, amount) for account, amount in postings if amount != Money.ZERO]
-    return len(settled), ledger.Entry("settlement", _bill_id(bill), moved, receipt.paid_date)
+    return len(settled), ledger.Entry("settlement", _bill_id(bill), moved, paid_date)
 
 
 def _of_scheme(bill: Bill, scheme: Scheme) -> Money:

@@ -40,7 +40,8 @@ async def enroll_person(tx: Transaction, command: EnrollPerson, office: Office) 
         Conflict: CONCURRENT_CHANGE.
     """
     tx.principal.require_employer(command.employer_id)
-    register.check_start_month(command.start_month, tx.today)
+    assert command.identity.birth is not None  # a number that passed its check has a day of birth
+    register.check_start_month(command.start_month, tx.today, command.identity.birth)
     for _ in range(LOOKS):
         desk = await employments.look_up(tx, command.employer_id, command.identity.number)
         if desk is None:

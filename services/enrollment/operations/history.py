@@ -194,7 +194,9 @@ async def _months(tx: Transaction, part: _Part, persons: dict[int, UUID]) -> Non
         recorded = seen.get((person_id, row.month, row.scheme))
         if recorded == (row.base, row.state):
             part.skipped += 1
-        elif _covers(employed.get(person_id, ()), row.month):
+        elif _covers(employed.get(person_id, ()), row.month) and (recorded or (person_id, row.month) not in before):
+            # A month that was brought in before the enrolment is never billed: only here its other schemes can come. A
+            # billed month has no contributions until it is paid, and then those of every scheme.
             part.reject(row.line, "MONTH_INSURED_HERE")
         elif recorded is not None:
             part.reject(row.line, "CONTRIBUTION_DIFFERS")
@@ -244,7 +246,7 @@ async def _balances(tx: Transaction, part: _Part, persons: dict[int, UUID], *, k
                 facts.account_credited(
                     one.person_id,
                     EntryKind.IMPORTED_BALANCE,
-                    one.year,
+                    accounting.end_of(one.year),
                     amount=one.amount,
                     balance=after[one.person_id],
                 )

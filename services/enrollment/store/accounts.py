@@ -25,6 +25,15 @@ BOOKED = """
     WHERE person_id = ANY($1) AND kind = 'CONTRIBUTION' AND year >= $2
     GROUP BY person_id, booked_month
 """
+# Each contribution since a year by the month of its booking, and whether it is for a month up to the retirement. A
+# contribution has its bill as source, and a person-month stands on one bill only.
+BOOKED_SINCE = """
+    SELECT booked_month, line.month <= $3 AS counts, sum(amount_fen)::bigint AS amount_fen
+    FROM account_entry AS entry JOIN bill_line AS line ON line.person_id = entry.person_id
+        AND entry.source = 'bill:bil_' || replace(line.bill_id::text, '-', '')
+    WHERE entry.person_id = $1 AND kind = 'CONTRIBUTION' AND year >= $2
+    GROUP BY 1, 2
+"""
 CLOSINGS = """
     SELECT DISTINCT ON (person_id) person_id, closing_fen FROM account_year
     WHERE person_id = ANY($1) ORDER BY person_id, year DESC
@@ -107,10 +116,30 @@ async def years(tx: Transaction, person_id: UUID) -> Sequence[Year]:
     ]
 
 
-async def booked_since(tx: Transaction, person_id: UUID, year: int) -> Mapping[Month, Money]:
-    """Contributions booked on an account since the start of a year, by month."""
-    rows = await tx.fetch(BOOKED, [person_id], year)
-    return {Month.of(row["booked_month"]): Money(row["amount_fen"]) for row in rows}
+async def booked_since(tx: Transaction, person_id: UUID, retirement: Month) -> tuple[Mapping[Month, Money], Money]:
+    """Contributions booked since the year of retirement began: those that count, by month, and the sum of the others.
+
+    A contribution counts when the month it is for is not after the retirement, whenever it was paid.
+    """
+    rows = await tx.fetch(BOOKED_SINCE, person_id, retirement.year, retirement.first_day)
+    return (
+        {Month.of(row["booked_month"]): Money(row["amount_fen"]) for row in rows if row["counts"]},
+        Money.total(Money(row["amount_fen"]) for row in rows if not row["counts"]),
+    )
+
+
+async def interest_since(tx: Transaction, person_id: UUID, year: int) -> Money:
+    """Interest booked on an account for a year and the later ones."""
+    row = await tx.fetchrow(
+        """
+        SELECT coalesce(sum(amount_fen), 0)::bigint AS amount_fen FROM account_entry
+        WHERE person_id = $1 AND kind = 'INTEREST' AND year >= $2
+        """,
+        person_id,
+        year,
+    )
+    assert row is not None
+    return Money(row["amount_fen"])
 
 
 async def closing_before(tx: Transaction, person_id: UUID, year: int) -> Money:
@@ -172,21 +201,24 @@ async def settle(
     statement: Statement,
     *,
     interest: Money,
+    withheld: Money,
     policy_version: str,
 ) -> None:
-    """Store the settlement of an account with the interest that was not booked before."""
-    if interest != Money.ZERO:
+    """Store the settlement of an account: the interest not booked before, and without shares of months after it."""
+    for kind, amount in ((EntryKind.CONTRIBUTION, -withheld), (EntryKind.INTEREST, interest)):
+        if amount == Money.ZERO:
+            continue
         await tx.execute(
             """
             INSERT INTO account_entry (person_id, kind, source, year, booked_month, amount_fen)
             VALUES ($1, $2, $3, $4, $5, $6)
             """,
             person_id,
-            EntryKind.INTEREST,
+            kind,
             f"settlement:{retirement}",
             retirement.year,
             retirement.first_day,
-            interest.fen,
+            amount.fen,
         )
     await tx.execute(
         "UPDATE account SET balance_fen = $2, settle_month = $3 WHERE person_id = $1",

@@ -92,15 +92,15 @@ CREDIT = """
 
 @dataclass(frozen=True, slots=True)
 class Credited:
-    """One person-month of a bill that was paid: the account's share, in which year it was booked, and the balance now.
+    """One person-month of a bill that was paid: the account's share, the month of its booking, and the balance now.
 
-    A settled account takes nothing more: then there is no year, and the share is to be refunded.
+    A settled account takes nothing more: then there is no month, and the share is to be refunded.
     """
 
     person_id: UUID
     base: Money
     share: Money
-    year: int | None
+    booked: Month | None
     balance: Money
 
 
@@ -207,6 +207,14 @@ async def pay(tx: Transaction, bill_id: UUID, paid: Money, state: BillState) -> 
     await tx.execute("UPDATE bill SET paid_fen = $2, state = $3 WHERE bill_id = $1", bill_id, paid.fen, state)
 
 
+async def last_paid_date(tx: Transaction, bill_id: UUID) -> date:
+    """The day on which the last money of a bill came, in whatever order its receipts were recorded."""
+    row = await tx.fetchrow("SELECT max(paid_date) AS day FROM receipt WHERE bill_id = $1", bill_id)
+    assert row is not None
+    day: date = row["day"]
+    return day
+
+
 async def settle(tx: Transaction, bill_id: UUID, paid_date: date, source: str) -> Sequence[Credited]:
     """Turn the lines of a paid bill into contribution months and credits of the accounts, in order of the persons."""
     await tx.execute(CONTRIBUTE, bill_id)
@@ -222,7 +230,7 @@ async def settle(tx: Transaction, bill_id: UUID, paid_date: date, source: str) -
             continue
         month = booking_month(paid_date, account["closed_through"])
         entries.append((person_id, EntryKind.CONTRIBUTION.value, source, month.year, month.first_day, share.fen))
-        credited.append(Credited(person_id, base, share, month.year, Money(account["balance_fen"])))
+        credited.append(Credited(person_id, base, share, month, Money(account["balance_fen"])))
     raw = await tx.raw()
     await raw.copy_records_to_table(
         "account_entry",

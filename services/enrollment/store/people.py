@@ -1,6 +1,7 @@
 """Persons and employers: sealed identity, look-up by blind index."""
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import update
@@ -10,7 +11,7 @@ from sqlmodel import col, select
 from chassis.sealed import Sealer
 from chassis.transaction import Transaction
 from kernel.calendar import Month
-from services.enrollment.register import Employer, Person
+from services.enrollment.register import Employer, Person, Post, Track, track_of
 from services.enrollment.store.rows import EmployerRow, PersonRow
 
 TABLE = "person"  # part of what a sealed value is bound to; never rename
@@ -56,6 +57,22 @@ async def person_by_number(tx: Transaction, id_no: str) -> Person | None:
 async def is_known(tx: Transaction, person_id: UUID) -> bool:
     """Whether a person exists, without opening anything."""
     return await tx.fetchrow("SELECT 1 FROM person WHERE person_id = $1", person_id) is not None
+
+
+async def birth_and_track(tx: Transaction, person_id: UUID) -> tuple[date, Track] | None:
+    """Birth date and the track of the last employment, else the earliest of the sex; None when nobody is known."""
+    row = await tx.fetchrow(
+        """
+        SELECT birth_date, sex, (
+            SELECT track FROM employment WHERE person_id = $1 ORDER BY start_month DESC LIMIT 1
+        ) AS track
+        FROM person WHERE person_id = $1
+        """,
+        person_id,
+    )
+    if row is None:
+        return None
+    return row["birth_date"], Track(row["track"]) if row["track"] else track_of(row["sex"], Post.PRODUCTION)
 
 
 async def lock(tx: Transaction, person_ids: Sequence[UUID]) -> set[UUID]:

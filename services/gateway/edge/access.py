@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from chassis.access import permit, relate
+from chassis.logs import REDACTED, clean
 from chassis.principal import Principal
 from kernel.errors import Forbidden, InvalidInput, Unauthenticated
 from services.gateway.edge.scalars import FORBIDDEN
@@ -83,16 +84,22 @@ class Access:
             acr=claims.acr,
             purpose=_purpose(exchange),
             case_no=_case_no(exchange),
+            natural_person=claims.natural_person,
         )
         if not ("*" in rule.scopes and principal.roles == _PARTNER <= rule.roles):  # "*": any scope will do
             permit(rule, principal)
         return Caller(principal, claims, token, _KINDS[claims.kind])
 
-    async def relate(self, caller: Caller, rule: AccessRule, request: Message, *, must_be_insured: bool) -> Principal:
+    async def relate(
+        self, caller: Caller, rule: AccessRule, request: Message, *, must_be_insured: bool, changes: bool = False
+    ) -> Principal:
         """The principal with the insured person behind it, who may see what the request asks for.
+
+        A member of staff who changes something is looked up too: nobody decides about their own benefit.
 
         Raises:
             Forbidden: PERSON_NOT_INSURED; IDENTITY_MISSING.
+            Unavailable: The gateway's own database does not answer.
             NotFound: PERSON_NOT_FOUND, EMPLOYER_NOT_FOUND: the record is another's.
         """
         principal = caller.principal
@@ -106,6 +113,10 @@ class Access:
                 LOGIN.set(Login(claims.simulated, grant.name_masked))
             elif must_be_insured:
                 raise Forbidden("PERSON_NOT_INSURED", "no insured person stands behind the login")
+        if changes and principal.natural_person:
+            person_id = await self._identities.known_person(principal.natural_person, self._today())
+            if person_id is not None:
+                principal = replace(principal, person_id=person_id)
         relate(rule, principal, request)
         return principal
 
@@ -129,6 +140,7 @@ def _purpose(exchange: Exchange) -> str:
     purpose = unquote(given, errors="replace") if given.isascii() else ""
     if not 0 < len(purpose) <= PURPOSE_MAX or "\ufffd" in purpose or FORBIDDEN.search(purpose):
         raise InvalidInput("HEADER_MALFORMED", "a purpose has 1 to 100 characters", field="Hrss-Purpose")
+    _refuse_personal(purpose, "Hrss-Purpose")
     return purpose
 
 
@@ -136,4 +148,11 @@ def _case_no(exchange: Exchange) -> str:
     given = exchange.header(b"hrss-case-no").strip()
     if given and not _CASE_NO.fullmatch(given):
         raise InvalidInput("HEADER_MALFORMED", "a case number has 1 to 40 letters and digits", field="Hrss-Case-No")
+    _refuse_personal(given, "Hrss-Case-No")
     return given
+
+
+def _refuse_personal(text: str, header: str) -> None:
+    """Headers are stored and logged in clear, so a number that names a person has no place in them."""
+    if REDACTED in clean(text):
+        raise InvalidInput("HEADER_MALFORMED", "the header holds a number that names a person", field=header)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 import grpc
 from prometheus_client import Gauge
 
+from chassis.client import HOP_SECONDS
+from chassis.limits import LEAST_SECONDS
 from chassis.problems import Fault
 from kernel.errors import Unavailable
 from services.gateway.edge.limits import Breaker, Gate
@@ -77,8 +79,14 @@ class Guarded:
             DomainError: What the service refused; Busy SERVER_BUSY, Unavailable SERVICE_UNAVAILABLE from here.
             Fault: Its bug, or a passed deadline.
         """
+        _require_time(deadline)  # a call that is not sent says nothing about the service
         self._breaker.check()
         await self._gate.enter(priority)
+        try:
+            _require_time(deadline)
+        except Fault:
+            self._gate.leave()
+            raise
         answered = True
         try:
             return await self._callee.call(
@@ -112,6 +120,11 @@ class Guarded:
     async def close(self) -> None:
         """Let go of the service."""
         await self._callee.close()
+
+
+def _require_time(deadline: Deadline) -> None:
+    if deadline.remaining() - HOP_SECONDS < LEAST_SECONDS:
+        raise Fault(grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED", "no time is left for the call")
 
 
 async def ready_by_name(backends: Mapping[str, Guarded], seconds: float) -> dict[str, bool]:

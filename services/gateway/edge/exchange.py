@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from chassis.logs import REDACTED, clean
 from kernel import ids
 from kernel.errors import InvalidInput
 from services.gateway.edge.problems import language_of
@@ -75,7 +76,7 @@ class Exchange:
             headers=headers,
             headers_size=size,
             has_double=has_double,
-            request_id=given if _REQUEST_ID.fullmatch(given) else ids.new_id().hex,
+            request_id=given if _is_request_id(given) else ids.new_id().hex,
             language=language_of(headers.get(b"accept-language", b"").decode("latin-1")),
         )
 
@@ -115,14 +116,14 @@ class Exchange:
         announced = self.header(b"content-length")
         if announced.isdecimal() and (len(announced) > len(str(limit)) or int(announced) > limit):
             raise InvalidInput(too_large, f"a body has at most {limit} bytes")
-        message = await self.receive()
-        if message["type"] == "http.request" and not message.get("more_body"):
-            body: bytes = message.get("body", b"")
-            if len(body) > limit:
-                raise InvalidInput(too_large, f"a body has at most {limit} bytes")
-            return body
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(BODY_SECONDS):  # the first piece may be announced and never sent
+                message = await self.receive()
+                if message["type"] == "http.request" and not message.get("more_body"):
+                    body: bytes = message.get("body", b"")
+                    if len(body) > limit:
+                        raise InvalidInput(too_large, f"a body has at most {limit} bytes")
+                    return body
                 return await self._pieces(message, limit, too_large)
         except TimeoutError:
             raise InvalidInput("BODY_TOO_SLOW", "the body did not arrive in time") from None
@@ -140,6 +141,11 @@ class Exchange:
             if not message.get("more_body"):
                 return b"".join(pieces)
             message = await self.receive()
+
+
+def _is_request_id(given: str) -> bool:
+    """Whether it may be logged and stored: well formed, and no number that names a person."""
+    return _REQUEST_ID.fullmatch(given) is not None and REDACTED not in clean(given)
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
     from pathlib import Path
+    from uuid import UUID
 
     from chassis.database import Database
     from services.gateway.edge.backends import Guarded
@@ -56,7 +57,7 @@ class IdentityProvider(Protocol):
         """Its public key set."""
         ...
 
-    async def identity(self, token: str) -> tuple[str, str]:
+    async def identity(self, token: str, subject: str) -> tuple[str, str]:
         """Name and identity number that it asserts for a person's token."""
         ...
 
@@ -81,8 +82,8 @@ class HttpIdentityProvider:
         found: Mapping[str, Any] = _good(answer).json()
         return found
 
-    async def identity(self, token: str) -> tuple[str, str]:
-        """Name and identity number behind a token.
+    async def identity(self, token: str, subject: str) -> tuple[str, str]:
+        """Name and identity number behind a token, whose `sub` the provider must name again.
 
         Raises:
             Unauthenticated: TOKEN_INVALID.
@@ -98,6 +99,8 @@ class HttpIdentityProvider:
             if answer.status_code == httpx.codes.FORBIDDEN:
                 raise Forbidden("IDENTITY_MISSING", "the token does not carry the real-name identity")
             found = _good(answer).json()
+            if found["sub"] != subject:
+                raise ValueError("the provider speaks of somebody else")
             return str(found["name"]), str(found["id_number"])
         except (OSError, ValueError, KeyError) as error:
             log.warning("identity_not_read", error=type(error).__name__)
@@ -169,6 +172,26 @@ class Identities:
         self._remember(subject, grant)
         return grant
 
+    async def known_person(self, subject: str, today: date) -> UUID | None:
+        """The insured person who once logged in as this subject; nobody is asked but our own rows.
+
+        Raises:
+            Unavailable: DATABASE_UNAVAILABLE.
+        """
+        grant = self._granted.get(subject)
+        if grant is None:
+            grant = await transaction.run(
+                self._database,
+                lambda tx: store.find_grant(tx, subject),
+                principal=Principal.system("grants"),
+                today=today,
+                read_only=True,
+            )
+        if grant is None:
+            return None
+        self._remember(subject, grant)
+        return grant.person_id
+
     def _remember(self, subject: str, grant: store.Grant | None) -> None:
         memory: dict[str, Any] = self._granted if grant is not None else self._missing
         if len(memory) >= _REMEMBERED_MAX:
@@ -184,7 +207,7 @@ class Identities:
         )
         if known is not None:
             return known
-        name, id_number = await self._provider.identity(token)
+        name, id_number = await self._provider.identity(token, subject.partition("|")[2])
         person = await self._find(name, id_number, today)
         if person is None:
             return None

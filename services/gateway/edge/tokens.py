@@ -35,6 +35,7 @@ TOKEN_MAX = 8192  # characters
 REFRESH_SECONDS = 300.0  # a key that the provider retires is trusted at most so much longer
 UNKNOWN_KEY_SECONDS = 5.0  # a token with a new key id makes us look again, but not more often than this
 _REMEMBERED_MAX = 20_000  # tokens; about 10 MB
+LIFE_MAX_SECONDS = 3600  # a token that claims to live longer is no access token of ours
 _SKEW_SECONDS = 5
 _FAILED_RETRY_SECONDS = 2.0
 
@@ -60,12 +61,14 @@ class Claims:
     acr: int
     simulated: bool
     expires: float
+    natural_person: str = ""  # of staff: the pseudonym of the human, in the form of a subject
 
 
 class KeySet:
     """The provider's public keys, by key id."""
 
     def __init__(self, fetch: FetchKeys) -> None:
+        self.retired = 0  # how often a key disappeared
         self._fetch = fetch
         self._keys: dict[str, Any] = {}
         self._asked = float("-inf")
@@ -116,6 +119,7 @@ class KeySet:
         except (OSError, ValueError, KeyError, TypeError, JoseError) as error:
             log.warning("identity_provider_keys_not_read", error=type(error).__name__)
         else:
+            self.retired += not self._keys.keys() <= keys.keys()
             self._keys = keys
         finally:
             self._asking = None
@@ -135,6 +139,7 @@ class Tokens:
         self._keys = keys
         self._is_prod = is_prod
         self._remembered: dict[bytes, Claims] = {}
+        self._retired = keys.retired
 
     async def verify(self, token: str) -> Claims:
         """The claims of a token.
@@ -146,6 +151,9 @@ class Tokens:
         if not 0 < len(token) <= TOKEN_MAX or not token.isascii():
             raise refused()
         digest = hashlib.sha256(token.encode()).digest()
+        if self._retired != self._keys.retired:  # what a withdrawn key signed is good no longer
+            self._retired = self._keys.retired
+            self._remembered.clear()
         known = self._remembered.get(digest)
         if known is not None:
             if known.expires > time.time():
@@ -181,7 +189,7 @@ class Tokens:
         is_good = (
             claims.get("iss") == self._issuer
             and (audience == AUDIENCE or (isinstance(audience, list) and AUDIENCE in audience))
-            and now < expires
+            and now < expires <= issued + LIFE_MAX_SECONDS
             and max(begins, issued) <= now + _SKEW_SECONDS
             and isinstance(kind, str)
             and kind in _ROLES
@@ -203,6 +211,7 @@ class Tokens:
             acr={"1": 1, "2": 2, "3": 3, "4": 4}.get(str(claims.get("acr", "")), 0),
             simulated=claims.get("env") == "dev",
             expires=float(expires),
+            natural_person=_natural_person(kind, claims.get("natural_person")),
         )
 
     def _forget(self) -> None:
@@ -228,6 +237,15 @@ def _roles(kind: str, named: object) -> frozenset[str]:
     if not roles:
         raise refused()
     return roles
+
+
+def _natural_person(kind: str, given: object) -> str:
+    """Whose login of staff it is. A token that does not say stays good for what needs no second pair of eyes."""
+    if kind != "staff" or given is None:
+        return ""
+    if not isinstance(given, str) or _SUBJECT.fullmatch(given) is None:
+        raise refused()
+    return f"{_ISSUER_KEY}|{given}"
 
 
 def _scopes(text: object) -> frozenset[str]:

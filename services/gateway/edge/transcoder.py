@@ -171,7 +171,6 @@ class Transcoder:
         return partial(self._call, plan, found.variables)
 
     async def _call(self, plan: _Plan, variables: tuple[str, ...], exchange: Exchange) -> Answer:
-        deadline = Deadline.after(DEADLINE_SECONDS)
         exchange.check_head()
         route = plan.route
         caller = await self._access.admit(exchange, route.rule, route.rate_class)
@@ -182,11 +181,14 @@ class Transcoder:
             if not _JSON_TYPE.fullmatch(exchange.header(b"content-type").strip()):
                 raise InvalidInput("CONTENT_TYPE_WRONG", "the body is application/json")
             self._decoder.read(request, await exchange.body(BODY_MAX), plan.closed)
+        deadline = Deadline.after(DEADLINE_SECONDS)  # from here it is our time and not the caller's line
         self._set_query(request, plan, exchange, notes)
         for name, value in zip(route.path_fields, variables, strict=True):
             self._decoder.set_text(request, name, value, notes)
         notes.refuse()
-        principal = await self._access.relate(caller, route.rule, request, must_be_insured=plan.must_be_insured)
+        principal = await self._access.relate(
+            caller, route.rule, request, must_be_insured=plan.must_be_insured, changes=route.idempotent_by_key
+        )
         if key:
             request.request_id = request_id_of(principal.caller, route.rpc, key)  # type: ignore[attr-defined] # checked at start
         reply = await plan.backend.call(

@@ -140,6 +140,7 @@ CREATE TABLE benefit (
 );
 CREATE UNIQUE INDEX benefit_one_running ON benefit (person_id, kind) WHERE state <> 'ENDED';
 CREATE INDEX benefit_person ON benefit (person_id, benefit_id);
+CREATE INDEX benefit_payee ON benefit (payee_id) WHERE state <> 'ENDED';
 CREATE INDEX benefit_to_pay ON benefit (benefit_id) WHERE last_month IS NULL OR next_month <= last_month;
 COMMENT ON COLUMN benefit.next_month IS 'first month that stands in no payroll yet; everything before it does';
 """
@@ -199,19 +200,22 @@ CREATE TABLE overpayment (
   month first_of_month NOT NULL,
   amount_fen fen NOT NULL,
   reason text NOT NULL CHECK (reason IN ('EXHAUSTED', 'REEMPLOYED', 'RETIRED', 'DIED')),
-  found_date date NOT NULL
+  found_date date NOT NULL,
+  settled_date date
 );
+COMMENT ON COLUMN overpayment.settled_date IS 'day on which the bank sent the money back; until then it is recovered';
 """
 
 # What the app role may change later. Amounts, months and payees of a payment never change; nothing is ever deleted.
 _HEARD_AGAIN = ("person", "participation", "contribution_year", "account")
-_FOR_EVER = ("account_credit", "payee", "calculation", "overpayment")
+_FOR_EVER = ("account_credit", "payee", "calculation")
 _COLUMNS_THAT_CHANGE = {
     "determination": "state, checker, decide_date, rejection_reason",
     "benefit": "state, last_month, next_month, end_reason",
     "payroll": "state, payment_count, total_fen, confirmed_count, returned_count, digest, approval_id, checker,"
     " approve_date",
     "payment": "state, bank_reference, simulated, answer_date",
+    "overpayment": "settled_date",
 }
 
 

@@ -226,7 +226,8 @@ def accounts() -> None:
             year integer NOT NULL CHECK (year BETWEEN 1990 AND 2200),
             booked_month date NOT NULL
                 CHECK (extract(day FROM booked_month) = 1 AND extract(year FROM booked_month) = year),
-            amount_fen bigint NOT NULL CHECK (amount_fen > 0 OR (amount_fen < 0 AND kind = 'INTEREST')),
+            amount_fen bigint NOT NULL CHECK (amount_fen > 0 OR (amount_fen < 0 AND (
+                kind = 'INTEREST' OR (kind = 'CONTRIBUTION' AND source LIKE 'settlement:%')))),
             created timestamptz NOT NULL DEFAULT now(),
             PRIMARY KEY (person_id, kind, source)
         )

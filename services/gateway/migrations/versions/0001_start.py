@@ -20,7 +20,7 @@ def upgrade() -> None:
         """
     )
     op.execute("COMMENT ON TABLE person_grant IS 'Which insured person stands behind a login; no identity number.'")
-    grant_app("person_grant")
+    grant_app("person_grant", "SELECT", "INSERT", "UPDATE")
     op.execute(
         """
         CREATE TABLE test_clock (
@@ -31,4 +31,4 @@ def upgrade() -> None:
         """
     )
     op.execute("COMMENT ON TABLE test_clock IS 'The business day where it was moved; never in production.'")
-    grant_app("test_clock")
+    grant_app("test_clock", "SELECT", "INSERT", "UPDATE")
