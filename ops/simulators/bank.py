@@ -47,6 +47,30 @@ async def _answer_payroll(gateway: Gateway, payroll_id: str) -> int:
             return answered
 
 
+async def answer_subsidies(gateway: Gateway) -> int:
+    """Answer every payment order of a skills subsidy that waits; answers how many there were."""
+    page = await replace(gateway, is_traced=False).get("/v1/subsidy-orders", page_size=PAGE)
+    orders: list[Json] = page["orders"]
+    for order in orders:
+        await answer_subsidy(gateway, order)
+    return len(orders)
+
+
+async def answer_subsidy(gateway: Gateway, order: Json) -> Json:
+    """Answer one payment order of a subsidy; the same order always gets the same reference under the same key."""
+    order_id = order["order_id"]
+    returned = str(order["payee"]["account"]).endswith(CLOSED_ACCOUNT)
+    return await gateway.post(
+        f"/v1/subsidy-orders/{order_id}:result",
+        {
+            "outcome": "SUBSIDY_OUTCOME_RETURNED" if returned else "SUBSIDY_OUTCOME_CONFIRMED",
+            "bank_reference": f"SIMBANK-{order_id.removeprefix('ord_')}",
+            "simulated": True,
+        },
+        key=key_of("subsidy", order_id),
+    )
+
+
 async def answer_order(gateway: Gateway, order: Json) -> Json:
     """Answer one order; the same order always gets the same reference under the same key."""
     returned = str(order["payee"]["account"]).endswith(CLOSED_ACCOUNT)
