@@ -27,18 +27,10 @@ from services.training.policy import TrainingPolicy
 
 T = TypeVar("T")
 
-# What examples call the claimant of a skills subsidy; any other word is a person who may not claim.
-EMPLOYED = (
-    "true 1 employed employee in_service enterprise_employee insured insured_employee active 在职 企业在职参保职工"
-)
-DRAWING = (
-    "drawing_unemployment_benefit unemployment_claimant unemployed_claimant unemployment_benefit claimant claiming "
-    "drawing drawing_benefit unemployment 领取失业保险金 领取失业保险金人员"
-)
-STATUSES = {
-    **dict.fromkeys(EMPLOYED.split(), skill_subsidy.PersonStatus.EMPLOYED),
-    **dict.fromkeys(DRAWING.split(), skill_subsidy.PersonStatus.DRAWING),
-}
+# How examples begin to name who may claim a skills subsidy; any other word is a person who may not.
+EMPLOYED = ("employ", "enterprise", "insured", "active", "in_service", "on_job", "true", "1", "在职", "企业在职")
+DRAWING = ("drawing", "claim", "receiving", "unemployment", "unemployed_claim", "领取", "领金")
+ELSEWHERE = ("cross", "elsewhere", "institution", "same_certificate")  # how they say that another subsidy was paid
 
 # Examples state their own figures; where one is left out, the law of this day answers.
 DAY = date(2026, 1, 1)
@@ -452,13 +444,7 @@ class Calculator:
 
     def _skill_subsidy(self, inputs: Inputs) -> dict[str, Any]:
         law = self._skill_law(inputs)
-        elsewhere = (
-            "cross_subsidy",
-            "paid_elsewhere",
-            "subsidised_elsewhere",
-            "institution_subsidy",
-            "institution_paid",
-        )
+        elsewhere = [name for name in inputs.names if any(word in name for word in ELSEWHERE)]
         facts = skill_subsidy.Facts(
             skill=_skill(inputs),
             status=_status(inputs),
@@ -499,7 +485,11 @@ def _status(inputs: Inputs) -> skill_subsidy.PersonStatus:
     """What the claimant of an example is; employed when it does not say."""
     for name in ("person_status", "person", "status"):
         if inputs.has(name):
-            return STATUSES.get(inputs.text(name).strip().lower(), skill_subsidy.PersonStatus.OTHER)
+            word = inputs.text(name).strip().lower()
+            if word.startswith(DRAWING):
+                return skill_subsidy.PersonStatus.DRAWING
+            is_employed = word.startswith(EMPLOYED)
+            return skill_subsidy.PersonStatus.EMPLOYED if is_employed else skill_subsidy.PersonStatus.OTHER
     return skill_subsidy.PersonStatus.EMPLOYED
 
 
