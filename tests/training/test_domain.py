@@ -20,6 +20,8 @@ from services.training.lifecycle import CLAIM_STEPS, ORDER_STEPS, Answer, ClaimS
 from services.training.policy import TrainingPolicy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from services.training.domain.skill_subsidy import SkillLaw
 
 SKILL = Skill("6-18-01-01", 4, date(2026, 2, 10))
@@ -73,6 +75,27 @@ def test_an_urgent_claim_without_a_configured_uplift_pays_the_plain_amount(law: 
 
 def test_no_occupation_is_urgent_while_the_list_is_not_known(law: SkillLaw) -> None:
     assert not law.is_urgent(SKILL.occupation, GOOD.apply_date)
+
+
+LOCAL = """
+schema: hrss-policy-local/1
+entries:
+  - {id: LIST, file: training.yaml, key: skill.urgent_occupations, from: 2025-01-01, to: null, value: [6-18-01-01],
+     confidence: certain, reason: list, reviewers: [one, two], decided: 2026-01-01}
+  - {id: UPLIFT, file: training.yaml, key: skill.urgent_uplift.ratio, from: 2025-01-01, to: null, value: "0.20",
+     confidence: certain, reason: notice, reviewers: [one, two], decided: 2026-01-01}
+"""
+
+
+def test_the_bureau_supplies_the_list_of_urgent_occupations_and_their_uplift(tmp_path: Path) -> None:
+    (tmp_path / "local.yaml").write_text(LOCAL)
+    law = TrainingPolicy(open_policy(None, tmp_path / "local.yaml")).skill
+
+    statement = amount(SKILL, GOOD.apply_date, law, is_urgent=law.is_urgent(SKILL.occupation, GOOD.apply_date))
+
+    assert not law.is_urgent(SKILL.occupation, date(2024, 12, 31))
+    assert statement.total == Money.yuan("1800")
+    assert "LOCAL:UPLIFT" in statement.line("uplift").sources
 
 
 @pytest.mark.parametrize("level", [1, 2])
