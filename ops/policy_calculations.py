@@ -22,8 +22,15 @@ from services.benefits.domain import pension, retirement, unemployment
 from services.benefits.policy import BenefitsPolicy
 from services.enrollment.domain import account, arrears, contributions
 from services.enrollment.policy import EnrollmentPolicy
+from services.training.domain import skill_subsidy
+from services.training.policy import TrainingPolicy
 
 T = TypeVar("T")
+
+# How examples begin to name who may claim a skills subsidy; any other word is a person who may not.
+EMPLOYED = ("employ", "enterprise", "insured", "active", "in_service", "on_job", "true", "1", "在职", "企业在职")
+DRAWING = ("drawing", "claim", "receiving", "unemployment", "unemployed_claim", "领取", "领金")
+ELSEWHERE = ("cross", "elsewhere", "institution", "same_certificate")  # how they say that another subsidy was paid
 
 # Examples state their own figures; where one is left out, the law of this day answers.
 DAY = date(2026, 1, 1)
@@ -138,6 +145,7 @@ class Calculator:
     def __init__(self, store: PolicyStore) -> None:
         self._enrollment = EnrollmentPolicy(store)
         self._benefits = BenefitsPolicy(store)
+        self._training = TrainingPolicy(store)
         self._calculations: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {
             "id_check": self._id_check,
             "uscc_check": self._uscc_check,
@@ -155,6 +163,7 @@ class Calculator:
             "employee_pension": self._employee_pension,
             "recompute": self._recompute,
             "unemployment": self._unemployment,
+            "skill_subsidy": self._skill_subsidy,
         }
 
     def calculate(self, calc: str, inputs: Inputs) -> dict[str, Any] | None:
@@ -433,3 +442,58 @@ class Calculator:
                 total_max=law.total_max.on(DAY),
             ),
         }
+
+    def _skill_subsidy(self, inputs: Inputs) -> dict[str, Any]:
+        law = self._skill_law(inputs)
+        elsewhere = [name for name in inputs.names if any(word in name for word in ELSEWHERE)]
+        facts = skill_subsidy.Facts(
+            skill=_skill(inputs),
+            status=_status(inputs),
+            apply_date=inputs.day("apply_date"),
+            insured_months=inputs.whole("insured_months", 0),
+            grants=tuple(_grant(prior) for prior in inputs.items("prior")) if inputs.has("prior") else (),
+            is_subsidised_elsewhere=any(inputs.flag(name, default=False) for name in elsewhere),
+            is_urgent=inputs.flag("urgent", default=False),
+        )
+        assessment = skill_subsidy.assess(facts, law)
+        if facts.skill is None or not assessment.eligible:
+            return {"grant": False, "reason": assessment.failures[0].reason}
+        paid = skill_subsidy.amount(facts.skill, facts.apply_date, law, is_urgent=facts.is_urgent)
+        return {"grant": True, "amount": str(paid.total)}
+
+    def _skill_law(self, inputs: Inputs) -> skill_subsidy.SkillLaw:
+        """The law of the subsidy with the uplift and the amount that the example states instead."""
+        law = self._training.skill
+        if inputs.has("uplift"):
+            law = replace(law, uplift=_always("uplift", inputs.number("uplift")))
+        for name in ("standard", "level_amount", "configured_amount", "technician_amount"):
+            if inputs.has(name):
+                stated = _always(name, inputs.money(name))
+                law = replace(law, amounts={**law.amounts, inputs.whole("level"): stated})
+        return law
+
+
+def _skill(inputs: Inputs) -> skill_subsidy.Skill | None:
+    """What the certificate of an example says, when it is found."""
+    is_found = inputs.flag("certificate_found", default=True)
+    if not is_found and not all(inputs.has(name) for name in ("occupation", "level", "issue_date")):
+        return None
+    skill = skill_subsidy.Skill(inputs.text("occupation"), inputs.whole("level"), inputs.day("issue_date"))
+    return skill if is_found else None
+
+
+def _status(inputs: Inputs) -> skill_subsidy.PersonStatus:
+    """What the claimant of an example is; employed when it does not say."""
+    for name in ("person_status", "person", "status"):
+        if inputs.has(name):
+            word = inputs.text(name).strip().lower()
+            if word.startswith(DRAWING):
+                return skill_subsidy.PersonStatus.DRAWING
+            is_employed = word.startswith(EMPLOYED)
+            return skill_subsidy.PersonStatus.EMPLOYED if is_employed else skill_subsidy.PersonStatus.OTHER
+    return skill_subsidy.PersonStatus.EMPLOYED
+
+
+def _grant(prior: Inputs) -> skill_subsidy.Grant:
+    """A subsidy that an example says was granted before."""
+    return skill_subsidy.Grant(prior.text("occupation"), prior.whole("level"), prior.day("apply_date"))

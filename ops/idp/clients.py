@@ -56,6 +56,9 @@ CLIENTS: Mapping[str, Client] = {
         Client(
             "tax-bureau", "税务征收系统（仿真） / tax bureau (simulated)", frozenset({"bills.read", "receipts.write"})
         ),
+        Client(
+            "skill-body", "技能评价机构（仿真） / skill assessment body (simulated)", frozenset({"certificates.write"})
+        ),
         Client("bank", "代发银行（仿真） / paying bank (simulated)", frozenset({"payments.write"})),
         Client("test-driver", "测试时钟 / test clock", frozenset({"test.clock"})),
     )

@@ -16,7 +16,7 @@ import httpx
 
 from ops.client import Gateway, IdentityProvider, Login, Problem
 from ops.secrets import Keys
-from ops.simulators.bank import answer_orders
+from ops.simulators.bank import answer_orders, answer_subsidies
 from ops.simulators.tax import pay_open_bills
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ async def main() -> None:
         tasks = [
             asyncio.create_task(watch("tax bureau", gateway.acting(login("tax-bureau")), pay_open_bills)),
             asyncio.create_task(watch("bank", gateway.acting(login("bank")), answer_orders)),
+            asyncio.create_task(watch("bank (subsidies)", gateway.acting(login("bank")), answer_subsidies)),
         ]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

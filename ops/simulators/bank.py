@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from ops.client import Problem, key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from ops.client import Gateway, Json
 
 LOG = logging.getLogger("hrss.simulators")
@@ -42,19 +44,40 @@ async def _answer_payroll(gateway: Gateway, payroll_id: str) -> int:
         page = await gateway.get(f"/v1/payrolls/{payroll_id}/payments", page_size=PAGE, page_token=token)
         for order in page["orders"]:
             if order["state"] == "PAYMENT_STATE_APPROVED":
-                answered += await _try(gateway, order)
+                answered += await _try(order["payment_id"], answer_order(gateway, order))
         token = page["next_page_token"]
         if not token:
             return answered
 
 
-async def _try(gateway: Gateway, order: Json) -> int:
+async def answer_subsidies(gateway: Gateway) -> int:
+    """Answer every payment order of a skills subsidy that waits; answers how many there were."""
+    page = await replace(gateway, is_traced=False).get("/v1/subsidy-orders", page_size=PAGE)
+    return sum([await _try(order["order_id"], answer_subsidy(gateway, order)) for order in page["orders"]])
+
+
+async def _try(name: str, answer: Awaitable[Json]) -> int:
     try:
-        await answer_order(gateway, order)
+        await answer
     except Problem as refusal:  # one order that cannot be answered now must not hold up the others
-        LOG.warning("order %s is not answered now: %s", order["payment_id"], refusal.code)
+        LOG.warning("order %s is not answered now: %s", name, refusal.code)
         return 0
     return 1
+
+
+async def answer_subsidy(gateway: Gateway, order: Json) -> Json:
+    """Answer one payment order of a subsidy; the same order always gets the same reference under the same key."""
+    order_id = order["order_id"]
+    returned = str(order["payee"]["account"]).endswith(CLOSED_ACCOUNT)
+    return await gateway.post(
+        f"/v1/subsidy-orders/{order_id}:result",
+        {
+            "outcome": "SUBSIDY_OUTCOME_RETURNED" if returned else "SUBSIDY_OUTCOME_CONFIRMED",
+            "bank_reference": f"SIMBANK-{order_id.removeprefix('ord_')}",
+            "simulated": True,
+        },
+        key=key_of("subsidy", order_id),
+    )
 
 
 async def answer_order(gateway: Gateway, order: Json) -> Json:

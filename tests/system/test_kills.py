@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.system.running import Running
 
 SEED = 20261123
-VICTIMS = ("enrollment", "benefits", "gateway", "nats", "postgres", "simulators", "idp", "traces")
+VICTIMS = ("enrollment", "benefits", "training", "gateway", "nats", "postgres", "simulators", "idp", "traces")
 BACK_SECONDS = 30.0
 
 

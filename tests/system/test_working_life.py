@@ -19,7 +19,7 @@ from ops.demo.report import tell
 from ops.demo.stage import Stage
 from ops.demo.story import play
 from ops.home import ROOT
-from ops.simulators.bank import answer_order
+from ops.simulators.bank import answer_order, answer_subsidy
 from ops.simulators.tax import send_receipt
 from tests.system.canary import leaks
 from tests.system.oracle import differences
@@ -77,6 +77,7 @@ async def test_every_change_was_made_once_although_it_was_sent_twice(played: Pla
     async with httpx.AsyncClient(timeout=30) as http:
         stage = Stage(played.running.platform, "system-test", http, Console(file=io.StringIO()))
         repeated = played.repeated | await _reject_one(stage, played) | await _answer_again(stage, played)
+        repeated |= await _subsidise_a_skill(stage, played)
 
     assert _changing_routes() - repeated == set()
 
@@ -123,6 +124,36 @@ async def _answer_again(stage: Stage, played: Played) -> set[str]:
     orders = await bank.get(f"/v1/payrolls/{payrolls['payrolls'][0]['payroll_id']}/payments")
     result = await answer_order(bank, orders["orders"][0])
     assert result["payment"]["state"] == "PAYMENT_STATE_CONFIRMED"
+    return nobody.repeated
+
+
+async def _subsidise_a_skill(stage: Stage, played: Played) -> set[str]:
+    """A colleague earns two certificates: one claim is paid, the other rejected."""
+    colleague = played.life.cast.employees[5]
+    nobody = TwiceGateway(stage.platform.gateway_url, stage.http, patience=30)
+    clerk = nobody.acting(stage.provider.persona("staff-clerk-1"), "skills subsidy")
+    second = nobody.acting(stage.provider.persona("staff-supervisor-1"), "skills subsidy")
+    body, bank = (
+        nobody.acting(stage.provider.partner(name, stage.keys.password(f"idp-client-{name}")))
+        for name in ("skill-body", "bank")
+    )
+    claims: list[str] = []
+    for number in ("S000032000006253000001", "S000032000006253000002"):
+        person_id = played.life.person_id(colleague)
+        named = {"person_id": person_id, "issuer_type": "ISSUER_TYPE_ASSESSMENT_BODY", "number": number}
+        said = {"occupation": f"6-18-01-0{number[-1]}", "level": 3, "issue_date": "2026-02-10"}
+        await body.post("/v1/certificates", named | said, key=stage.key(f"record {number}"))
+        payee = {"name": colleague.name, "account": colleague.account_no}
+        made = await clerk.post("/v1/claims", {**named, "payee": payee}, key=stage.key(f"claim {number}"))
+        claims.append(f"/v1/claims/{made['claim']['claim_id']}")
+    prepared = await clerk.post(f"{claims[0]}:prepare", {}, key=stage.key("prepare claim"))
+    digest = {"statement_digest": prepared["claim"]["statement_digest"]}
+    approved = await second.post(f"{claims[0]}:approve", digest, key=stage.key("approve claim"))
+    rejected = await second.post(f"{claims[1]}:reject", {"reason": "本年度已享受"}, key=stage.key("reject claim"))
+    answered = await answer_subsidy(bank, {**approved["claim"]["order"], "payee": {"account": colleague.account_no}})
+    assert answered["order"]["state"] == "SUBSIDY_ORDER_STATE_CONFIRMED"
+    assert answered["order"]["amount"] == "2000.00"
+    assert [one["code"] for one in rejected["claim"]["assessment"]["failures"]] == ["YEAR_LIMIT"]
     return nobody.repeated
 
 

@@ -20,6 +20,7 @@ from hrss.benefits.v1 import benefits_service_pb2
 from hrss.enrollment.v1 import enrollment_service_pb2
 from hrss.gateway.v1 import gateway_service_pb2
 from hrss.options.v1 import options_pb2
+from hrss.training.v1 import training_service_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ FILES: tuple[FileDescriptor, ...] = (
     gateway_service_pb2.DESCRIPTOR,
     enrollment_service_pb2.DESCRIPTOR,
     benefits_service_pb2.DESCRIPTOR,
+    training_service_pb2.DESCRIPTOR,
 )
 
 REQUEST_ID = "request_id"  # set by the edge alone; a client's JSON that names it names an unknown field

@@ -27,6 +27,9 @@ _PREFIXES = {
     "benefit_id": "ben",
     "payroll_id": "prl",
     "payment_id": "pmt",
+    "certificate_id": "crt",
+    "claim_id": "clm",
+    "order_id": "ord",
 }
 _TEXTS = {
     "name": "张三",
@@ -41,6 +44,9 @@ _TEXTS = {
     "source_system": "legacy-city-system",
     "receipt_no": "332060251100000001",
     "bank_reference": "BANK20251123000001",
+    "number": "S000032000006253000001",
+    "number_masked": "**** 0001",
+    "occupation": "6-18-01-01",
     "reason": "缴费年限需要复核",
     "subject": "idp|p-0123456789abcdef01234567",
     "age": "60y4m",
@@ -61,7 +67,16 @@ _TEXTS = {
     "next_page_token": "",
     "message": "",
 }
-_NUMBERS = {"year": 2025, "page_size": 50, "injury_class": 3, "acr": 2, "line": 12, "min_contribution_months": 180}
+_NUMBERS = {
+    "year": 2025,
+    "page_size": 50,
+    "injury_class": 3,
+    "acr": 2,
+    "line": 12,
+    "level": 3,
+    "insured_months": 26,
+    "min_contribution_months": 180,
+}
 _SCALARS = {
     "hrss.type.v1.Money": "8000.00",
     "hrss.type.v1.Rate": "1.00",

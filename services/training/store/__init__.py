@@ -1,0 +1,1 @@
+"""The only SQL of training: rows, queries, row to value and back."""
