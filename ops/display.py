@@ -36,6 +36,7 @@ _TITLES = {
     "traces": "本机链路 / local traces",
     "enrollment": "参保服务 / enrolment",
     "benefits": "待遇服务 / benefits",
+    "card": "电子社保卡服务 / electronic cards",
     "gateway": "网关 / gateway",
     "simulators": "税务、银行仿真 / simulated tax bureau and bank",
 }

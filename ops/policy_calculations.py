@@ -20,6 +20,8 @@ from kernel.money import Money
 from ops.policy_examples import number_of
 from services.benefits.domain import pension, retirement, unemployment
 from services.benefits.policy import BenefitsPolicy
+from services.card.domain import password
+from services.card.policy import CardPolicy
 from services.enrollment.domain import account, arrears, contributions
 from services.enrollment.policy import EnrollmentPolicy
 
@@ -138,6 +140,7 @@ class Calculator:
     def __init__(self, store: PolicyStore) -> None:
         self._enrollment = EnrollmentPolicy(store)
         self._benefits = BenefitsPolicy(store)
+        self._card = CardPolicy(store)
         self._calculations: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {
             "id_check": self._id_check,
             "uscc_check": self._uscc_check,
@@ -155,6 +158,8 @@ class Calculator:
             "employee_pension": self._employee_pension,
             "recompute": self._recompute,
             "unemployment": self._unemployment,
+            "ecard_password": self._ecard_password,
+            "ecard_usable": self._ecard_usable,
         }
 
     def calculate(self, calc: str, inputs: Inputs) -> dict[str, Any] | None:
@@ -432,3 +437,15 @@ class Calculator:
                 total_max=law.total_max.on(DAY),
             ),
         }
+
+    def _ecard_password(self, inputs: Inputs) -> dict[str, Any]:
+        id_no = inputs.text("id_number") if inputs.has("id_number") else ""
+        length = self._card.pin_length.on(DAY).value
+        reason = password.weakness(inputs.text("password"), id_no, length)
+        return {"ok": False, "reason": reason} if reason else {"ok": True}
+
+    def _ecard_usable(self, inputs: Inputs) -> dict[str, Any]:
+        reason = self._card.obstacle(
+            inputs.text("physical").lower(), inputs.whole("level"), inputs.text("operation"), DAY
+        )
+        return {"usable": False, "reason": reason} if reason else {"usable": True}

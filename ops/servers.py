@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ops.home import Home
 
 Found = TypeVar("Found")
-SERVICES = ("enrollment", "benefits", "gateway")
+SERVICES = ("enrollment", "benefits", "card", "gateway")
 
 
 class ServerUnknown(Exception):  # noqa: N818 - read as a sentence

@@ -21,12 +21,17 @@ class GatewaySettings(Settings):
     http_port: int = Field(8080, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")
     enrollment_address: str = Field("127.0.0.1:41001", description="Address of the service enrollment.")
     benefits_address: str = Field("127.0.0.1:41002", description="Address of the service benefits.")
+    card_address: str = Field("127.0.0.1:41004", description="Address of the service card.")
     idp_issuer: str = Field("http://127.0.0.1:8081", description="Issuer whose tokens are believed.")
 
     @property
     def addresses(self) -> dict[str, str]:
         """Where each service is."""
-        return {"enrollment": self.enrollment_address, "benefits": self.benefits_address}
+        return {
+            "enrollment": self.enrollment_address,
+            "benefits": self.benefits_address,
+            "card": self.card_address,
+        }
 
     def problems(self) -> list[tuple[str, str, str]]:
         """Refuse an issuer that anybody could stand in for."""

@@ -72,7 +72,9 @@ async def edge(templates: Templates, keys_dir: Path, tmp_path_factory: pytest.Te
     provider = Provider()
     async with echo_backend(keys_dir) as echo:
         signer = Signer(keys_dir)
-        backends = {name: Guarded(name, Backend(name, echo.address, signer)) for name in ("enrollment", "benefits")}
+        backends = {
+            name: Guarded(name, Backend(name, echo.address, signer)) for name in ("enrollment", "benefits", "card")
+        }
         database = Database(settings)
         gateway = Gateway(settings, database, provider=provider, backends=backends, rates=UNLIMITED)
         await gateway.keys.refresh()

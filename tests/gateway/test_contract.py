@@ -38,7 +38,7 @@ def may_call(route: Route, provider: Provider) -> str:
     for role in STAFF:
         if role in route.rule.roles:
             return provider.staff(role)
-    return provider.partner(*route.rule.scopes)
+    return provider.partner(*route.rule.scopes) if route.rule.scopes else provider.citizen(acr=4)
 
 
 def may_not_call(route: Route, provider: Provider) -> str:

@@ -56,7 +56,9 @@ async def alone(
     )
     database, provider = Database(settings), Provider()
     signer = Signer(keys_dir)
-    backends = {name: Guarded(name, Backend(name, address, signer), gate=gate) for name in ("enrollment", "benefits")}
+    backends = {
+        name: Guarded(name, Backend(name, address, signer), gate=gate) for name in ("enrollment", "benefits", "card")
+    }
     gateway = Gateway(settings, database, provider=provider, backends=backends, rates=UNLIMITED)
     await gateway.keys.refresh()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=gateway), base_url="http://edge") as http:

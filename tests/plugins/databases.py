@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ops.embedded.nats import EmbeddedNats
     from ops.embedded.postgres import EmbeddedPostgres
 
-SERVICES = ("enrollment", "benefits", "gateway")
+SERVICES = ("enrollment", "benefits", "card", "gateway")
 
 
 @pytest.fixture(scope="session")
