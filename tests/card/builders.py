@@ -130,7 +130,7 @@ class Desk:
         """Announce what happened to a physical card."""
         by = fields.pop("by", CENTRE)
         today = fields.pop("today", TODAY)
-        values = {
+        values: dict[str, Any] = {
             "request_id": a_key(),
             "id_no": person.id_no,
             "physical_card_ref": person.physical_ref,

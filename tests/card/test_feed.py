@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -181,7 +181,7 @@ async def test_nothing_happens_to_a_card_that_never_was(desk: Desk, event: pb.Ph
         ({"event": pb.PHYSICAL_CARD_EVENT_UNSPECIFIED}, "VALUE_REQUIRED"),
     ],
 )
-async def test_a_wrong_event_is_refused_with_its_field(desk: Desk, fields: dict[str, object], reason: str) -> None:
+async def test_a_wrong_event_is_refused_with_its_field(desk: Desk, fields: dict[str, Any], reason: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         await desk.announce(await desk.person(), **fields)
 

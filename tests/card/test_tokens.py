@@ -232,7 +232,7 @@ def test_threat_12_twenty_thousand_hostile_codes_are_never_accepted(ring: KeyRin
         outcome = tokens.read(text, ring)
         slowest = max(slowest, time.perf_counter() - began)
         assert isinstance(outcome, Detail), text
-    print(f"{FUZZ} hostile codes: none accepted, slowest {slowest * 1000:.2f} ms")
+    assert slowest < 0.2  # with room for a busy machine; a good one needs a millisecond
 
 
 def test_several_keys_with_one_id_are_each_tried() -> None:

@@ -99,6 +99,7 @@ async def gateway_process(
             "HRSS_IDP_ISSUER": issuer,
             "HRSS_ENROLLMENT_ADDRESS": echo.address,
             "HRSS_BENEFITS_ADDRESS": benefits or echo.address,
+            "HRSS_CARD_ADDRESS": echo.address,
         }
         gateway = Process("services.gateway", folder, told)
         yield Running(gateway, echo, issuer, http, Keys(keys_dir))

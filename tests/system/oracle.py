@@ -1,7 +1,7 @@
 """Invariants across the services: what was said was heard, once and in order, and nobody waits or is parked.
 
 Each function answers with the differences it found, in words; a test ends with all of them empty. The invariants of
-one service's own rows stand in `oracle_enrollment` and `oracle_benefits`.
+one service's own rows stand in `oracle_enrollment`, `oracle_benefits` and `oracle_card`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,19 @@ from chassis.policy import open_policy
 from ops.platform import ASSUMED_VALUES
 from services.benefits.policy import BenefitsPolicy
 from tests.system.oracle_benefits import violations
+from tests.system.oracle_card import violations as card_violations
 from tests.system.oracle_enrollment import broken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-SERVICES = ("enrollment", "benefits")
-LISTENS = {"enrollment": "benefits", "benefits": "enrollment"}  # who hears whom
-HEARD_KINDS = {"enrollment": ("benefit",), "benefits": ("person", "participation", "contributions", "account")}
+SERVICES = ("enrollment", "benefits", "card")
+# Who hears which kinds of whom: producer, listener, kinds.
+HEARD = (
+    ("enrollment", "benefits", ("person", "participation", "contributions", "account")),
+    ("enrollment", "card", ("person",)),
+    ("benefits", "enrollment", ("benefit",)),
+)
 
 
 async def differences(owner_url: Callable[[str], str]) -> list[str]:
@@ -33,11 +38,13 @@ async def differences(owner_url: Callable[[str], str]) -> list[str]:
         for service, connection in connections.items():
             found += await _unfinished(service, connection)
             found += await _versions(service, connection)
-            found += await _heard(service, connection, connections[LISTENS[service]])
             found += await _audit(service, connection)
+        for producer, listener, kinds in HEARD:
+            found += await _heard(producer, listener, kinds, connections)
         counts = await broken(owner_url("enrollment"))
         found += [f"enrollment: {name}: {count}" for name, count in counts.items()]
         policy = BenefitsPolicy(open_policy(local_file=ASSUMED_VALUES))
+        found += [f"card: {text}" for text in await card_violations(owner_url("card"))]
         found += [f"benefits: {text}" for text in await violations(owner_url("benefits"), policy)]
         return found
     finally:
@@ -66,11 +73,13 @@ async def _versions(service: str, connection: asyncpg.Connection[asyncpg.Record]
 
 
 async def _heard(
-    service: str, said: asyncpg.Connection[asyncpg.Record], hearer: asyncpg.Connection[asyncpg.Record]
+    service: str,
+    listener: str,
+    heard: tuple[str, ...],
+    connections: Mapping[str, asyncpg.Connection[asyncpg.Record]],
 ) -> list[str]:
     """I4, I5: the other service has applied exactly the last version of every aggregate it hears of."""
-    listener = LISTENS[service]
-    kinds = list(HEARD_KINDS[listener])
+    said, hearer, kinds = connections[service], connections[listener], list(heard)
     last = {
         (row["kind"], row["id"]): row["version"]
         for row in await said.fetch("SELECT kind, id, version FROM aggregate WHERE kind = ANY($1)", kinds)
