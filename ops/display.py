@@ -37,6 +37,7 @@ _TITLES = {
     "enrollment": "参保服务 / enrolment",
     "benefits": "待遇服务 / benefits",
     "training": "培训补贴服务 / training subsidies",
+    "card": "电子社保卡服务 / electronic cards",
     "gateway": "网关 / gateway",
     "simulators": "税务、银行仿真 / simulated tax bureau and bank",
 }

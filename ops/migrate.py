@@ -49,10 +49,11 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def make_keys(keys_dir: Path) -> None:
-    """Make the keys that are missing: principal assertion, sealed columns of each service, exchange, uploads."""
+    """Make the keys that are missing: principal assertion, sealed columns, own keys, exchange, uploads."""
     principal.create_keys(keys_dir)
     for service in SERVICES:
         sealed.create_keys(keys_dir, service)
+        own_keys(service, keys_dir)
     for producer, consumer in EXCHANGES:
         sealed.create_exchange_key(keys_dir, producer, consumer)
     sealed.create_files_key(keys_dir)
@@ -84,6 +85,16 @@ def replicas_from(environ: Mapping[str, str]) -> int:
     if given not in {"1", "3", "5"}:
         raise ValueError("HRSS_NATS_REPLICAS 须为 1、3 或 5 / HRSS_NATS_REPLICAS must be 1, 3 or 5")
     return int(given)
+def own_keys(service: str, keys_dir: Path) -> None:
+    """Make the keys that a service declares in its `keyring.py`; most have none."""
+    name = f"services.{service}.keyring"
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        return
+    module.create_keys(keys_dir)
 
 
 def consumers(service: str) -> Iterable[Consumer]:

@@ -20,6 +20,8 @@ from kernel.money import Money
 from ops.policy_examples import number_of
 from services.benefits.domain import pension, retirement, unemployment
 from services.benefits.policy import BenefitsPolicy
+from services.card.domain import password
+from services.card.policy import CardPolicy
 from services.enrollment.domain import account, arrears, contributions
 from services.enrollment.policy import EnrollmentPolicy
 from services.training.domain import skill_subsidy
@@ -146,6 +148,7 @@ class Calculator:
         self._enrollment = EnrollmentPolicy(store)
         self._benefits = BenefitsPolicy(store)
         self._training = TrainingPolicy(store)
+        self._card = CardPolicy(store)
         self._calculations: Mapping[str, Callable[[Inputs], dict[str, Any]]] = {
             "id_check": self._id_check,
             "uscc_check": self._uscc_check,
@@ -164,6 +167,8 @@ class Calculator:
             "recompute": self._recompute,
             "unemployment": self._unemployment,
             "skill_subsidy": self._skill_subsidy,
+            "ecard_password": self._ecard_password,
+            "ecard_usable": self._ecard_usable,
         }
 
     def calculate(self, calc: str, inputs: Inputs) -> dict[str, Any] | None:
@@ -497,3 +502,14 @@ def _status(inputs: Inputs) -> skill_subsidy.PersonStatus:
 def _grant(prior: Inputs) -> skill_subsidy.Grant:
     """A subsidy that an example says was granted before."""
     return skill_subsidy.Grant(prior.text("occupation"), prior.whole("level"), prior.day("apply_date"))
+    def _ecard_password(self, inputs: Inputs) -> dict[str, Any]:
+        id_no = inputs.text("id_number") if inputs.has("id_number") else ""
+        length = self._card.pin_length.on(DAY).value
+        reason = password.weakness(inputs.text("password"), id_no, length)
+        return {"ok": False, "reason": reason} if reason else {"ok": True}
+
+    def _ecard_usable(self, inputs: Inputs) -> dict[str, Any]:
+        reason = self._card.obstacle(
+            inputs.text("physical").lower(), inputs.whole("level"), inputs.text("operation"), DAY
+        )
+        return {"usable": False, "reason": reason} if reason else {"usable": True}

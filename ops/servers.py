@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 SERVICES = ("enrollment", "benefits", "training", "gateway")
+SERVICES = ("enrollment", "benefits", "card", "gateway")
 
 
 class ServerUnknown(Exception):  # noqa: N818 - read as a sentence

@@ -60,6 +60,13 @@ CLIENTS: Mapping[str, Client] = {
             "skill-body", "技能评价机构（仿真） / skill assessment body (simulated)", frozenset({"certificates.write"})
         ),
         Client("bank", "代发银行（仿真） / paying bank (simulated)", frozenset({"payments.write"})),
+        Client("card-centre", "制卡系统（仿真） / card centre (simulated)", frozenset({"cards.feed"})),
+        Client("hospital", "医院验码终端（仿真） / hospital (simulated)", frozenset({"cards.verify"})),
+        Client(
+            "pharmacy",
+            "药店收银（仿真） / pharmacy (simulated)",
+            frozenset({"cards.verify", "cards.verify.payment"}),
+        ),
         Client("test-driver", "测试时钟 / test clock", frozenset({"test.clock"})),
     )
 }

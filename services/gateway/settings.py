@@ -22,6 +22,7 @@ class GatewaySettings(Settings):
     enrollment_address: str = Field("127.0.0.1:41001", description="Address of the service enrollment.")
     benefits_address: str = Field("127.0.0.1:41002", description="Address of the service benefits.")
     training_address: str = Field("127.0.0.1:41003", description="Address of the service training.")
+    card_address: str = Field("127.0.0.1:41004", description="Address of the service card.")
     idp_issuer: str = Field("http://127.0.0.1:8081", description="Issuer whose tokens are believed.")
 
     @property
@@ -31,6 +32,7 @@ class GatewaySettings(Settings):
             "enrollment": self.enrollment_address,
             "benefits": self.benefits_address,
             "training": self.training_address,
+            "card": self.card_address,
         }
 
     def problems(self) -> list[tuple[str, str, str]]:

@@ -100,6 +100,7 @@ async def gateway_process(
             "HRSS_ENROLLMENT_ADDRESS": echo.address,
             "HRSS_BENEFITS_ADDRESS": benefits or echo.address,
             "HRSS_TRAINING_ADDRESS": echo.address,
+            "HRSS_CARD_ADDRESS": echo.address,
         }
         gateway = Process("services.gateway", folder, told)
         yield Running(gateway, echo, issuer, http, Keys(keys_dir))

@@ -61,6 +61,7 @@ async def alone(
     backends = {
         name: Guarded(name, Backend(name, address, signer), gate=gate)
         for name in ("enrollment", "benefits", "training")
+        name: Guarded(name, Backend(name, address, signer), gate=gate) for name in ("enrollment", "benefits", "card")
     }
     gateway = Gateway(settings, database, provider=provider, backends=backends, rates=UNLIMITED)
     await gateway.keys.refresh()

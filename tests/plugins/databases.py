@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ops.embedded.postgres import EmbeddedPostgres
 
 SERVICES = ("enrollment", "benefits", "training", "gateway")
+SERVICES = ("enrollment", "benefits", "card", "gateway")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from chassis.access import AccessRule, rule_of
 from hrss.benefits.v1 import benefits_service_pb2
+from hrss.card.v1 import card_service_pb2
 from hrss.enrollment.v1 import enrollment_service_pb2
 from hrss.gateway.v1 import gateway_service_pb2
 from hrss.options.v1 import options_pb2
@@ -34,6 +35,7 @@ FILES: tuple[FileDescriptor, ...] = (
     enrollment_service_pb2.DESCRIPTOR,
     benefits_service_pb2.DESCRIPTOR,
     training_service_pb2.DESCRIPTOR,
+    card_service_pb2.DESCRIPTOR,
 )
 
 REQUEST_ID = "request_id"  # set by the edge alone; a client's JSON that names it names an unknown field

@@ -30,6 +30,7 @@ _PREFIXES = {
     "certificate_id": "crt",
     "claim_id": "clm",
     "order_id": "ord",
+    "card_id": "crd",
 }
 _TEXTS = {
     "name": "张三",
@@ -61,6 +62,13 @@ _TEXTS = {
     "key": "basic.rate_per_year",
     "effective": "2006-01-01 …",
     "confidence": "certain",
+    "issue_no": "32061012345678901277",
+    "physical_card_ref": "PHYS-20251123-0001",
+    "pin": "258036",
+    "token": "NTS1:%69 VD92EX0",
+    "purpose": "identity",
+    "subject_ref": "9f86d081884c7d659a2feaa0c55ad015",
+    "id_no_last4": "1234",
     "notice_zh": "测算结果仅供参考，不作为核定依据。",
     "notice_en": "An estimate, not a decision.",
     "page_token": "",

@@ -1,0 +1,55 @@
+"""What callers ask for, as values. Made in `messages`; pure."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.card.domain.lifecycle import PhysicalEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """What happened to a physical card; the number is personal data and not printed."""
+
+    id_no: str
+    physical_ref: str
+    event: PhysicalEvent
+    sequence: int
+    payment_enabled: bool
+    simulated: bool
+
+    def __repr__(self) -> str:
+        return f"Announce({self.event}, {self.sequence})"
+
+
+@dataclass(frozen=True, slots=True)
+class SetPin:
+    """A card and the PIN that its holder chose; with it the consent, where it is asked for."""
+
+    card_id: UUID
+    pin: str
+    consent: bool = True
+
+    def __repr__(self) -> str:
+        return f"SetPin({self.card_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPin:
+    """A card and what its holder says the PIN is."""
+
+    card_id: UUID
+    pin: str
+
+    def __repr__(self) -> str:
+        return f"ConfirmPin({self.card_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """A code that was read, and what for."""
+
+    token: str
+    purpose: str
+
+    def __repr__(self) -> str:
+        return f"Verify({self.purpose})"

@@ -1,0 +1,73 @@
+"""Facts of events: what enrollment says, as values, and what the card service says, as messages."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from chassis.sealed import SealBroken
+from chassis.values import date_of, to_date
+from hrss.card.v1 import card_events_pb2 as events
+from hrss.enrollment.v1 import enrollment_events_pb2 as heard_pb
+from hrss.type.v1 import fact_pb2
+from kernel import ids
+from kernel.errors import InvalidInput
+from services.card.domain.lifecycle import Actor, CardEvent
+from services.card.heard import HeardPerson
+from services.card.messages.states import CARD_STATES, CAUSES
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from chassis.sealed import Sealer
+    from services.card.store.rows import CardRow
+
+SEALED_TYPE = heard_pb.PersonRegistered.DESCRIPTOR.full_name
+SEALED_FIELD = "sealed_identity"
+_CHANGES = {
+    CardEvent.ACTIVATE: events.CardActivated.Fact,
+    CardEvent.LOCK: events.CardLocked.Fact,
+    CardEvent.RESET_PIN: events.CardResumed.Fact,
+    CardEvent.SUSPEND: events.CardSuspended.Fact,
+    CardEvent.RESUME: events.CardResumed.Fact,
+    CardEvent.CANCEL: events.CardCancelled.Fact,
+}
+
+
+def heard_person(fact: heard_pb.PersonRegistered.Fact, exchange: Sealer) -> HeardPerson:
+    """A registered person, with the identity opened under the exchange key.
+
+    Raises:
+        InvalidInput: SEALED_IDENTITY_UNREADABLE: sealed for another person or key; nothing else is said of it.
+    """
+    key = fact.header.aggregate_id
+    try:
+        identity = json.loads(exchange.open(SEALED_TYPE, SEALED_FIELD, key, fact.sealed_identity))
+        name, id_no = str(identity["name"]), str(identity["id_no"])
+    except (SealBroken, ValueError, KeyError, TypeError):
+        raise InvalidInput("SEALED_IDENTITY_UNREADABLE", "the sealed identity does not open") from None
+    return HeardPerson(ids.parse("per", key), date_of(fact.birth_date, "birth_date"), name, id_no)
+
+
+def of_card(card: CardRow, event: CardEvent, actor: Actor) -> Message:
+    """Say what happened to a card, without a word about its holder but the id."""
+    if event is CardEvent.ISSUE:
+        return events.CardIssued.Fact(
+            header=_header(card),
+            person_id=ids.to_text("per", card.person_id),
+            level=card.level,
+            state=CARD_STATES[card.state],
+            cause=CAUSES[actor],
+            valid_to=to_date(card.valid_to),
+        )
+    return _CHANGES[event](
+        header=_header(card),
+        person_id=ids.to_text("per", card.person_id),
+        level=card.level,
+        state=CARD_STATES[card.state],
+        cause=CAUSES[actor],
+    )
+
+
+def _header(card: CardRow) -> fact_pb2.FactHeader:
+    return fact_pb2.FactHeader(aggregate_id=ids.to_text("crd", card.card_id))

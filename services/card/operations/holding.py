@@ -1,0 +1,132 @@
+"""What holders and the counter do with a card: activate, confirm, new PIN, loss, lift, cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from kernel.errors import InvalidInput, Refused
+from services.card import pin as pins
+from services.card.domain.lifecycle import Actor, CardEvent, CardState
+from services.card.domain.password import weakness
+from services.card.operations import holders, life
+from services.card.results import PinTried
+from services.card.store import cards
+from services.card.store import holders as holder_rows
+from services.card.store.rows import PinRow
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from chassis.transaction import Transaction
+    from services.card.commands import ConfirmPin, SetPin
+    from services.card.operations.office import Office
+    from services.card.results import ShownCard
+    from services.card.store.rows import CardRow, HolderRow
+
+
+async def activate(tx: Transaction, command: SetPin, office: Office) -> ShownCard:
+    """The holder agrees to the use of a card and sets its PIN.
+
+    Raises:
+        NotFound: CARD_NOT_FOUND.
+        InvalidInput: CONSENT_REQUIRED, PIN_REFUSED.
+        Refused: CARD_STEP_REFUSED, CARD_NOT_USABLE.
+    """
+    card = await life.load(tx, command.card_id, lock=True, holder_only=True)
+    if not command.consent:
+        raise InvalidInput("CONSENT_REQUIRED", "a card is used with its holder's consent", field="consent")
+    holder = await holders.known(tx, card.person_id)
+    life.require_usable(tx, card, holder, office)
+    life.change(tx, card, CardEvent.ACTIVATE, Actor.HOLDER)
+    card.consent_date = tx.today
+    await _set_pin(tx, card, holder, command.pin, office)
+    return await life.shown(tx, card, office)
+
+
+async def reset_pin(tx: Transaction, command: SetPin, office: Office) -> ShownCard:
+    """The holder of a locked card sets a new PIN.
+
+    Raises:
+        NotFound: CARD_NOT_FOUND.
+        InvalidInput: PIN_REFUSED.
+        Refused: CARD_STEP_REFUSED, CARD_NOT_USABLE.
+    """
+    card = await life.load(tx, command.card_id, lock=True, holder_only=True)
+    holder = await holders.known(tx, card.person_id)
+    life.require_usable(tx, card, holder, office)
+    life.change(tx, card, CardEvent.RESET_PIN, Actor.HOLDER)
+    await _set_pin(tx, card, holder, command.pin, office)
+    return await life.shown(tx, card, office)
+
+
+async def confirm_pin(tx: Transaction, command: ConfirmPin, office: Office) -> PinTried:
+    """Look whether a PIN is right. A wrong one is counted and answered, never refused: a refusal would undo the count.
+
+    Raises:
+        NotFound: CARD_NOT_FOUND.
+        Refused: CARD_NOT_USABLE.
+    """
+    card = await life.load(tx, command.card_id, lock=True, holder_only=True)
+    kept = await cards.pin(tx, card.card_id)
+    if card.state is CardState.LOCKED:
+        return PinTried(is_right=False, is_locked=True, tries_left=0)
+    life.require_usable(tx, card, await holders.known(tx, card.person_id), office)
+    if card.state is not CardState.ACTIVE or kept is None:
+        raise Refused("CARD_NOT_USABLE", "the card cannot be used now", cause=card.state.value)
+    hashed = pins.Hashed(kept.salt, kept.value)
+    is_right = await asyncio.to_thread(pins.fits, command.pin, hashed, office.keys.pin_secret)
+    kept.failures = 0 if is_right else kept.failures + 1
+    left = max(0, office.policy.lock_after.on(tx.today).value - kept.failures)
+    if not left:
+        life.change(tx, card, CardEvent.LOCK, Actor.SYSTEM)
+    return PinTried(is_right, is_locked=not left, tries_left=left)
+
+
+async def report_loss(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
+    """Suspend a card until the loss is lifted.
+
+    Raises:
+        NotFound: CARD_NOT_FOUND.
+        Refused: CARD_STEP_REFUSED.
+    """
+    card = await life.load(tx, card_id, lock=True)
+    life.change(tx, card, CardEvent.SUSPEND, life.acting(tx, card))
+    return await life.shown(tx, card, office)
+
+
+async def lift_loss(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
+    """Let a suspended card stand where it stood before, unless the physical card cannot be used.
+
+    Raises:
+        NotFound: CARD_NOT_FOUND.
+        Refused: CARD_STEP_REFUSED, CARD_NOT_USABLE.
+    """
+    card = await life.load(tx, card_id, lock=True)
+    life.require_usable(tx, card, await holders.known(tx, card.person_id), office)
+    life.change(tx, card, CardEvent.RESUME, life.acting(tx, card))
+    return await life.shown(tx, card, office)
+
+
+async def cancel(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
+    """Cancel a card for ever.
+
+    Raises:
+        NotFound: CARD_NOT_FOUND.
+        Refused: CARD_STEP_REFUSED.
+    """
+    card = await life.load(tx, card_id, lock=True, holder_only=True)
+    life.change(tx, card, CardEvent.CANCEL, Actor.HOLDER)
+    return await life.shown(tx, card, office)
+
+
+async def _set_pin(tx: Transaction, card: CardRow, holder: HolderRow, pin: str, office: Office) -> None:
+    length = office.policy.pin_length.on(tx.today).value
+    if cause := weakness(pin, holder_rows.id_no(tx, holder), length):
+        raise InvalidInput("PIN_REFUSED", "the PIN is too weak", field="pin", cause=cause)
+    hashed = await asyncio.to_thread(pins.hashed, pin, office.keys.pin_secret)
+    kept = await cards.pin(tx, card.card_id)
+    if kept is None:
+        kept = PinRow(card_id=card.card_id, salt=hashed.salt, value=hashed.value, set_date=tx.today)
+        tx.session.add(kept)
+    kept.salt, kept.value, kept.failures, kept.set_date = hashed.salt, hashed.value, 0, tx.today

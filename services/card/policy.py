@@ -1,0 +1,40 @@
+"""The file of law that the card service reads, as the domain wants it."""
+
+from collections.abc import Mapping
+from datetime import date
+from types import MappingProxyType
+from typing import Any
+
+from chassis.policy import PolicyStore
+from services.card.domain.usability import obstacle
+from services.card.domain.verification import Purpose, Shown
+
+ECARD = "ecard.yaml"
+
+
+class CardPolicy:
+    """Typed law of electronic cards; everything in it answers by day."""
+
+    def __init__(self, store: PolicyStore) -> None:
+        self.version = store.version
+        self.pin_length = store.integer(ECARD, "password.length")
+        self.lock_after = store.integer(ECARD, "password.lock_after_failures")
+        self.valid_seconds = store.integer(ECARD, "code.valid_seconds")
+        self.refresh_seconds = store.integer(ECARD, "code.refresh_seconds")
+        self.leeway_seconds = store.integer(ECARD, "code.clock_leeway_seconds")
+        self.valid_years = store.integer(ECARD, "card.valid_years")
+        self.level_two = store.table(ECARD, "levels.second", frozenset)
+        self.purposes = store.table(ECARD, "verification.purposes", _purposes)
+
+    def obstacle(self, physical: str, level: int, operation: str, day: date) -> str:
+        """The first reason against a use of a card, empty when there is none; see `domain.usability`."""
+        return obstacle(physical, level, operation, self.level_two.on(day).value)
+
+
+def _purposes(value: tuple[Mapping[str, Any], ...]) -> Mapping[str, Purpose]:
+    return MappingProxyType(
+        {
+            row["purpose"]: Purpose(row["purpose"], row["scope"], row["level"], frozenset(map(Shown, row["shown"])))
+            for row in value
+        }
+    )

@@ -1,0 +1,58 @@
+"""What operations give back, for `messages.replies`; holds opened personal data only as long as a reply is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from services.card.domain.verification import Detail, Shown
+    from services.card.store.rows import CardRow, HolderRow
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCard:
+    """A card with its holder."""
+
+    card: CardRow
+    holder: HolderRow
+    name: str = field(repr=False)
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What became of an event of a physical card."""
+
+    applied: bool
+    card: CardRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class PinTried:
+    """What a PIN turned out to be."""
+
+    is_right: bool
+    is_locked: bool
+    tries_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A code to show; whoever holds it is the holder for a minute, so it is not printed."""
+
+    text: str = field(repr=False)
+    valid_seconds: int
+    refresh_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a verification came to; everything after `detail` only when it was accepted."""
+
+    detail: Detail
+    subject_ref: str = ""
+    level: int = 0
+    shown: frozenset[Shown] = frozenset()
+    name: str = field(default="", repr=False)
+    id_no: str = field(default="", repr=False)

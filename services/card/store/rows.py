@@ -1,0 +1,73 @@
+"""The tables of the card service. Rows are made from checked values only; constraints stand in the migrations."""
+
+from datetime import date
+from uuid import UUID
+
+from sqlmodel import Field, SQLModel
+
+from chassis.columns import words
+from chassis.database import registry
+from services.card.domain.lifecycle import Actor, CardState, Physical, PhysicalEvent
+
+
+class Table(SQLModel, registry=registry()):
+    """Base of the tables of this service."""
+
+
+class HolderRow(Table, table=True):
+    """A person who may have a card; name and number open only in this row."""
+
+    __tablename__ = "holder"
+    person_id: UUID = Field(primary_key=True)
+    birth_date: date
+    name_sealed: bytes
+    id_no_sealed: bytes
+    id_no_index: bytes
+    physical_state: Physical | None = Field(default=None, sa_type=words(Physical))
+    physical_ref: str | None = None
+    physical_sequence: int = 0
+    payment_enabled: bool = False
+
+
+class PhysicalEventRow(Table, table=True):
+    """What the source of physical cards announced; whether it took effect."""
+
+    __tablename__ = "physical_event"
+    source: str = Field(primary_key=True)
+    person_id: UUID = Field(primary_key=True)
+    sequence: int = Field(primary_key=True)
+    event: PhysicalEvent = Field(sa_type=words(PhysicalEvent))
+    physical_ref: str
+    payment_enabled: bool
+    simulated: bool
+    applied: bool
+    business_date: date
+
+
+class CardRow(Table, table=True):
+    """An electronic card."""
+
+    __tablename__ = "card"
+    card_id: UUID = Field(primary_key=True)
+    person_id: UUID
+    issue_no: str
+    reference: bytes
+    level: int
+    state: CardState = Field(sa_type=words(CardState))
+    state_since: date
+    state_before: CardState | None = Field(default=None, sa_type=words(CardState))
+    suspended_by: Actor | None = Field(default=None, sa_type=words(Actor))
+    valid_from: date
+    valid_to: date
+    consent_date: date | None = None
+
+
+class PinRow(Table, table=True):
+    """The PIN of a card, hashed, and how often it was wrong since it was last right."""
+
+    __tablename__ = "pin"
+    card_id: UUID = Field(primary_key=True)
+    salt: bytes
+    value: bytes
+    failures: int = 0
+    set_date: date

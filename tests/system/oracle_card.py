@@ -1,0 +1,51 @@
+"""What must hold in the database of cards at any moment, whatever happened before.
+
+Each invariant is a query that finds what breaks it; none uses the code that wrote the rows.
+"""
+
+from __future__ import annotations
+
+import asyncpg
+
+QUERIES = {
+    "two live cards of one person": """
+        SELECT person_id FROM card WHERE state <> 'CANCELLED' GROUP BY person_id HAVING count(*) > 1
+    """,
+    "an issue number does not fit its check digits": """
+        SELECT card_id FROM card WHERE issue_no !~ '^32061[0-9]{15}$' OR issue_no::numeric % 97 <> 1
+    """,
+    "a usable physical card without an electronic one": """
+        SELECT person_id FROM holder WHERE physical_state = 'NORMAL'
+          AND person_id NOT IN (SELECT person_id FROM card)
+    """,
+    "a card is open while the physical one cannot be used": """
+        SELECT card_id FROM card JOIN holder USING (person_id)
+        WHERE physical_state <> 'NORMAL' AND state IN ('ISSUED', 'ACTIVE', 'LOCKED')
+    """,
+    "a card that was activated without consent or PIN": """
+        SELECT card_id FROM card LEFT JOIN pin USING (card_id)
+        WHERE 'ACTIVE' IN (state, state_before) AND (consent_date IS NULL OR pin.card_id IS NULL)
+    """,
+    "the last event of a physical card is not where its holder stands": """
+        SELECT person_id FROM holder WHERE physical_sequence <> coalesce(
+          (SELECT max(sequence) FROM physical_event WHERE physical_event.person_id = holder.person_id AND applied), 0)
+    """,
+    "a card said more or less than its audit rows": """
+        SELECT id FROM aggregate WHERE kind = 'card' AND version <> (
+          SELECT count(*) FROM audit WHERE action IN ('card_issue', 'card_activate', 'card_lock', 'card_reset_pin',
+            'card_suspend', 'card_resume', 'card_cancel') AND detail->>'card_id' = id)
+    """,
+}
+
+
+async def violations(owner_url: str) -> list[str]:
+    """Every invariant that does not hold, with what breaks it."""
+    connection = await asyncpg.connect(owner_url.replace("+asyncpg", ""))
+    try:
+        return [
+            f"{name}: {[tuple(row) for row in rows][:5]}"
+            for name, query in QUERIES.items()
+            if (rows := await connection.fetch(query))
+        ]
+    finally:
+        await connection.close()
