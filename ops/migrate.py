@@ -85,6 +85,8 @@ def replicas_from(environ: Mapping[str, str]) -> int:
     if given not in {"1", "3", "5"}:
         raise ValueError("HRSS_NATS_REPLICAS 须为 1、3 或 5 / HRSS_NATS_REPLICAS must be 1, 3 or 5")
     return int(given)
+
+
 def own_keys(service: str, keys_dir: Path) -> None:
     """Make the keys that a service declares in its `keyring.py`; most have none."""
     name = f"services.{service}.keyring"

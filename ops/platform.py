@@ -38,8 +38,7 @@ PORTS = {
     "HRSS_PG_PORT": 0,
     "HRSS_NATS_PORT": 0,
 }
-BACKENDS = ("enrollment", "benefits", "training")
-BACKENDS = ("enrollment", "benefits", "card")
+BACKENDS = ("enrollment", "benefits", "training", "card")
 STOP_LEVELS: tuple[tuple[tuple[str, ...], float], ...] = (
     # Together below 15 s, and in practice one: first who takes calls, then who answers them, then what they need.
     (("simulators", "gateway"), 5.0),

@@ -448,6 +448,18 @@ class Calculator:
             ),
         }
 
+    def _ecard_password(self, inputs: Inputs) -> dict[str, Any]:
+        id_no = inputs.text("id_number") if inputs.has("id_number") else ""
+        length = self._card.pin_length.on(DAY).value
+        reason = password.weakness(inputs.text("password"), id_no, length)
+        return {"ok": False, "reason": reason} if reason else {"ok": True}
+
+    def _ecard_usable(self, inputs: Inputs) -> dict[str, Any]:
+        reason = self._card.obstacle(
+            inputs.text("physical").lower(), inputs.whole("level"), inputs.text("operation"), DAY
+        )
+        return {"usable": False, "reason": reason} if reason else {"usable": True}
+
     def _skill_subsidy(self, inputs: Inputs) -> dict[str, Any]:
         law = self._skill_law(inputs)
         elsewhere = [name for name in inputs.names if any(word in name for word in ELSEWHERE)]
@@ -502,14 +514,3 @@ def _status(inputs: Inputs) -> skill_subsidy.PersonStatus:
 def _grant(prior: Inputs) -> skill_subsidy.Grant:
     """A subsidy that an example says was granted before."""
     return skill_subsidy.Grant(prior.text("occupation"), prior.whole("level"), prior.day("apply_date"))
-    def _ecard_password(self, inputs: Inputs) -> dict[str, Any]:
-        id_no = inputs.text("id_number") if inputs.has("id_number") else ""
-        length = self._card.pin_length.on(DAY).value
-        reason = password.weakness(inputs.text("password"), id_no, length)
-        return {"ok": False, "reason": reason} if reason else {"ok": True}
-
-    def _ecard_usable(self, inputs: Inputs) -> dict[str, Any]:
-        reason = self._card.obstacle(
-            inputs.text("physical").lower(), inputs.whole("level"), inputs.text("operation"), DAY
-        )
-        return {"usable": False, "reason": reason} if reason else {"usable": True}

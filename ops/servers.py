@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from ops.home import Home
 
 Found = TypeVar("Found")
-SERVICES = ("enrollment", "benefits", "training", "gateway")
-SERVICES = ("enrollment", "benefits", "card", "gateway")
+SERVICES = ("enrollment", "benefits", "training", "card", "gateway")
 
 
 class ServerUnknown(Exception):  # noqa: N818 - read as a sentence

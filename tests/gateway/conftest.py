@@ -73,8 +73,8 @@ async def edge(templates: Templates, keys_dir: Path, tmp_path_factory: pytest.Te
     async with echo_backend(keys_dir) as echo:
         signer = Signer(keys_dir)
         backends = {
-            name: Guarded(name, Backend(name, echo.address, signer)) for name in ("enrollment", "benefits", "training")
-            name: Guarded(name, Backend(name, echo.address, signer)) for name in ("enrollment", "benefits", "card")
+            name: Guarded(name, Backend(name, echo.address, signer))
+            for name in ("enrollment", "benefits", "training", "card")
         }
         database = Database(settings)
         gateway = Gateway(settings, database, provider=provider, backends=backends, rates=UNLIMITED)

@@ -60,8 +60,7 @@ async def alone(
     signer = Signer(keys_dir)
     backends = {
         name: Guarded(name, Backend(name, address, signer), gate=gate)
-        for name in ("enrollment", "benefits", "training")
-        name: Guarded(name, Backend(name, address, signer), gate=gate) for name in ("enrollment", "benefits", "card")
+        for name in ("enrollment", "benefits", "training", "card")
     }
     gateway = Gateway(settings, database, provider=provider, backends=backends, rates=UNLIMITED)
     await gateway.keys.refresh()

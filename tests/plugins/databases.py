@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from ops.embedded.nats import EmbeddedNats
     from ops.embedded.postgres import EmbeddedPostgres
 
-SERVICES = ("enrollment", "benefits", "training", "gateway")
-SERVICES = ("enrollment", "benefits", "card", "gateway")
+SERVICES = ("enrollment", "benefits", "training", "card", "gateway")
 
 
 @pytest.fixture(scope="session")

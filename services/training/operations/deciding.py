@@ -43,7 +43,7 @@ async def prepare(tx: Transaction, claim_id: UUID, policy: TrainingPolicy) -> Sh
     """
     row = await _open(tx, claim_id, Step.PREPARE)
     maker = tx.principal.acting_person
-    if maker == ids.to_text("per", row.person_id):
+    if _is_claimant(tx, row):
         raise _same_person()
     made = await _calculated(tx, row, policy)
     await claims.add_calculation(tx, made)
@@ -131,8 +131,13 @@ async def _open(tx: Transaction, claim_id: UUID, step: Step) -> ClaimRow:
 
 
 def _require_second(tx: Transaction, row: ClaimRow) -> None:
-    if tx.principal.acting_person in {row.maker, row.submitter, ids.to_text("per", row.person_id)}:
+    if tx.principal.acting_person in {row.maker, row.submitter} or _is_claimant(tx, row):
         raise _same_person()
+
+
+def _is_claimant(tx: Transaction, row: ClaimRow) -> bool:
+    """Whether the member of staff is the human whose claim it is, whichever login is used."""
+    return tx.principal.person_id == row.person_id or tx.principal.acting_person == ids.to_text("per", row.person_id)
 
 
 async def _facts(tx: Transaction, row: ClaimRow, policy: TrainingPolicy) -> Facts:
