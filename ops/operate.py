@@ -46,7 +46,8 @@ class Operator:
         self._broker = broker
         self._keys_dir = keys_dir
         name = account or pwd.getpwuid(os.getuid()).pw_name
-        self._principal = Principal(subject=f"os|{name}", client="hrss", roles=frozenset({"OPERATOR"}))
+        human = f"os|{name}"  # an account of the operating system is taken for one human
+        self._principal = Principal(subject=human, client="hrss", roles=frozenset({"OPERATOR"}), natural_person=human)
 
     async def list_jobs(self, limit: int) -> list[tuple[str, Job]]:
         """The latest jobs of every service."""
