@@ -1,32 +1,30 @@
 """What happens to a call: the gRPC server of a service.
 
-Outermost first: trace → log context → errors → limit → deadline → assertion → access → strict parse → relation →
-handler. Requests and replies travel as bytes, so that the digest of the assertion, the hash of a stored request and a
-stored reply cost nothing twice.
+Outermost first: trace → log context → errors → limit → deadline → assertion, then as `chassis.method` says. Requests
+and replies travel as bytes, so that the digest of the assertion, the hash of a stored request and a stored reply cost
+nothing twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import inspect
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
-from google.protobuf.message_factory import GetMessageClass
 from opentelemetry.trace import Span, Status, StatusCode
 from structlog.contextvars import bind_contextvars
 
-from chassis import access, metrics, telemetry, wire
+from chassis import metrics, telemetry
 from chassis.call import Call, Servicer
-from chassis.limits import LEAST_SECONDS, MESSAGE_MAX, METADATA_MAX, MIN_VERSION_KEY, REPLAYED_KEY
+from chassis.limits import LEAST_SECONDS, MESSAGE_MAX, METADATA_MAX, MIN_VERSION_KEY
 from chassis.logs import get_logger
-from chassis.principal import METADATA_KEY, Identity, Verifier, relation_checks
+from chassis.method import Method
+from chassis.principal import METADATA_KEY, Identity, Verifier
 from chassis.problems import DETAILS_KEY, Fault, to_status
-from kernel import ids
 from kernel.calendar import shanghai_day
 from kernel.errors import Busy, DomainError, InvalidInput, Unauthenticated
 
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from chassis.config import Settings
     from chassis.database import Database
 
-__all__ = ["CALLS_MAX", "Call", "Method", "Server", "Servicer"]
+__all__ = ["CALLS_MAX", "Call", "Server", "Servicer"]
 
 log = get_logger(__name__)
 
@@ -62,24 +60,16 @@ _SERVER_OPTIONS: list[tuple[str, int]] = [
 ]
 
 
-class Method:
-    """One RPC: its rule, its types, its handler, and the way of a call through them."""
+class _Answering:
+    """One RPC over gRPC: the way of a call from its bytes and metadata to a reply or a status."""
 
     def __init__(self, descriptor: MethodDescriptor, servicer: Servicer, server: Server) -> None:
-        service = descriptor.containing_service
-        assert service is not None
-        handler = getattr(servicer, descriptor.name, None)
-        if not inspect.iscoroutinefunction(handler):
-            raise TypeError(f"{type(servicer).__name__} has no coroutine {descriptor.name}")
-        self.path = f"/{service.full_name}/{descriptor.name}"
-        self.rule = access.rule_of(descriptor)
-        self.changes = "request_id" in descriptor.input_type.fields_by_name
-        self.request_class = GetMessageClass(descriptor.input_type)
-        self.reply_class = GetMessageClass(descriptor.output_type)
-        self._handler = handler
+        self._method = Method(descriptor, servicer, server)
+        self.path = self._method.path
         self._server = server
         self._span_name = self.path[1:]
-        self._attributes = {"rpc.system": "grpc", "rpc.service": service.full_name, "rpc.method": descriptor.name}
+        service, _, name = self.path[1:].partition("/")
+        self._attributes = {"rpc.system": "grpc", "rpc.service": service, "rpc.method": name}
 
     async def answer(self, data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         """Answer a call; the only place where an error becomes a status."""
@@ -139,40 +129,8 @@ class Method:
     async def _answer(self, data: bytes, given: dict[str, str | bytes], until: float) -> tuple[bytes, dict[str, str]]:
         digest = hashlib.sha256(data).digest()
         identity = self._server.identify(given.get(METADATA_KEY), self.path, digest)
-        bind_contextvars(request_id=identity.request_id)
-        access.permit(self.rule, identity.principal)
-        request = wire.parse(self.request_class, data)
-        access.relate(self.rule, identity.principal, request)
-        call = Call(
-            method=self.path,
-            request=request,
-            digest=digest,
-            identity=identity,
-            database=self._server.database,
-            reply_class=self.reply_class,
-            gate=self._server.heavy,
-            until=until,
-            min_version="" if self.changes else _text(given.get(MIN_VERSION_KEY)) or "",
-        )
-        if not self.changes and (person := access.person_of(self.rule, request)):
-            call.audit_person(ids.parse("per", person))
-        checks = relation_checks()
-        reply = await self._handler(request, call)
-        if not checks and not self.rule.subject_kind and access.is_bound(self.rule, identity.principal):
-            self._require_checked(call)
-        await call.settle()
-        return self._bytes(reply, call), call.trailing
-
-    def _require_checked(self, call: Call) -> None:
-        """Rather an answer too few than a stranger's record; a stored reply was checked when it was made."""
-        if REPLAYED_KEY not in call.trailing:
-            raise RuntimeError(f"{self.path} asks for a relation, and its operation did not check one")
-
-    def _bytes(self, reply: object, call: Call) -> bytes:
-        if not isinstance(reply, self.reply_class):
-            raise TypeError(f"{self.path} answered with {type(reply).__name__}")
-        ready = call.ready
-        return ready[1] if ready is not None and ready[0] is reply else reply.SerializeToString()
+        min_version = _text(given.get(MIN_VERSION_KEY)) or ""
+        return await self._method.handle(data, digest, identity, until=until, min_version=min_version)
 
     def _outcome(self, error: DomainError | Fault | None, span: Span) -> tuple[grpc.StatusCode, bytes]:
         if error is None:
@@ -201,7 +159,7 @@ class Server:
         self._settings = settings
         self._verifier = verifier
         self._methods = {
-            servicer.service.full_name: {one.name: Method(one, servicer, self) for one in servicer.service.methods}
+            servicer.service.full_name: {one.name: _Answering(one, servicer, self) for one in servicer.service.methods}
             for servicer in servicers
         }
         self._server: grpc.aio.Server | None = None

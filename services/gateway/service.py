@@ -23,6 +23,7 @@ from chassis import logs, metrics, schema, telemetry
 from chassis.client import Backend
 from chassis.database import Database
 from chassis.files import Files
+from chassis.local import Local
 from chassis.logs import get_logger
 from chassis.principal import Signer
 from kernel.errors import DomainError
@@ -38,7 +39,7 @@ from services.gateway.edge.problems import Problems
 from services.gateway.edge.protocol import BoundedProtocol
 from services.gateway.edge.tokens import KeySet, Tokens
 from services.gateway.edge.transcoder import Transcoder
-from services.gateway.own import OwnServices
+from services.gateway.own import ClockRpc, MeRpc
 from services.gateway.pages.shell import make_shell
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Gateway:
         self.keys = KeySet(provider.keys)
         self.backends = {
             **(backends if backends is not None else _channels(settings)),
-            contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, OwnServices(database, self.clock)),
+            contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, Local(database, (MeRpc(), ClockRpc(self.clock)))),
         }
         routes = contract.routes()
         known = catalogue.load()

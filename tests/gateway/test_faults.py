@@ -14,6 +14,7 @@ import pytest
 
 from chassis.client import Backend, Deadline, Reply
 from chassis.database import Database
+from chassis.local import Local
 from chassis.principal import Principal, Signer
 from chassis.problems import Fault
 from hrss.gateway.v1 import gateway_service_pb2
@@ -23,7 +24,7 @@ from services.gateway.clock import BusinessClock
 from services.gateway.edge import transcoder
 from services.gateway.edge.backends import Guarded
 from services.gateway.edge.limits import Gate, Rates
-from services.gateway.own import OwnServices
+from services.gateway.own import ClockRpc
 from services.gateway.service import Gateway
 from services.gateway.settings import GatewaySettings
 from tests.chassis.conditions import until
@@ -242,11 +243,14 @@ async def test_a_body_without_a_length_has_its_limit_too(edge: Edge) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
 
 
+OPERATOR = Principal(subject="idp|operator", client="test", roles=frozenset({"OPERATOR"}))
+
+
 async def test_in_production_nobody_moves_the_day(new_database: NewDatabase) -> None:
     clock = BusinessClock(is_prod=True)
     clock.follow(date(2030, 1, 1))
-    own = OwnServices(await new_database("gateway"), clock)
-    known: dict[str, Any] = {"principal": Principal.system("test"), "today": clock.today, "deadline": Deadline.after(5)}
+    own = Local(await new_database("gateway"), [ClockRpc(clock)])
+    known: dict[str, Any] = {"principal": OPERATOR, "today": clock.today, "deadline": Deadline.after(5)}
 
     for method in ("GetTestClock", "SetTestClock"):
         with pytest.raises(Forbidden, match="TEST_MODE_ONLY"):
@@ -261,10 +265,10 @@ async def test_another_gateway_process_follows_the_moved_day(new_database: NewDa
     request = gateway_service_pb2.SetTestClockRequest(request_id="r-1")
     request.business_date.year, request.business_date.month, request.business_date.day = 2026, 2, 3
 
-    await OwnServices(database, mine).call(
+    await Local(database, [ClockRpc(mine)]).call(
         "/hrss.gateway.v1.TestClockService/SetTestClock",
         request.SerializeToString(),
-        principal=Principal(subject="idp|operator", client="test", roles=frozenset({"OPERATOR"})),
+        principal=OPERATOR,
         today=mine.today,
         deadline=Deadline.after(5),
     )
