@@ -45,3 +45,17 @@ def test_streams_lie_on_three_nodes_in_production(
 def test_a_number_of_replicas_that_cannot_agree_is_refused(replicas: str) -> None:
     with pytest.raises(ValueError, match="HRSS_NATS_REPLICAS"):
         migrate.replicas_from({"HRSS_NATS_REPLICAS": replicas})
+
+
+def test_a_broker_that_is_away_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(migrate, "databases_from", lambda _environ: Databases({}, {}))
+    monkeypatch.setattr(migrate, "broker_from", lambda _environ: Broker({}, "nats://127.0.0.1:9"))
+    monkeypatch.setattr(migrate, "SERVICES", ())
+
+    assert migrate.main({"HRSS_KEYS_DIR": str(tmp_path)}) == 1
+
+    said = capfd.readouterr().err
+    assert "HRSS_NATS_ADMIN_URL" in said
+    assert "Traceback" not in said
