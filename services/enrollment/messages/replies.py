@@ -184,6 +184,11 @@ def import_started(job: Job) -> pb.ImportHistoryResponse:
     return pb.ImportHistoryResponse(job=_job(job))
 
 
+def roster_started(job: Job) -> pb.ImportRosterResponse:
+    """Answer ImportRoster."""
+    return pb.ImportRosterResponse(job=_job(job))
+
+
 def job(job: Job) -> pb.GetEnrollmentJobResponse:
     """Answer GetEnrollmentJob."""
     return pb.GetEnrollmentJobResponse(job=_job(job))
