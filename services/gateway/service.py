@@ -170,7 +170,7 @@ class _Process:
         settings = self._settings
         database = Database(settings)
         secret_file = settings.keys_dir / f"idp-client-{CLIENT_ID}.password"
-        provider = HttpIdentityProvider(settings.idp_issuer, CLIENT_ID, secret_file)
+        provider = HttpIdentityProvider(settings.idp_issuer, CLIENT_ID, secret_file, url=settings.idp_url)
         gateway = self._gateway = Gateway(settings, database, provider=provider)
         monitor = metrics.Monitor(settings.http_host, settings.metrics_port, readiness=gateway.readiness)
         server = _Server(_configuration(gateway))
