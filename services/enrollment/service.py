@@ -6,7 +6,7 @@ from chassis.policy import policy_of
 from chassis.sealed import Sealer
 from chassis.service import Service
 from services.enrollment.events import CONSUMERS
-from services.enrollment.operations import accounts, history
+from services.enrollment.operations import accounts, figures, history
 from services.enrollment.operations.history import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
@@ -22,6 +22,7 @@ def build(settings: Settings) -> Service:
         servicers=[EnrollmentRpc(office, archive)],
         consumers=CONSUMERS,
         jobs=[accounts.job_kind(office), history.job_kind(archive, office)],
+        figures=figures.count,
     )
 
 
