@@ -58,6 +58,7 @@ KNOWN = frozenset(
         "HRSS_IDP_HOST",
         "HRSS_IDP_PORT",
         "HRSS_GATEWAY_URL",
+        "HRSS_TRACES_URL",
         "HRSS_TRACES_PORT",
         "HRSS_TRACES_HTTP_PORT",
         "HRSS_SIMULATORS_PORT",
