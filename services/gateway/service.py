@@ -25,6 +25,7 @@ from chassis.database import Database
 from chassis.files import Files
 from chassis.local import Local
 from chassis.logs import get_logger
+from chassis.policy import policy_of
 from chassis.principal import Signer
 from kernel.errors import DomainError
 from services.gateway.clock import BusinessClock
@@ -39,12 +40,17 @@ from services.gateway.edge.problems import Problems
 from services.gateway.edge.protocol import BoundedProtocol
 from services.gateway.edge.tokens import KeySet, Tokens
 from services.gateway.edge.transcoder import Transcoder
+from services.gateway.items.policy import ItemPolicy
+from services.gateway.items.rpc import ItemRpc
 from services.gateway.own import ClockRpc, MeRpc
 from services.gateway.pages.shell import make_shell
+from services.gateway.portal.all_pages import ALL_PAGES
+from services.gateway.portal.portal import Portal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from chassis.call import Servicer
     from services.gateway.edge.exchange import Receive, Scope, Send
     from services.gateway.edge.identity import IdentityProvider
     from services.gateway.settings import GatewaySettings
@@ -80,7 +86,7 @@ class Gateway:
         self.keys = KeySet(provider.keys)
         self.backends = {
             **(backends if backends is not None else _channels(settings)),
-            contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, Local(database, (MeRpc(), ClockRpc(self.clock)))),
+            contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, Local(database, self._own_servicers())),
         }
         routes = contract.routes()
         known = catalogue.load()
@@ -102,7 +108,10 @@ class Gateway:
             log=AccessLog(settings),
             extra={("POST", uploads.PATH): upload},
         )
-        self._shell = make_shell(settings, routes, known, readiness=self.readiness)
+        self.portal = Portal(
+            settings, database, self._v1, lambda: self.clock.today, ALL_PAGES, sources=policy_of(settings).sources
+        )
+        self._shell = make_shell(settings, routes, known, readiness=self.readiness, portal=self.portal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send `/v1` to the transcoder and the rest to the shell."""
@@ -130,8 +139,13 @@ class Gateway:
             log.info("readiness_changed", missing=missing)
         self.missing = missing
 
+    def _own_servicers(self) -> tuple[Servicer, ...]:
+        """What this process answers itself; a new service of the gateway adds its edge here."""
+        return (MeRpc(), ClockRpc(self.clock), ItemRpc(ItemPolicy(policy_of(self.settings))))
+
     async def close(self) -> None:
         """Let go of the channels."""
+        await self.portal.close()
         for backend in self.backends.values():
             await backend.close()
 
