@@ -41,10 +41,14 @@ from services.gateway.edge.problems import Problems
 from services.gateway.edge.protocol import BoundedProtocol
 from services.gateway.edge.tokens import KeySet, Tokens
 from services.gateway.edge.transcoder import Transcoder
+from services.gateway.items.policy import ItemPolicy
+from services.gateway.items.rpc import ItemRpc
 from services.gateway.own import ClockRpc, MeRpc
 from services.gateway.pages.shell import make_shell
 from services.gateway.platform.policy import PlanPolicy
 from services.gateway.platform.rpc import PlatformRpc
+from services.gateway.portal.all_pages import ALL_PAGES
+from services.gateway.portal.portal import Portal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +112,10 @@ class Gateway:
             log=AccessLog(settings),
             extra={("POST", uploads.PATH): upload},
         )
-        self._shell = make_shell(settings, routes, known, readiness=self.readiness)
+        self.portal = Portal(
+            settings, database, self._v1, lambda: self.clock.today, ALL_PAGES, sources=policy_of(settings).sources
+        )
+        self._shell = make_shell(settings, routes, known, readiness=self.readiness, portal=self.portal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send `/v1` to the transcoder and the rest to the shell."""
@@ -118,11 +125,13 @@ class Gateway:
             await self._shell(scope, receive, send)
 
     def _own_servicers(self) -> tuple[Servicer, ...]:
-        """What this process answers itself."""
-        plan = PlanPolicy(policy_of(self.settings), clocks.business_day())
+        """What this process answers itself; a new service of the gateway adds its edge here."""
+        law = policy_of(self.settings)
+        plan = PlanPolicy(law, clocks.business_day())
         return (
             MeRpc(),
             ClockRpc(self.clock),
+            ItemRpc(ItemPolicy(law)),
             OperationsRpc(State(missing=lambda: self.missing, is_broker_away=lambda: False, loops=())),
             PlatformRpc(self._callees, plan, self.settings.traces_url),
         )
@@ -152,6 +161,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Let go of the channels."""
+        await self.portal.close()
         for backend in self.backends.values():
             await backend.close()
 
