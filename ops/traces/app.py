@@ -169,13 +169,8 @@ class Pages:
         )
 
     async def find(self, request: Request) -> Response:
-        """Go to the trace that a number names: a trace id, a request id, or a whole traceparent."""
-        number = request.query_params.get("number", "").strip()
-        parts = number.split("-")
-        trace_id = parts[1] if len(parts) == TRACEPARENT_PARTS else number
-        trace = self._store.find(trace_id.lower()) or self._store.by_request(number)
-        if trace is None:
-            raise HTTPException(404, "no such trace here: unknown, or dropped for newer ones")
+        """Go to the trace that a number names."""
+        trace = self._of_number(request.query_params.get("number", "").strip())
         return RedirectResponse(f"/traces/{trace.id}?lang={_language(request)}", 303, headers=_HEADERS)
 
     async def trace_page(self, request: Request) -> Response:
@@ -194,7 +189,13 @@ class Pages:
         )
 
     def _find(self, request: Request) -> Trace:
-        trace = self._store.find(request.path_params["trace_id"])
+        return self._of_number(request.path_params["trace_id"])
+
+    def _of_number(self, number: str) -> Trace:
+        """The trace of a trace id, of a request id, or of a whole traceparent."""
+        parts = number.split("-")
+        trace_id = parts[1] if len(parts) == TRACEPARENT_PARTS else number
+        trace = self._store.find(trace_id.lower()) or self._store.by_request(number)
         if trace is None:
             raise HTTPException(404, "no such trace here: unknown, or dropped for newer ones")
         return trace

@@ -30,6 +30,7 @@ from chassis.policy import PolicyInvalid, policy_of
 from chassis.principal import Signer
 from kernel.errors import DomainError
 from services.gateway.clock import BusinessClock
+from services.gateway.console.pages import CONSOLE_PAGES
 from services.gateway.edge import catalogue, contract
 from services.gateway.edge import files as uploads
 from services.gateway.edge.access import Access
@@ -113,7 +114,7 @@ class Gateway:
             extra={("POST", uploads.PATH): upload},
         )
         self.portal = Portal(
-            settings, database, self._v1, lambda: self.clock.today, ALL_PAGES, sources=policy_of(settings).sources
+            settings, database, self._v1, lambda: self.clock.today, (*ALL_PAGES, *CONSOLE_PAGES), sources=policy_of(settings).sources
         )
         self._shell = make_shell(settings, routes, known, readiness=self.readiness, portal=self.portal)
 

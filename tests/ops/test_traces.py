@@ -295,6 +295,9 @@ async def test_a_number_opens_its_trace(number: str) -> None:
     answer = await get(store, f"/find?lang=en&number={quote(number)}")
 
     assert (answer.status_code, answer.headers["location"]) == (303, f"/traces/{TRACE}?lang=en")
+    page = await get(store, f"/traces/{quote(number.strip())}?lang=en")
+    assert page.status_code == 200
+    assert TRACE in page.text
 
 
 @pytest.mark.parametrize("number", ["", "req-0002", "0" * 32, f"00-{TRACE[::-1]}-00f067aa0ba902b7-01"])
