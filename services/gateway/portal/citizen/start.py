@@ -47,7 +47,6 @@ async def items(visit: Visit) -> Response:
     service = visit.query.get("service", "")
     service = service if service in SERVICES else ""
     found = (await visit.look_up("/v1/items", query=query, service=service))["items"]
-    found.sort(key=lambda item: not item["is_available"])  # what can be done here comes first
     return visit.render("citizen/items.html", query=query, service=service, services=SERVICES, items=found)
 
 
