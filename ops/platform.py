@@ -113,6 +113,8 @@ def plan(home: Home, environ: Mapping[str, str]) -> Platform:
         units.append(_nats(home, keys, ports["HRSS_NATS_PORT"]))
     needs = tuple(unit.name for unit in units if unit.name in ("postgres", "nats"))
     units.append(_migrate(home, databases, broker, common, needs))
+    if traces_url:
+        common.setdefault("HRSS_TRACES_URL", f"{traces_url}/traces/{{trace_id}}")
     units += _services(home, databases, broker, {**common, "HRSS_IDP_ISSUER": issuer}, ports)
     told = {"HRSS_IDP_ISSUER": issuer, "HRSS_GATEWAY_URL": gateway_url}
     units.append(_program("simulators", "ops.simulators", home, {**common, **told}, needs=("gateway",)))

@@ -7,7 +7,7 @@ from chassis.sealed import Sealer
 from chassis.service import Service
 from services.enrollment import history_file, roster_file
 from services.enrollment.events import CONSUMERS
-from services.enrollment.operations import accounts, history, roster
+from services.enrollment.operations import accounts, figures, history, roster
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
@@ -24,6 +24,7 @@ def build(settings: Settings) -> Service:
         servicers=[EnrollmentRpc(office, histories, rosters)],
         consumers=CONSUMERS,
         jobs=[accounts.job_kind(office), history.job_kind(histories, office), roster.job_kind(rosters, office)],
+        figures=figures.count,
     )
 
 
