@@ -178,7 +178,7 @@ def import_started(job: Job) -> pb.ImportHistoryResponse:
 
 def roster_started(job: Job) -> pb.ImportRosterResponse:
     """Answer ImportRoster."""
-    return pb.ImportRosterResponse(job=_job(job))
+    return pb.ImportRosterResponse(job=to_job(job))
 
 
 def job(job: Job) -> pb.GetEnrollmentJobResponse:
