@@ -331,7 +331,8 @@ async def test_what_four_ask_for_at_once_happens_once(pair: Replicas, contest: R
     seconds = time.monotonic() - begun
     limited = sum(door.limited for door in contest.doors)
     sys.stdout.write(
-        f"\nrace: {ROUNDS} rounds, 4 at once through 2 replicas, {seconds:.0f} s: duplicates {sum(duplicates.values())}\n"
+        f"\nrace: {ROUNDS} rounds, 4 at once through 2 replicas, {seconds:.0f} s: "
+        f"duplicates {sum(duplicates.values())}\n"
     )
     sys.stdout.write(f"race: answers {told}; sent again after a limit: {limited}\n")
     assert duplicates == dict.fromkeys(duplicates, 0)
