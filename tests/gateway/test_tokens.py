@@ -250,3 +250,37 @@ async def test_an_identity_of_somebody_else_is_not_believed(named: str | None, t
     with pytest.raises(Unavailable, match="IDENTITY_PROVIDER_UNAVAILABLE"):
         await provider.identity("token", "p-mine")
     await provider.close()
+
+
+async def test_between_containers_the_issuer_keeps_its_name_and_is_asked_at_another_address(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    provider = HttpIdentityProvider(ISSUER, "hrss-gateway", tmp_path / "secret", url="http://idp:8081")
+    described = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks.json", "userinfo_endpoint": "https://else.example/me"}
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json=described if "well-known" in request.url.path else {"sub": "p-1"})
+
+    await provider.close()
+    provider._client = httpx.AsyncClient(transport=httpx.MockTransport(answer))  # the wire, not the provider
+    await provider.keys()
+    with pytest.raises(Unavailable):
+        await provider.identity("token", "p-mine")
+    await provider.close()
+
+    inside = "http://idp:8081"
+    assert asked == [f"{inside}/.well-known/openid-configuration", f"{inside}/jwks.json", "https://else.example/me"]
+
+
+async def test_a_provider_that_calls_itself_something_else_gives_no_keys(tmp_path: Path) -> None:
+    provider = HttpIdentityProvider(ISSUER, "hrss-gateway", tmp_path / "secret", url="http://idp:8081")
+    described = {"issuer": "http://idp:8081", "jwks_uri": "http://idp:8081/jwks.json", "userinfo_endpoint": "x"}
+
+    await provider.close()
+    provider._client = httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _request: httpx.Response(200, json=described))
+    )
+    with pytest.raises(ValueError, match="calls itself something else"):
+        await provider.keys()
+    await provider.close()
