@@ -38,6 +38,7 @@ race: bootstrap
 
 bench: bootstrap
 	@exec $(BIN)/hrss bench $(ARGS)
+
 compose-test: bootstrap
 	@exec $(BIN)/python -m tests.compose.story $(ARGS)
 
