@@ -114,7 +114,12 @@ class Gateway:
             extra={("POST", uploads.PATH): upload},
         )
         self.portal = Portal(
-            settings, database, self._v1, lambda: self.clock.today, (*ALL_PAGES, *CONSOLE_PAGES), sources=policy_of(settings).sources
+            settings,
+            database,
+            self._v1,
+            lambda: self.clock.today,
+            (*ALL_PAGES, *CONSOLE_PAGES),
+            sources=policy_of(settings).sources,
         )
         self._shell = make_shell(settings, routes, known, readiness=self.readiness, portal=self.portal)
 

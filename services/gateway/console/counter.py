@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ FOR_PERSONS = ("BE01", "BE09", "BE10", "TR01", "CA03", "EN06")
 FOR_NOBODY = ("EN05",)
 # In a bundle the day of the registration comes from its registration step.
 _IN_BUNDLES = frozenset({"form.unemployment.registration_date"})
+_PERSON = re.compile(r"per_[0-9a-f]{32}", re.ASCII)
 SEARCH = (
     Field("id_no", "id_no", "counter.id_no", "counter.id_no_hint"),
     Field("name", "name", "counter.name", "counter.name_hint", required=False),
@@ -60,6 +62,8 @@ async def counter(visit: Visit) -> Response:
 async def person(visit: Visit) -> Response:
     """The person at the counter: who it is (masked), their insurance, their cases, and what can be started."""
     person_id = visit.request.path_params["person_id"]
+    if not _PERSON.fullmatch(person_id):
+        return visit.render("missing.html", 404)
     path = f"/v1/persons/{person_id}"
     who, insurance, cases, items, bundles = await asyncio.gather(
         visit.get(path, purpose=PURPOSE),
@@ -82,7 +86,7 @@ async def hand_in(visit: Visit) -> Response:
     """The form of an item or bundle, filled in at the counter and handed in at once."""
     person_id, code = visit.request.path_params["person_id"], visit.request.path_params["code"]
     offer = await _offer(visit, person_id, code)
-    if offer is None:
+    if offer is None or not (person_id == NOBODY or _PERSON.fullmatch(person_id)):
         return visit.render("missing.html", 404)
     who = None
     if person_id != NOBODY:
@@ -139,9 +143,7 @@ async def _bundles(visit: Visit) -> dict[str, Any]:
     """Bundles of which every item can be handed in at the counter today, by code."""
     found = (await visit.look_up("/v1/bundles"))["bundles"]
     return {
-        one["bundle_code"]: one
-        for one in found
-        if one["is_available"] and set(one["item_codes"]) <= set(FOR_PERSONS)
+        one["bundle_code"]: one for one in found if one["is_available"] and set(one["item_codes"]) <= set(FOR_PERSONS)
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
 
 from services.gateway.console.shown import filled_in
@@ -29,6 +30,7 @@ QUEUES = {
     "overdue": ("CASE_QUEUE_OVERDUE", "overdue_count"),
     "stuck": ("CASE_QUEUE_STUCK", "stuck_count"),
 }
+_CASE_NO = re.compile(r"[0-9]{6}-?[0-9]{8}-?[0-9]-?[0-9]{6}-?[0-9]", re.ASCII)
 # What a button asks for → verb of the API.
 _ACTIONS = {
     "accept": "accept",
@@ -67,6 +69,8 @@ async def queue(visit: Visit) -> Response:
 async def case(visit: Visit) -> Response:
     """One case; a form on it does one thing and comes back here."""
     case_no = visit.request.path_params["case_no"]
+    if not _CASE_NO.fullmatch(case_no):
+        return visit.render("missing.html", 404)
     if visit.request.method == "GET":
         return await _case(visit, case_no)
     action = visit.form.get("action", "")

@@ -63,9 +63,7 @@ class PublicApi:
         self._app = app
         self._remembered: dict[tuple[str, str, str], tuple[float, Any]] = {}
 
-    async def get(
-        self, visitor: Visitor, path: str, *, purpose: str = "", case_no: str = "", **query: object
-    ) -> Any:
+    async def get(self, visitor: Visitor, path: str, *, purpose: str = "", case_no: str = "", **query: object) -> Any:
         """Read; query values that are empty are left out.
 
         Raises:
@@ -104,7 +102,9 @@ class PublicApi:
         Raises:
             ApiProblem: The API refused.
         """
-        return await self._call(visitor, "POST", path, body=orjson.dumps(body), key=key, purpose=purpose, case_no=case_no)
+        return await self._call(
+            visitor, "POST", path, body=orjson.dumps(body), key=key, purpose=purpose, case_no=case_no
+        )
 
     async def _call(
         self,

@@ -22,6 +22,7 @@ from services.gateway.portal.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     import jinja2
     from starlette.requests import Request
@@ -135,6 +136,11 @@ class Visit:
     def home(self) -> str:
         """Where this login begins."""
         return next((path for role, path in HOMES.items() if role in self.roles), "/")
+
+    def today(self) -> date:
+        """The business day."""
+        found: date = self._shared["today"]()
+        return found
 
     def here(self, **switches: str) -> str:
         """The address of this page with switches (`lang`, `mode`) added."""
