@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -91,7 +92,7 @@ async def platform(new_database: NewDatabase, keys_dir: Path) -> AsyncIterator[P
         backends = {"benefits": Guarded("benefits", Backend("benefits", NOWHERE, signer))}
         for name, count in counts.items():
             missing = {"relay": "31 s behind"} if name == "card" else {}
-            state = State(lambda missing=missing: missing, lambda: False, ())
+            state = State(partial(dict, missing), lambda: False, ())
             server = await running.enter_async_context(serve([OperationsRpc(state, count)], database=databases[name]))
             backends[name] = Guarded(name, Backend(name, server.address, signer))
         gateway = Gateway(settings, own, provider=provider, backends=backends, rates=UNLIMITED)
@@ -161,7 +162,7 @@ async def test_a_figure_is_exact_and_held_against_its_target(platform: Platform)
     rows = {row["key"]: row for row in (await platform.shown("/v1/stats/indicators"))["indicators"]}
 
     def told(key: str) -> tuple[str, int, str, bool]:
-        return tuple(rows[key][name] for name in ("actual", "count", "gap", "is_reached"))  # type: ignore[return-value]
+        return tuple(rows[key][name] for name in ("actual", "count", "gap", "is_reached"))
 
     assert told("employee_pension_insured") == ("200.0001", 2_000_001, "0.0001", True)
     assert told("work_injury_insured") == ("148.0000", 1_480_000, "0.0000", True)
