@@ -75,7 +75,8 @@ async def traces(visit: Visit) -> Response:
     """Where a trace is: by its own number, by a request's, or by a case's."""
     number = visit.query.get("number", "").strip()
     address: str = (await visit.get("/v1/platform"))["traces_url"]
-    kind, found, problem = "", [], None
+    kind, problem = "", None
+    found: list[dict[str, Any]] = []
     if number:
         try:
             kind, found = await _traces_of(visit, number)
