@@ -188,7 +188,12 @@ async def test_a_limit_that_is_used_up_says_when_to_come_again(edge: Edge) -> No
 
 
 def test_production_wants_an_issuer_that_nobody_can_stand_in_for() -> None:
-    given = {"env": "prod", "service": "gateway", "database_url": "postgresql://app@db/gateway"}
+    given = {
+        "env": "prod",
+        "service": "gateway",
+        "database_url": "postgresql://app@db/gateway",
+        "nats_url": "tls://gateway@nats",
+    }
     for issuer in ("http://id.example", "https://127.0.0.1:1", "https://localhost", "https://x.localhost"):
         settings = GatewaySettings.model_validate({**given, "idp_issuer": issuer})
         assert [name for name, _, _ in settings.problems()] == ["HRSS_IDP_ISSUER"]
@@ -331,7 +336,12 @@ async def test_the_time_of_a_slow_body_is_not_taken_from_the_service(
 
 
 def test_production_reaches_no_service_in_plaintext_over_the_network() -> None:
-    given = {"env": "prod", "database_url": "postgresql://x", "idp_issuer": "https://login.example.gov.cn"}
+    given = {
+        "env": "prod",
+        "database_url": "postgresql://x",
+        "nats_url": "tls://gateway@nats",
+        "idp_issuer": "https://login.example.gov.cn",
+    }
     away = {"benefits_address": "benefits.internal:41002", "enrollment_address": "[::1]:41001"}
     settings = GatewaySettings.model_validate(given | away)
     meshed = GatewaySettings.model_validate(given | away | {"allow_plaintext_rpc": "yes"})
