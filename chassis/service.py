@@ -64,6 +64,12 @@ class Service:
 
 def run(build: Callable[[Any], Service], settings: Settings) -> None:
     """Run a service until it is told to stop; ends the process with its exit code."""
+    if not settings.database_url:
+        sys.stderr.write(
+            f"无法启动 {settings.service}：缺少 HRSS_DATABASE_URL；试用请运行 hrss up / "
+            f"cannot start {settings.service}: HRSS_DATABASE_URL is missing; hrss up starts everything\n"
+        )
+        raise SystemExit(2)
     logs.configure(settings)
     telemetry.start(settings)
     try:

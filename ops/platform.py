@@ -129,7 +129,9 @@ def choose_ports(home: Home, environ: Mapping[str, str]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for variable, default in PORTS.items():
         given = environ.get(variable) or str(default)
-        wanted = int(given) if given.isascii() and given.isdigit() else -1
+        if not given.isascii() or not given.isdigit():
+            raise PortTaken(f"{variable}={given} 不是端口号 / {variable}={given} is no port number")
+        wanted = int(given)
         if wanted and not is_free(wanted):
             raise PortTaken(port_taken(given, variable))
         chosen[variable] = wanted or _keep_or_draw(before.get(variable), chosen)

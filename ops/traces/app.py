@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-HOST = "127.0.0.1"  # never anything else: there is no login in front of it
+HOST = "127.0.0.1"  # there is no login in front of it
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
 TRACEPARENT_PARTS = 4
@@ -84,9 +84,10 @@ TEXTS = {
 }
 
 
-class TracesSettings(config.Settings):
+class TracesSettings(http.LocalSettings):
     """Settings of the local trace store."""
 
+    traces_host: str = Field(HOST, description="Address it listens on; the loopback, or that of a container.")
     traces_port: int = Field(0, ge=0, le=65535, description="Port of the OTLP gRPC receiver; 0 takes a free one.")
     traces_http_port: int = Field(8082, ge=0, le=65535, description="Port of the page; 0 takes a free one.")
 
@@ -95,30 +96,30 @@ class TracesSettings(config.Settings):
         found = super().problems()
         if self.is_prod:
             found.append(("HRSS_ENV", "本机链路存储不用于生产环境", "the local trace store does not run in production"))
-        return found
+        return found + self.reach_problems("HRSS_TRACES_HOST", self.traces_host)
 
 
 def main() -> None:
     """Run the store until a signal ends it."""
     settings = config.load(TracesSettings, service="traces")
     logs.configure(settings)
-    listener = http.listen(HOST, settings.traces_http_port, variable="HRSS_TRACES_HTTP_PORT")
-    app = create_app(Store(), otlp_port=settings.traces_port)
+    listener = http.listen(settings.traces_host, settings.traces_http_port, variable="HRSS_TRACES_HTTP_PORT")
+    app = create_app(Store(), otlp_host=settings.traces_host, otlp_port=settings.traces_port)
     http.serve(
         app,
         listener,
         ready_file=settings.ready_file,
         name="traces",
-        details=lambda: {"otlp": f"{HOST}:{app.state.otlp_port}"},
+        details=lambda: {"otlp": f"{settings.traces_host}:{app.state.otlp_port}"},
     )
 
 
-def create_app(store: Store, *, otlp_port: int = 0) -> Starlette:
+def create_app(store: Store, *, otlp_host: str = HOST, otlp_port: int = 0) -> Starlette:
     """The store's pages; the OTLP receiver runs as long as the application does (`state.otlp_port`)."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        server, app.state.otlp_port = await receiver.start(store, HOST, otlp_port)
+        server, app.state.otlp_port = await receiver.start(store, otlp_host, otlp_port)
         try:
             yield
         finally:

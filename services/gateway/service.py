@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chassis.call import Servicer
+    from chassis.policy import PolicyStore
     from services.gateway.edge.backends import Callee
     from services.gateway.edge.exchange import Receive, Scope, Send
     from services.gateway.edge.identity import IdentityProvider
@@ -95,9 +96,10 @@ class Gateway:
         self.clock = BusinessClock(is_prod=settings.is_prod)
         self.missing: dict[str, str] = {"start": "starting"}
         self.keys = KeySet(provider.keys)
+        law = policy_of(settings)
         services = backends if backends is not None else _channels(settings)
-        self.desk = Desk(CasePolicy(policy_of(settings)), Holidays())
-        own = Local(database, self._own_servicers(services["enrollment"]))
+        self.desk = Desk(CasePolicy(law), Holidays())
+        own = Local(database, self._own_servicers(law, services["enrollment"]))
         self.backends = {**services, contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, own)}
         self.background = Background(database, Worker(database, self.backends, self.desk, lambda: self.clock.today))
         routes = contract.routes()
@@ -126,7 +128,7 @@ class Gateway:
             self._v1,
             lambda: self.clock.today,
             (*ALL_PAGES, *CONSOLE_PAGES),
-            sources=policy_of(settings).sources,
+            sources=law.sources,
         )
         self._shell = make_shell(settings, routes, known, readiness=self.readiness, portal=self.portal)
 
@@ -137,9 +139,8 @@ class Gateway:
         else:
             await self._shell(scope, receive, send)
 
-    def _own_servicers(self, enrollment: Guarded) -> tuple[Servicer, ...]:
+    def _own_servicers(self, law: PolicyStore, enrollment: Guarded) -> tuple[Servicer, ...]:
         """What this process answers itself; a new service of the gateway adds its edge here."""
-        law = policy_of(self.settings)
         plan = PlanPolicy(law, clocks.business_day())
         return (
             MeRpc(),
@@ -208,7 +209,7 @@ class _Process:
         settings = self._settings
         database = Database(settings)
         secret_file = settings.keys_dir / f"idp-client-{CLIENT_ID}.password"
-        provider = HttpIdentityProvider(settings.idp_issuer, CLIENT_ID, secret_file)
+        provider = HttpIdentityProvider(settings.idp_issuer, CLIENT_ID, secret_file, url=settings.idp_url)
         gateway = self._gateway = Gateway(settings, database, provider=provider)
         monitor = metrics.Monitor(
             settings.http_host,

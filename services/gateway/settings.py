@@ -24,6 +24,7 @@ class GatewaySettings(Settings):
         "", description='Page that shows a trace, with "{trace_id}" where its number belongs; empty: none is offered.'
     )
     idp_issuer: str = Field("http://127.0.0.1:8081", description="Issuer whose tokens are believed.")
+    idp_url: str = Field("", description="Where this process reaches the issuer; empty: at the issuer's own address.")
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -46,6 +47,9 @@ class GatewaySettings(Settings):
         if self.is_prod and (issuer.scheme != "https" or is_local):
             zh, en = "生产环境的身份认证地址须为 https 且不是本机", "in production an https issuer that is not local"
             found.append(("HRSS_IDP_ISSUER", zh, en))
+        if self.is_prod and self.idp_url and urlsplit(self.idp_url).scheme != "https":
+            zh, en = "生产环境的身份认证内部地址须为 https", "in production the provider is reached by https only"
+            found.append(("HRSS_IDP_URL", zh, en))
         hosts = {variable(f"{name}_address"): at.rpartition(":")[0] for name, at in self.addresses.items()}
         return found + self.plaintext_problems(hosts)
 

@@ -273,6 +273,21 @@ def test_process_says_where_it_listens_and_ends_with_a_signal(tmp_path: Path) ->
     assert process.wait(10) == 0
 
 
+def test_process_refuses_an_address_that_others_reach() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HRSS_")}
+
+    result = subprocess.run(
+        [sys.executable, "-m", "ops.traces"],
+        env={**environment, "HRSS_TRACES_HOST": "0.0.0.0"},
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert result.returncode == 2
+    assert "HRSS_TRACES_HOST" in result.stderr.decode()
+
+
 def test_process_refuses_production() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HRSS_")}
 

@@ -181,6 +181,11 @@ def import_started(job: Job) -> pb.ImportHistoryResponse:
     return pb.ImportHistoryResponse(job=to_job(job))
 
 
+def roster_started(job: Job) -> pb.ImportRosterResponse:
+    """Answer ImportRoster."""
+    return pb.ImportRosterResponse(job=to_job(job))
+
+
 def job(job: Job) -> pb.GetEnrollmentJobResponse:
     """Answer GetEnrollmentJob."""
     return pb.GetEnrollmentJobResponse(job=to_job(job))
