@@ -33,8 +33,8 @@ _INPUTS: Mapping[str, tuple[str, str, int]] = {
     "pin": ("password", "numeric", 6),
     "account": ("text", "numeric", 23),
 }
-# What people type around digits, and what the contract wants.
-_FULL_WIDTH = str.maketrans("０１２３４５６７８９．－／", "0123456789.-/")
+# Chinese keyboards type the wide forms of ASCII; the contract wants the narrow ones.
+_FULL_WIDTH = {code + 0xFEE0: code for code in range(0x21, 0x7F)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Provider:
     def __init__(self, issuer: str, sealer: Sealer) -> None:
         self._issuer = issuer
         self._sealer = sealer
-        self._http = httpx.AsyncClient(timeout=3.0, trust_env=False)
+        self._http = httpx.AsyncClient(timeout=5.0, trust_env=False)
         self._found: Mapping[str, str] = {}
 
     async def depart(self, *, home: str, next_path: str, acr: int) -> tuple[str, str]:
