@@ -147,7 +147,7 @@ class Gateway:
             ClockRpc(self.clock),
             ItemRpc(ItemPolicy(law)),
             CaseRpc(self.desk, enrollment),
-            OperationsRpc(State(missing=lambda: self.missing, is_broker_away=lambda: False, loops=())),
+            OperationsRpc(State(lambda: self.missing, lambda: self.background.is_broker_away, ())),
             PlatformRpc(self._callees, plan, self.settings.traces_url),
         )
 

@@ -120,8 +120,9 @@ class Portal:
         visit = await self._visit(request)
         return self._finish(visit, visit.render("missing.html", 404))
 
-    async def failed(self, request: Request, _error: Exception) -> Response:
+    async def failed(self, request: Request, error: Exception) -> Response:
         """A page that we failed to make; without session, which may be what failed."""
+        log.error("page_failed", exc_info=error)
         visit = self._plain_visit(request, None)
         return self._finish(visit, visit.render("failed.html", _SERVER_ERROR, problem=None))
 
