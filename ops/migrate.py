@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
+import nats.errors
 
-from chassis import bus, migrate, principal, sealed
+from chassis import bus, logs, migrate, principal, sealed
 from ops import roles
 from ops.servers import SERVICES, ServerUnknown, broker_from, databases_from, given
 
@@ -51,9 +52,22 @@ def main(environ: Mapping[str, str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     make_keys(Path(environ.get("HRSS_KEYS_DIR") or "var/keys"))
-    if admin_url:
-        asyncio.run(make_databases(admin_url, databases))
-    changed = asyncio.run(upgrade(databases, broker, limits))
+    try:
+        if admin_url:
+            asyncio.run(make_databases(admin_url, databases))
+        changed = asyncio.run(upgrade(databases, broker, limits))
+    except (
+        OSError,
+        nats.errors.Error,
+        asyncpg.PostgresConnectionError,
+        asyncpg.InvalidAuthorizationSpecificationError,
+    ) as error:
+        # A server that is away, or that does not know us: one line, because a traceback says nothing more.
+        sys.stderr.write(
+            f"连接不上服务器（{logs.describe(error)}），请检查 HRSS_*_DATABASE_OWNER_URL 和 HRSS_NATS_ADMIN_URL / "
+            "a server does not let us in: check HRSS_*_DATABASE_OWNER_URL and HRSS_NATS_ADMIN_URL\n"
+        )
+        return 1
     seconds = time.monotonic() - started
     sys.stdout.write(f"migrated: {', '.join(changed) or 'nothing to do'} ({seconds:.1f} s)\n")
     return 0

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from chassis import config, logs
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"  # there is no login in front of it
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
+TRACEPARENT_PARTS = 4
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -55,6 +56,8 @@ TEXTS = {
         "failed": "失败",
         "contains": "名称包含",
         "search": "查找",
+        "number": "链路号或请求号",
+        "go": "打开",
     },
     "en": {
         "title": "Traces",
@@ -75,6 +78,8 @@ TEXTS = {
         "failed": "failed",
         "contains": "name contains",
         "search": "search",
+        "number": "trace or request number",
+        "go": "open",
     },
 }
 
@@ -126,6 +131,7 @@ def create_app(store: Store, *, otlp_host: str = HOST, otlp_port: int = 0) -> St
             Route("/api/traces", pages.list_json),
             Route("/api/traces/{trace_id}", pages.trace_json),
             Route("/traces/{trace_id}", pages.trace_page),
+            Route("/find", pages.find),
             Route("/healthz", http.healthy),
             Route("/", pages.list_page),
         ],
@@ -163,6 +169,11 @@ class Pages:
             spans_max=SPANS_MAX,
         )
 
+    async def find(self, request: Request) -> Response:
+        """Go to the trace that a number names."""
+        trace = self._of_number(request.query_params.get("number", "").strip())
+        return RedirectResponse(f"/traces/{trace.id}?lang={_language(request)}", 303, headers=_HEADERS)
+
     async def trace_page(self, request: Request) -> Response:
         """One trace as a tree with its waterfall."""
         return self._render(request, trace=self._find(request))
@@ -179,7 +190,13 @@ class Pages:
         )
 
     def _find(self, request: Request) -> Trace:
-        trace = self._store.find(request.path_params["trace_id"])
+        return self._of_number(request.path_params["trace_id"])
+
+    def _of_number(self, number: str) -> Trace:
+        """The trace of a trace id, of a request id, or of a whole traceparent."""
+        parts = number.split("-")
+        trace_id = parts[1] if len(parts) == TRACEPARENT_PARTS else number
+        trace = self._store.find(trace_id.lower()) or self._store.by_request(number)
         if trace is None:
             raise HTTPException(404, "no such trace here: unknown, or dropped for newer ones")
         return trace

@@ -19,15 +19,18 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from chassis import logs, metrics, schema, telemetry
+from chassis import clocks, logs, metrics, schema, telemetry
 from chassis.client import Backend
 from chassis.database import Database
 from chassis.files import Files
 from chassis.local import Local
 from chassis.logs import get_logger
+from chassis.operations import OperationsRpc, State
+from chassis.policy import PolicyInvalid, policy_of
 from chassis.principal import Signer
 from kernel.errors import DomainError
 from services.gateway.clock import BusinessClock
+from services.gateway.console.pages import CONSOLE_PAGES
 from services.gateway.edge import catalogue, contract
 from services.gateway.edge import files as uploads
 from services.gateway.edge.access import Access
@@ -39,12 +42,20 @@ from services.gateway.edge.problems import Problems
 from services.gateway.edge.protocol import BoundedProtocol
 from services.gateway.edge.tokens import KeySet, Tokens
 from services.gateway.edge.transcoder import Transcoder
+from services.gateway.items.policy import ItemPolicy
+from services.gateway.items.rpc import ItemRpc
 from services.gateway.own import ClockRpc, MeRpc
 from services.gateway.pages.shell import make_shell
+from services.gateway.platform.policy import PlanPolicy
+from services.gateway.platform.rpc import PlatformRpc
+from services.gateway.portal.all_pages import ALL_PAGES
+from services.gateway.portal.portal import Portal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from chassis.call import Servicer
+    from services.gateway.edge.backends import Callee
     from services.gateway.edge.exchange import Receive, Scope, Send
     from services.gateway.edge.identity import IdentityProvider
     from services.gateway.settings import GatewaySettings
@@ -80,7 +91,7 @@ class Gateway:
         self.keys = KeySet(provider.keys)
         self.backends = {
             **(backends if backends is not None else _channels(settings)),
-            contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, Local(database, (MeRpc(), ClockRpc(self.clock)))),
+            contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, Local(database, self._own_servicers())),
         }
         routes = contract.routes()
         known = catalogue.load()
@@ -102,7 +113,15 @@ class Gateway:
             log=AccessLog(settings),
             extra={("POST", uploads.PATH): upload},
         )
-        self._shell = make_shell(settings, routes, known, readiness=self.readiness)
+        self.portal = Portal(
+            settings,
+            database,
+            self._v1,
+            lambda: self.clock.today,
+            (*ALL_PAGES, *CONSOLE_PAGES),
+            sources=policy_of(settings).sources,
+        )
+        self._shell = make_shell(settings, routes, known, readiness=self.readiness, portal=self.portal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send `/v1` to the transcoder and the rest to the shell."""
@@ -110,6 +129,22 @@ class Gateway:
             await self._v1(scope, receive, send)
         else:
             await self._shell(scope, receive, send)
+
+    def _own_servicers(self) -> tuple[Servicer, ...]:
+        """What this process answers itself; a new service of the gateway adds its edge here."""
+        law = policy_of(self.settings)
+        plan = PlanPolicy(law, clocks.business_day())
+        return (
+            MeRpc(),
+            ClockRpc(self.clock),
+            ItemRpc(ItemPolicy(law)),
+            OperationsRpc(State(missing=lambda: self.missing, is_broker_away=lambda: False, loops=())),
+            PlatformRpc(self._callees, plan, self.settings.traces_url),
+        )
+
+    def _callees(self) -> dict[str, Callee]:
+        """Every service that can be asked how it is, this one last."""
+        return {name: backend.callee for name, backend in self.backends.items()}
 
     async def readiness(self) -> dict[str, str]:
         """What stands in the way of work, by part."""
@@ -132,6 +167,7 @@ class Gateway:
 
     async def close(self) -> None:
         """Let go of the channels."""
+        await self.portal.close()
         for backend in self.backends.values():
             await backend.close()
 
@@ -145,7 +181,7 @@ def run(settings: GatewaySettings) -> None:
         import uvloop  # noqa: PLC0415 - not needed by tests that import this module
 
         code = uvloop.run(_Process(settings, listener).live())
-    except (DomainError, OSError, ValueError, contract.ContractWrong, catalogue.CatalogueWrong) as error:
+    except (DomainError, OSError, ValueError, contract.ContractWrong, catalogue.CatalogueWrong, PolicyInvalid) as error:
         log.error("start_failed", error=error)  # noqa: TRY400 - a sentence says it, a traceback hides it
         sys.stderr.write(f"无法启动 gateway：{logs.describe(error)} / cannot start gateway\n")
         code = 1

@@ -114,3 +114,17 @@ def test_urls_may_stand_in_files(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_told_by_the_name_of_its_variable(tmp_path: Path) -> None:
     with pytest.raises(ServerUnknown, match="HRSS_NATS_URL_FILE"):
         broker_from({"HRSS_NATS_URL_FILE": str(tmp_path / "none")})
+
+
+def test_a_broker_that_is_away_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(migrate, "databases_from", lambda _environ: Databases({}, {}))
+    monkeypatch.setattr(migrate, "broker_from", lambda _environ: Broker({}, "nats://127.0.0.1:9"))
+    monkeypatch.setattr(migrate, "SERVICES", ())
+
+    assert migrate.main({"HRSS_KEYS_DIR": str(tmp_path)}) == 1
+
+    said = capfd.readouterr().err
+    assert "HRSS_NATS_ADMIN_URL" in said
+    assert "Traceback" not in said

@@ -126,6 +126,7 @@ class Transcoder:
             "http.request.method": exchange.method,
             "http.route": exchange.label,
             "url.scheme": scope["scheme"],
+            "hrss.request_id": exchange.request_id,
         }
         with (
             telemetry.remote(exchange.header(b"traceparent")),
