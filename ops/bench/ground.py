@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,16 +35,32 @@ class NotReady(RuntimeError):  # noqa: N818 - read as a sentence
 
 @dataclass
 class Process:
-    """A process that runs and said where."""
+    """A process beside the platform."""
 
     name: str
     child: subprocess.Popen[bytes]
-    ready: Mapping[str, Any]
+    ready_file: Path
+    log: Path
 
     @property
     def pid(self) -> int:
         """Its id."""
         return self.child.pid
+
+    @cached_property
+    def ready(self) -> Mapping[str, Any]:
+        """Wait until it says that it is ready, and what it says.
+
+        Raises:
+            NotReady: It did not in time, or ended.
+        """
+        begun = time.perf_counter()
+        while (said := read_json(self.ready_file)).get("pid") != self.pid:
+            if self.child.poll() is not None or time.perf_counter() - begun > START_SECONDS:
+                self.child.kill()
+                raise NotReady(f"{self.name} did not start: {self.log.read_text(errors='replace')[-2000:]}")
+            time.sleep(_PAUSE_SECONDS)
+        return said
 
     def stop(self) -> None:
         """Ask it to end, and see to it that it does."""
@@ -121,7 +138,7 @@ class Ground:
         return str(answer.raise_for_status().json()["access_token"])
 
     def program(self, module: str, name: str, **environ: str) -> Process:
-        """Start one more process of ours and wait until it says that it is ready."""
+        """Start one more process of ours; ask it for `ready` before it is used."""
         ready_file, log = self.home.ready_file(f"bench-{name}"), self.home.log(f"bench-{name}")
         ready_file.unlink(missing_ok=True)
         told = {
@@ -138,13 +155,7 @@ class Ground:
         }
         with log.open("ab") as output:
             child = children.start([sys.executable, "-m", module], env=told, output=output, cwd=ROOT)
-        begun = time.perf_counter()
-        while read_json(ready_file).get("pid") != child.pid:
-            if child.poll() is not None or time.perf_counter() - begun > START_SECONDS:
-                child.kill()
-                raise NotReady(f"{name} did not start: {log.read_text(errors='replace')[-2000:]}")
-            time.sleep(_PAUSE_SECONDS)
-        return Process(name, child, read_json(ready_file))
+        return Process(name, child, ready_file, log)
 
 
 @contextlib.contextmanager

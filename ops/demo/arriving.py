@@ -56,17 +56,16 @@ async def bring_roster(stage: Stage, life: Life) -> None:
     """The employer's roster, first with a number that a spreadsheet spoilt, then corrected."""
     listed = life.cast.on_roster
     job, rejects = await _enrol_roster(stage, life, roster_of(listed, START, spoilt=listed[-1]))
-    stage.check(
-        "花名册首次",
-        "roster, first time",
-        f"{len(listed) - 1} 0 1 ID_NO_SCIENTIFIC",
-        f"{_counts(job)} {_codes(rejects)}",
-    )
+    codes = " ".join(each["code"] for each in rejects)
+    stage.check("花名册首次", "roster, first time", f"{len(listed) - 1} 1 ID_NO_SCIENTIFIC", f"{_counts(job)} {codes}")
     for each in rejects:
-        stage.say(f"第 {each['line']} 行: {each['text_zh']}", each["text_en"])
-    job, rejects = await _enrol_roster(stage, life, roster_of(listed, START))
-    stage.check("花名册更正后", "roster, corrected", f"1 {len(listed) - 1} 0", _counts(job))
-    stage.say(f"花名册参保 {len(listed)} 人", "enrolled by a roster; what was recorded before was left as it is")
+        stage.say(f"第 {each['line']} 行未办理: {each['text_zh']}", each["text_en"])
+    job, _ = await _enrol_roster(stage, life, roster_of(listed, START))
+    stage.check("花名册更正后", "roster, corrected", f"{len(listed)} 0", _counts(job))
+    stage.say(
+        f"花名册参保 {len(listed)} 人;更正后新增 {job['done_count']} 行,已办 {job['skipped_count']} 行不变",
+        "enrolled by a roster; what was recorded before was left as it is",
+    )
 
 
 async def _enrol_roster(stage: Stage, life: Life, content: bytes) -> tuple[Json, list[Json]]:
@@ -79,7 +78,7 @@ async def _enrol_roster(stage: Stage, life: Life, content: bytes) -> tuple[Json,
             "employer_id": life.employer_id,
             "mode": "ROSTER_MODE_PARTIAL",
         },
-        key=stage.key("roster", upload["digest"]),
+        key=stage.key("roster", upload["upload_id"]),
     )
     job = (await job_end(stage, answer["job"]["job_id"]))["job"]
     rejects = await stage.office.get(f"/v1/enrollment-jobs/{job['job_id']}/rejects")
@@ -87,13 +86,9 @@ async def _enrol_roster(stage: Stage, life: Life, content: bytes) -> tuple[Json,
 
 
 def _counts(job: Json) -> str:
-    """Rows done, skipped and rejected; another state shows."""
-    counts = f"{job['done_count']} {job['skipped_count']} {job['rejected_count']}"
+    """Rows that are recorded, now or before, and rows that are rejected; another state than done shows."""
+    counts = f"{job['done_count'] + job['skipped_count']} {job['rejected_count']}"
     return counts if job["state"] == "JOB_STATE_DONE" else f"{job['state']} {counts}"
-
-
-def _codes(rejects: list[Json]) -> str:
-    return " ".join(each["code"] for each in rejects)
 
 
 async def bring_history(stage: Stage, life: Life) -> None:
@@ -104,7 +99,7 @@ async def bring_history(stage: Stage, life: Life) -> None:
     answer = await stage.office.post(
         "/v1/history-imports",
         {"upload_id": upload["upload_id"], "digest": upload["digest"], "source_system": "demo-legacy"},
-        key=stage.key("history"),
+        key=stage.key("history", upload["upload_id"]),
     )
     job_id = answer["job"]["job_id"]
     job = (await job_end(stage, job_id))["job"]

@@ -49,10 +49,16 @@ CLIENTS: Mapping[str, Client] = {
                     "accounts.write",
                     "history.import",
                     "benefits.read",
+                    "cases.read",
+                    "cases.write",
                 }
             ),
         ),
-        Client("app-backend", "手机应用后台 / app back end", frozenset({"enrollment.read", "benefits.read"})),
+        Client(
+            "app-backend",
+            "手机应用后台 / app back end",
+            frozenset({"enrollment.read", "benefits.read", "cases.read", "cases.write"}),
+        ),
         Client(
             "tax-bureau", "税务征收系统（仿真） / tax bureau (simulated)", frozenset({"bills.read", "receipts.write"})
         ),

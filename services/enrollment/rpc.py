@@ -102,6 +102,11 @@ class EnrollmentRpc(Servicer):
         person_id = requests.person_id(request.person_id)
         return await call.read(lambda tx: persons.person(tx, person_id), replies.person)
 
+    async def GetApplicant(self, request: pb.GetApplicantRequest, call: Call) -> pb.GetApplicantResponse:
+        """What a case keeps of a person."""
+        person_id = requests.person_id(request.person_id)
+        return await call.read(lambda tx: persons.person(tx, person_id), replies.applicant)
+
     async def GetInsurance(self, request: pb.GetInsuranceRequest, call: Call) -> pb.GetInsuranceResponse:
         """Show the participations of a person."""
         person_id = requests.person_id(request.person_id)

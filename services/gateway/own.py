@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from chassis.call import Servicer
 from chassis.values import to_date
@@ -36,6 +36,7 @@ class Login:
 
 NO_LOGIN = Login()
 LOGIN: ContextVar[Login] = ContextVar("login", default=NO_LOGIN)
+LANGUAGE: ContextVar[Literal["zh", "en"]] = ContextVar("language", default="zh")  # in which texts are answered
 
 
 class MeRpc(Servicer):

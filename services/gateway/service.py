@@ -1,8 +1,9 @@
 """The gateway's wiring, and the life of its process.
 
-Start: logs → telemetry → database and schema → clock → channels → keys of the identity provider → listen → ready.
-End: readiness off → (2 s in production) → no new connections, 10 s for requests under way → channels → database → 2 s
-to send the last spans → exit 0. A service or an identity provider that is away stops neither: its routes say so.
+Start: logs → telemetry → database and schema → clock → channels → bus, relay and case worker → keys of the identity
+provider → listen → ready. End: readiness off → (2 s in production) → no new connections, 10 s for requests under way →
+case worker → relay → bus → channels → database → 2 s to send the last spans → exit 0. A service, a broker or an
+identity provider that is away stops neither: its routes say so.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from chassis import clocks, logs, metrics, schema, telemetry
+from chassis import clocks, logs, metrics, telemetry
 from chassis.client import Backend
 from chassis.database import Database
 from chassis.files import Files
@@ -29,6 +30,12 @@ from chassis.operations import OperationsRpc, State
 from chassis.policy import PolicyInvalid, policy_of
 from chassis.principal import Signer
 from kernel.errors import DomainError
+from services.gateway.background import Background
+from services.gateway.cases.desk import Desk
+from services.gateway.cases.holidays import Holidays
+from services.gateway.cases.policy import CasePolicy
+from services.gateway.cases.rpc import CaseRpc
+from services.gateway.cases.worker import Worker
 from services.gateway.clock import BusinessClock
 from services.gateway.console.pages import CONSOLE_PAGES
 from services.gateway.edge import catalogue, contract
@@ -55,6 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chassis.call import Servicer
+    from chassis.policy import PolicyStore
     from services.gateway.edge.backends import Callee
     from services.gateway.edge.exchange import Receive, Scope, Send
     from services.gateway.edge.identity import IdentityProvider
@@ -65,7 +73,6 @@ log = get_logger(__name__)
 CLIENT_ID = "hrss-gateway"
 DRAIN_SECONDS = 10.0
 CHECK_SECONDS = 1.0
-CHECK_TIMEOUT_SECONDS = 2.0
 KEYS_SECONDS = 5.0  # how long the start waits for the identity provider; afterwards it is asked in the background
 _KEYS_PAUSE_SECONDS = 0.2
 _CONNECTIONS_MAX = 2000
@@ -89,10 +96,12 @@ class Gateway:
         self.clock = BusinessClock(is_prod=settings.is_prod)
         self.missing: dict[str, str] = {"start": "starting"}
         self.keys = KeySet(provider.keys)
-        self.backends = {
-            **(backends if backends is not None else _channels(settings)),
-            contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, Local(database, self._own_servicers())),
-        }
+        law = policy_of(settings)
+        services = backends if backends is not None else _channels(settings)
+        self.desk = Desk(CasePolicy(law), Holidays())
+        own = Local(database, self._own_servicers(law, services["enrollment"]))
+        self.backends = {**services, contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, own)}
+        self.background = Background(database, Worker(database, self.backends, self.desk, lambda: self.clock.today))
         routes = contract.routes()
         known = catalogue.load()
         self.access = access = Access(
@@ -119,7 +128,7 @@ class Gateway:
             self._v1,
             lambda: self.clock.today,
             (*ALL_PAGES, *CONSOLE_PAGES),
-            sources=policy_of(settings).sources,
+            sources=law.sources,
         )
         self._shell = make_shell(settings, routes, known, readiness=self.readiness, portal=self.portal)
 
@@ -130,14 +139,14 @@ class Gateway:
         else:
             await self._shell(scope, receive, send)
 
-    def _own_servicers(self) -> tuple[Servicer, ...]:
+    def _own_servicers(self, law: PolicyStore, enrollment: Guarded) -> tuple[Servicer, ...]:
         """What this process answers itself; a new service of the gateway adds its edge here."""
-        law = policy_of(self.settings)
         plan = PlanPolicy(law, clocks.business_day())
         return (
             MeRpc(),
             ClockRpc(self.clock),
             ItemRpc(ItemPolicy(law)),
+            CaseRpc(self.desk, enrollment),
             OperationsRpc(State(missing=lambda: self.missing, is_broker_away=lambda: False, loops=())),
             PlatformRpc(self._callees, plan, self.settings.traces_url),
         )
@@ -152,13 +161,7 @@ class Gateway:
 
     async def check(self) -> None:
         """Look at what this process needs. A service that is away is no reason: its own routes say so."""
-        missing: dict[str, str] = {}
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-                if not await schema.is_current(self.database, self.settings.service):
-                    missing["database"] = "schema is older"
-        except (DomainError, TimeoutError):
-            missing["database"] = "does not answer"
+        missing = await self.background.readiness.missing()
         if not self.keys.is_loaded:
             missing["identity provider"] = "keys are not known"
         if missing != self.missing:
@@ -208,7 +211,12 @@ class _Process:
         secret_file = settings.keys_dir / f"idp-client-{CLIENT_ID}.password"
         provider = HttpIdentityProvider(settings.idp_issuer, CLIENT_ID, secret_file, url=settings.idp_url)
         gateway = self._gateway = Gateway(settings, database, provider=provider)
-        monitor = metrics.Monitor(settings.http_host, settings.metrics_port, readiness=gateway.readiness)
+        monitor = metrics.Monitor(
+            settings.http_host,
+            settings.metrics_port,
+            readiness=gateway.readiness,
+            refresh=gateway.background.refresh,
+        )
         server = _Server(_configuration(gateway))
         serving: asyncio.Task[None] | None = None
         try:
@@ -258,6 +266,7 @@ class _Process:
             await gateway.keys.refresh()
             if not gateway.keys.is_loaded:
                 await asyncio.sleep(_KEYS_PAUSE_SECONDS)
+        await gateway.background.start()
         self._part(gateway.keys.keep_fresh())
         self._part(gateway.clock.keep_reading(gateway.database))
 
@@ -281,6 +290,7 @@ class _Process:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(DRAIN_SECONDS + 1):
                     await serving
+        await gateway.background.stop()
         for part in self._parts:
             part.cancel()
         await asyncio.gather(*self._parts, return_exceptions=True)

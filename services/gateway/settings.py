@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -14,8 +13,6 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 -
 
 class GatewaySettings(Settings):
     """What the gateway needs to know about its surroundings."""
-
-    needed_in_prod: ClassVar[tuple[str, ...]] = ("database_url",)  # it says no events, so it needs no broker
 
     http_host: str = Field("127.0.0.1", description="Address that the HTTP server listens on.")
     http_port: int = Field(8080, ge=0, le=65535, description="Port of the HTTP server; 0 takes a free one.")

@@ -111,6 +111,20 @@ async def test_a_partner_needs_the_scope(bureau: Bureau) -> None:
         await bureau.call("GetPerson", pb.GetPersonRequest(person_id=ids.to_text("per", ids.new_id())), by=partner)
 
 
+async def test_only_the_gateway_learns_the_last_four_characters(bureau: Bureau) -> None:
+    id_no = an_id_no()
+    one = await bureau.enrolled(await bureau.employer(), id_no=id_no)
+    request = pb.GetApplicantRequest(person_id=one.person_id)
+    gateway = a_principal(["PARTNER"], subject="gateway", client="gateway", scopes=["persons.applicant"])
+
+    applicant = await bureau.call("GetApplicant", request, by=gateway)
+
+    assert (applicant.last_four, applicant.person.person_id) == (id_no[-4:], one.person_id)
+    for stranger, refusal in ((PARTNER, "SCOPE_MISSING"), (a_principal(["CLERK"]), "ROLE_NOT_ALLOWED")):
+        with pytest.raises(Forbidden, match=refusal):
+            await bureau.call("GetApplicant", request, by=stranger)
+
+
 async def test_contributions_are_paged_newest_first_and_by_year(bureau: Bureau) -> None:
     id_no = an_id_no()
     rows = [

@@ -50,6 +50,20 @@ def test_a_number_of_replicas_that_cannot_agree_is_refused(replicas: str) -> Non
         migrate.replicas_from({"HRSS_NATS_REPLICAS": replicas})
 
 
+def test_a_broker_that_is_away_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(migrate, "databases_from", lambda _environ: Databases({}, {}))
+    monkeypatch.setattr(migrate, "broker_from", lambda _environ: Broker({}, "nats://127.0.0.1:9"))
+    monkeypatch.setattr(migrate, "SERVICES", ())
+
+    assert migrate.main({"HRSS_KEYS_DIR": str(tmp_path)}) == 1
+
+    said = capfd.readouterr().err
+    assert "HRSS_NATS_ADMIN_URL" in said
+    assert "Traceback" not in said
+
+
 def named(postgres: EmbeddedPostgres, password: str) -> Databases:
     """Databases of this test's own, as a site would name them."""
 
@@ -114,17 +128,3 @@ def test_urls_may_stand_in_files(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_told_by_the_name_of_its_variable(tmp_path: Path) -> None:
     with pytest.raises(ServerUnknown, match="HRSS_NATS_URL_FILE"):
         broker_from({"HRSS_NATS_URL_FILE": str(tmp_path / "none")})
-
-
-def test_a_broker_that_is_away_is_said_in_one_line(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(migrate, "databases_from", lambda _environ: Databases({}, {}))
-    monkeypatch.setattr(migrate, "broker_from", lambda _environ: Broker({}, "nats://127.0.0.1:9"))
-    monkeypatch.setattr(migrate, "SERVICES", ())
-
-    assert migrate.main({"HRSS_KEYS_DIR": str(tmp_path)}) == 1
-
-    said = capfd.readouterr().err
-    assert "HRSS_NATS_ADMIN_URL" in said
-    assert "Traceback" not in said

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Json = dict[str, Any]
-LIMITED = {"RATE_LIMITED", "SERVER_BUSY"}  # refused before anybody looked: the same call is sent again
+# A client is told to come again with the same key, and does.
+AGAIN = {"RATE_LIMITED", "SERVER_BUSY", "DATABASE_UNAVAILABLE", "SERVICE_UNAVAILABLE", "DEADLINE_EXCEEDED"}
+LOST = "DEADLINE_EXCEEDED"  # it may have been done, and the answer was not waited for
 TRIES_MAX = 200
 
 
@@ -23,6 +25,8 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: Json
+    key: str
+    was_lost: bool = False  # an earlier answer to this very call may have been
 
     @property
     def is_good(self) -> bool:
@@ -45,7 +49,7 @@ class Door:
     """One gateway."""
 
     port: int
-    limited: int = 0
+    again: int = 0
     _free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=list)
 
     async def post(self, path: str, body: Json, token: str, key: str = "") -> Answer:
@@ -70,22 +74,25 @@ class Door:
             head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
         if key:
             head += f"idempotency-key: {key}\r\n"
+        was_lost = False
         for _ in range(TRIES_MAX):
-            answer = await self._once(head.encode() + b"\r\n" + body)
-            if answer.code not in LIMITED:
+            status, headers, content = await self._once(head.encode() + b"\r\n" + body)
+            answer = Answer(status, headers, content, key, was_lost)
+            if answer.code not in AGAIN:
                 return answer
-            self.limited += 1
+            self.again += 1
+            was_lost = was_lost or answer.code == LOST
             await asyncio.sleep(int(answer.headers.get("retry-after", "1")))
-        raise AssertionError(f"{path} was limited {TRIES_MAX} times")
+        raise AssertionError(f"{path} was not answered {TRIES_MAX} times")
 
-    async def _once(self, request: bytes) -> Answer:
+    async def _once(self, request: bytes) -> tuple[int, Mapping[str, str], Json]:
         reader, writer = self._free.pop() if self._free else await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(request)
         lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines[1:] if line)
         content = await reader.readexactly(int(headers.get("content-length", "0")))
         self._free.append((reader, writer))
-        return Answer(int(lines[0].split()[1]), headers, json.loads(content) if content else {})
+        return int(lines[0].split()[1]), headers, json.loads(content) if content else {}
 
 
 async def race(doors: tuple[Door, Door], path: str, body: Json, tokens: list[str], key: str) -> list[Answer]:

@@ -91,18 +91,17 @@ def replicas() -> Iterator[Replicas]:
         second: list[Any] = []
         addresses: dict[str, str] = {}
         try:
-            for service in (*BACKENDS, "gateway"):
+            for service in BACKENDS:
                 told = {
                     "HRSS_DATABASE_URL": databases.app_urls[service],
                     "HRSS_NATS_URL": broker.urls[service],
                     "HRSS_POLICY_LOCAL": str(ASSUMED_VALUES),
                 }
-                if service == "gateway":
-                    told |= {"HRSS_HTTP_PORT": "0", "HRSS_IDP_ISSUER": issuer, **addresses}
-                process = made.program(f"services.{service}", f"{service}-2", **told)
-                second.append(process)
-                if service != "gateway":
-                    addresses[f"HRSS_{service.upper()}_ADDRESS"] = f"127.0.0.1:{process.ready['rpc_port']}"
+                second.append(made.program(f"services.{service}", f"{service}-2", **told))
+            for service, process in zip(BACKENDS, tuple(second), strict=True):
+                addresses[f"HRSS_{service.upper()}_ADDRESS"] = f"127.0.0.1:{process.ready['rpc_port']}"
+            told = {"HRSS_DATABASE_URL": databases.app_urls["gateway"], "HRSS_HTTP_PORT": "0", **addresses}
+            second.append(made.program("services.gateway", "gateway-2", HRSS_IDP_ISSUER=issuer, **told))
             first = int(str(made.state["gateway_url"]).rpartition(":")[2])
             yield Replicas(made, (first, int(second[-1].ready["port"])))
         finally:

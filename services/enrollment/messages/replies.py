@@ -115,6 +115,11 @@ def person(person: Person) -> pb.GetPersonResponse:
     return pb.GetPersonResponse(person=_person(person))
 
 
+def applicant(person: Person) -> pb.GetApplicantResponse:
+    """Answer GetApplicant."""
+    return pb.GetApplicantResponse(person=_person(person), last_four=person.id_no[-4:])
+
+
 def insurance(
     result: tuple[Sequence[Participation], Mapping[Scheme, tuple[int, int]]],
 ) -> pb.GetInsuranceResponse:

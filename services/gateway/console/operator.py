@@ -34,6 +34,11 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+async def start(visit: Visit) -> Response:
+    """Where operators begin."""
+    return visit.go("/console/platform")
+
+
 async def platform(visit: Visit) -> Response:
     """Health of every service, with outbox, consumers and parked facts."""
     shown, jobs = await asyncio.gather(visit.get("/v1/platform"), visit.get("/v1/platform/jobs", limit=JOBS_SHOWN))
@@ -144,7 +149,8 @@ def _cell(value: Any) -> str:
 
 
 PAGES = (
-    Page("/console", platform, OPERATOR),
+    Page("/console", start, OPERATOR),
+    Page("/console/platform", platform, OPERATOR),
     Page("/console/jobs", jobs_page, OPERATOR),
     Page("/console/traces", traces, OPERATOR),
     Page("/console/indicators", indicators, PLAN),

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.gateway.console import operator
+from services.gateway.console import counter, desk, operator
 
-CONSOLE_PAGES = (*operator.PAGES,)
+CONSOLE_PAGES = (*operator.PAGES, *desk.PAGES, *counter.PAGES)

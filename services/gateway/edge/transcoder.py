@@ -31,6 +31,7 @@ from services.gateway.edge.encoder import Encoder
 from services.gateway.edge.exchange import Answer, Disconnected, Exchange
 from services.gateway.edge.problems import Occurrence
 from services.gateway.edge.router import Router, WrongMethod
+from services.gateway.own import LANGUAGE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -173,6 +174,7 @@ class Transcoder:
 
     async def _call(self, plan: _Plan, variables: tuple[str, ...], exchange: Exchange) -> Answer:
         exchange.check_head()
+        LANGUAGE.set(exchange.language)  # a request is a task of its own, with a context of its own
         route = plan.route
         caller = await self._access.admit(exchange, route.rule, route.rate_class)
         key = _idempotency_key(exchange) if route.idempotent_by_key else ""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.gateway.portal.citizen import start
+from services.gateway.portal.citizen import apply, card, cases, estimate, records, start
 
-ALL_PAGES = (*start.PAGES,)
+ALL_PAGES = (*start.PAGES, *records.PAGES, *estimate.PAGES, *card.PAGES, *cases.PAGES, *apply.PAGES)

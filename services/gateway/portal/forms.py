@@ -49,6 +49,7 @@ class Field:
         choices: Values of a choice, named by the words of the catalogue.
         options: Values of a select with their texts.
         complete: The autocomplete token of HTML, where there is one.
+        sends: What is sent for a choice, where it is not the choice itself.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Field:
     choices: tuple[str, ...] = ()
     options: tuple[tuple[str, str], ...] = ()
     complete: str = ""
+    sends: tuple[tuple[str, Any], ...] = ()
 
     @property
     def id(self) -> str:
@@ -129,7 +131,7 @@ class Filled:
             inner = made
             for part in path:
                 inner = inner.setdefault(part, {})
-            inner[last] = value == "true" if one.kind == "consent" else value
+            inner[last] = value == "true" if one.kind == "consent" else dict(one.sends).get(value, value)
         return made
 
     def blame(self, problem: ApiProblem) -> None:

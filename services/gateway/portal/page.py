@@ -54,15 +54,11 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         Link("/card", "nav.card"),
         Link("/messages", "nav.messages"),
     ),
-    "SUPERVISOR": (
-        Link("/desk", "nav.desk"),
-        Link("/desk/counter", "nav.counter"),
-        Link("/console/indicators", "nav.indicators"),
-    ),
-    "CLERK": (Link("/desk", "nav.desk"), Link("/desk/counter", "nav.counter")),
-    "AUDITOR": (Link("/desk", "nav.desk"), Link("/console/indicators", "nav.indicators")),
+    "SUPERVISOR": (Link("/desk/cases", "nav.desk"), Link("/console/indicators", "nav.indicators")),
+    "CLERK": (Link("/desk/cases", "nav.desk"), Link("/desk/counter", "nav.counter")),
+    "AUDITOR": (Link("/desk/cases", "nav.desk"), Link("/console/indicators", "nav.indicators")),
     "OPERATOR": (
-        Link("/console", "nav.platform"),
+        Link("/console/platform", "nav.platform"),
         Link("/console/jobs", "nav.jobs"),
         Link("/console/indicators", "nav.indicators"),
         Link("/console/traces", "nav.traces"),
@@ -74,8 +70,8 @@ ELDER_LINKS = 3
 # Where a fresh login goes when it asked for nothing in particular.
 HOMES: dict[str, str] = {
     "CITIZEN": "/me",
-    "SUPERVISOR": "/desk",
-    "CLERK": "/desk",
-    "AUDITOR": "/desk",
-    "OPERATOR": "/console",
+    "SUPERVISOR": "/desk/cases",
+    "CLERK": "/desk/cases",
+    "AUDITOR": "/desk/cases",
+    "OPERATOR": "/console/platform",
 }

@@ -24,7 +24,6 @@ FREQUENT = (
     Link("/insurance", "start.to_insurance"),
     Link("/account", "start.to_account"),
     Link("/items/TR01", "start.to_subsidy"),
-    Link("/items/CA03", "start.to_loss"),
 )
 ELDER_FREQUENT = 6
 SERVICES = ("enrollment", "benefits", "training", "card")

@@ -1,0 +1,1 @@
+"""What a case is, without a database: its states, its number, its clock."""

@@ -1,0 +1,204 @@
+"""What applicants do: create, hand in, correct, withdraw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hrss.gateway.v1 import cases_service_pb2 as pb
+from kernel.errors import DomainError, Forbidden, InvalidInput, Refused, Unauthenticated
+from services.gateway.cases import forms, store
+from services.gateway.cases.domain.states import Action, State, StepState, after, wrong
+from services.gateway.cases.effects import all as catalog
+from services.gateway.cases.operations import progress
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from chassis.principal import Principal
+    from chassis.transaction import Transaction
+    from services.gateway.cases.desk import Desk
+    from services.gateway.cases.store import CaseRow
+
+_FILLED_LATER = frozenset({"unemployment.registration_date"})  # by the registration, where both are parts of a bundle
+WEB, COUNTER, APP, SYSTEM = 1, 2, 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """Whom a case is about, as far as the register (or the form) says."""
+
+    person_id: UUID | None
+    name_masked: str
+    last_four: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A case to be created."""
+
+    code: str
+    person_id: UUID | None
+    channel: int
+    form: pb.CaseForm
+    is_submitted: bool
+
+
+def permit(command: Application, principal: Principal) -> Application:
+    """Whether this caller may apply for this, and for whom; the command with the person filled in.
+
+    Raises:
+        Forbidden: ROLE_NOT_ALLOWED; SAME_PERSON for staff who apply for themselves at their own counter.
+        Unauthenticated: INSUFFICIENT_ACR.
+        InvalidInput: CASE_FORM_WRONG, CASE_INCOMPLETE.
+        NotFound: PERSON_NOT_FOUND.
+    """
+    items = catalog.items_of(command.code)
+    if any(item.roles.isdisjoint(principal.roles) for item in items):
+        raise Forbidden("ROLE_NOT_ALLOWED", "none of the caller's roles may apply for this")
+    is_citizen = principal.roles.isdisjoint({"CLERK", "PARTNER"})
+    if is_citizen and principal.acr < (acr := max(item.acr(command.form) for item in items)):
+        raise Unauthenticated("INSUFFICIENT_ACR", "the login is not sure enough for this", acr=str(acr))
+    forms.check(command.form, items)
+    if not items[0].names_person:
+        if command.person_id is not None:
+            message = "the register finds out whom this is about"
+            raise InvalidInput("CASE_FORM_WRONG", message, field="person_id")
+        return command
+    person_id = command.person_id or (principal.person_id if is_citizen else None)
+    if person_id is None:
+        raise InvalidInput("CASE_INCOMPLETE", "say whom the case is about", field="person_id")
+    principal.require_person(person_id)
+    if not is_citizen and principal.person_id == person_id:
+        raise same_person()
+    return replace(command, person_id=person_id)
+
+
+async def create(tx: Transaction, desk: Desk, command: Application, applicant: Applicant) -> CaseRow:
+    """Create a case, and hand it in when that is asked for.
+
+    Raises:
+        InvalidInput: CASE_INCOMPLETE.
+        AlreadyExists: CASE_OPEN_ALREADY.
+    """
+    channel = command.channel or _channel_of(tx.principal)
+    row = await progress.new_case(
+        tx,
+        code=command.code,
+        channel=channel,
+        region=applicant.region,
+        applicant=store.to_snapshot(tx.principal),
+        form=command.form,
+    )
+    row.person_id, row.name_masked = applicant.person_id, applicant.name_masked
+    if applicant.last_four:
+        row.tail_index = store.tail_index(tx, row.case_id, applicant.last_four)
+    await store.add(tx, row)
+    await progress.note(tx, row, "created")
+    if command.is_submitted:
+        await _hand_in(tx, desk, row, command.form, Action.SUBMIT)
+    return row
+
+
+async def submit(tx: Transaction, desk: Desk, case_no: str) -> CaseRow:
+    """Hand in a draft.
+
+    Raises:
+        NotFound: CASE_NOT_FOUND.
+        Refused: CASE_STATE_WRONG.
+        InvalidInput: CASE_INCOMPLETE.
+        AlreadyExists: CASE_OPEN_ALREADY.
+    """
+    row = await own(tx, case_no)
+    if row.state is not State.DRAFT:
+        raise wrong(row.state)
+    await _hand_in(tx, desk, row, pb.CaseForm.FromString(store.open_form(tx, row)), Action.SUBMIT)
+    return row
+
+
+async def correct(tx: Transaction, desk: Desk, case_no: str, form: pb.CaseForm) -> CaseRow:
+    """Replace the form of a draft, or hand a case in again that was sent back.
+
+    Raises:
+        NotFound: CASE_NOT_FOUND.
+        Refused: CASE_STATE_WRONG.
+        InvalidInput: CASE_FORM_WRONG, CASE_INCOMPLETE.
+    """
+    row = await own(tx, case_no)
+    forms.check(form, catalog.items_of(row.code))
+    if row.state not in {State.DRAFT, State.CORRECTION_REQUESTED}:
+        raise wrong(row.state)
+    row.form_sealed = store.seal_form(tx, row.case_id, form.SerializeToString())
+    if row.state is State.DRAFT:
+        await store.save(tx, row)
+        await progress.note(tx, row, "changed")
+    else:
+        await _hand_in(tx, desk, row, form, Action.CORRECT)
+    return row
+
+
+async def withdraw(tx: Transaction, desk: Desk, case_no: str) -> CaseRow:
+    """Withdraw a case, as long as no service has begun or done anything for it.
+
+    Raises:
+        NotFound: CASE_NOT_FOUND.
+        Refused: CASE_STATE_WRONG.
+    """
+    row = await own(tx, case_no)
+    state = after(row.state, Action.WITHDRAW, is_stuck=row.is_stuck)
+    steps = await store.steps(tx, row.case_id)
+    if any(step.state is StepState.DONE or (step.state is StepState.WORKING and step.attempts) for step in steps):
+        raise Refused("CASE_STATE_WRONG", "a service has begun to work on it", state=row.state.value)
+    row.state = state
+    await store.skip_steps(tx, row.case_id)
+    await progress.end(tx, desk, row, "withdrawn")
+    return row
+
+
+async def own(tx: Transaction, case_no: str, *, lock: bool = True) -> CaseRow:
+    """A case that is the caller's business: their own, one that their system handed in, or any for staff.
+
+    Raises:
+        NotFound: CASE_NOT_FOUND.
+    """
+    row = await store.find(tx, case_no, lock=lock)
+    if row is None:
+        raise store.not_found()
+    principal = tx.principal
+    if principal.is_staff:
+        return row
+    if "PARTNER" in principal.roles:
+        if row.applicant["client"] != principal.client:
+            raise store.not_found()
+        return row
+    if row.person_id is None:
+        raise store.not_found()
+    try:
+        principal.require_person(row.person_id)
+    except DomainError:
+        raise store.not_found() from None
+    return row
+
+
+async def _hand_in(tx: Transaction, desk: Desk, row: CaseRow, form: pb.CaseForm, action: Action) -> None:
+    items = catalog.items_of(row.code)
+    forms.complete(form, items, filled_later=_FILLED_LATER if catalog.is_bundle(row.code) else frozenset())
+    if row.person_id is not None and action is Action.SUBMIT:
+        codes = {row.code, *(item.code for item in items)}
+        if await store.open_codes(tx, row.person_id, codes):
+            raise store.open_already()
+    if action is Action.SUBMIT:
+        row.applicant = store.to_snapshot(tx.principal)
+    await progress.submit(tx, desk, row, action)
+
+
+def _channel_of(principal: Principal) -> int:
+    if principal.is_staff:
+        return COUNTER
+    return SYSTEM if "PARTNER" in principal.roles else WEB
+
+
+def same_person() -> Forbidden:
+    """The refusal for somebody who would work on their own case, or be both persons of a decision."""
+    return Forbidden("SAME_PERSON", "who applied or accepted does not decide, and nobody works on their own case")
