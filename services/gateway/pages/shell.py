@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from services.gateway.edge.catalogue import Catalogue
     from services.gateway.edge.contract import Route
+    from services.gateway.portal.portal import Portal
     from services.gateway.settings import GatewaySettings
 
 FOLDER = Path(__file__).resolve().parent
@@ -34,8 +35,9 @@ def make_shell(
     catalogue: Catalogue,
     *,
     readiness: Callable[[], Awaitable[Mapping[str, str]]],
+    portal: Portal,
 ) -> Starlette:
-    """The application for pages, health and metrics."""
+    """The application for the portal, the reference, health and metrics."""
     html = Html(settings)
     description = openapi.describe(routes, catalogue, settings.idp_issuer)
     specification = orjson.dumps(description, option=orjson.OPT_INDENT_2)
@@ -67,7 +69,8 @@ def make_shell(
         return html.page(request, "home.html", counts=len(routes) + 1, missing=await readiness())
 
     pages = [
-        Page("/", home),
+        *portal.routes,
+        Page("/developers", home),
         Page("/docs", reference.page),
         Page("/docs/problems", reference.problems),
         Page("/docs/problems/{code}", reference.problem),
@@ -79,7 +82,7 @@ def make_shell(
     ]
     if not settings.is_prod:  # in production only the metrics port shows them
         pages.insert(0, Page("/metrics", metrics))
-    return Starlette(routes=pages, exception_handlers={404: html.not_found, 500: html.failed})
+    return Starlette(routes=pages, exception_handlers={404: portal.missing, 500: portal.failed})
 
 
 def _json(value: dict[str, object], status: int = 200) -> Response:

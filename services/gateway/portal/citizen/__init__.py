@@ -1,0 +1,1 @@
+"""The citizen's pages: start, items, own records, estimate, card, applications and messages."""

@@ -1,0 +1,91 @@
+"""What anybody may open: the start page, the catalogue with its guides, bundles, help."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from services.gateway.portal.page import Link, Page
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from services.gateway.portal.visit import Visit
+
+# What most people come for, most frequent first; elder mode shows the first six.
+FREQUENT = (
+    Link("/contributions", "start.to_contributions"),
+    Link("/estimate", "start.to_estimate"),
+    Link("/card", "start.to_card"),
+    Link("/items/BE01", "start.to_retire"),
+    Link("/items/BE10", "start.to_unemployment"),
+    Link("/track", "start.to_track"),
+    Link("/insurance", "start.to_insurance"),
+    Link("/account", "start.to_account"),
+    Link("/items/TR01", "start.to_subsidy"),
+)
+ELDER_FREQUENT = 6
+SERVICES = ("enrollment", "benefits", "training", "card")
+# Items that a page answers at once; the other available ones are applied for.
+DIRECT = {"BE19": "/estimate"}
+CITIZENS = frozenset({"person", "employer_or_person"})
+_QUERY_MAX = 60
+
+
+async def home(visit: Visit) -> Response:
+    """The start page."""
+    bundles = [] if visit.elder else (await visit.look_up("/v1/bundles"))["bundles"]
+    frequent = FREQUENT[:ELDER_FREQUENT] if visit.elder else FREQUENT
+    return visit.render("citizen/home.html", frequent=frequent, bundles=bundles, bye=visit.query.get("bye") == "1")
+
+
+async def items(visit: Visit) -> Response:
+    """The catalogue with its search."""
+    query = visit.query.get("q", "").strip()[:_QUERY_MAX]
+    service = visit.query.get("service", "")
+    service = service if service in SERVICES else ""
+    found = (await visit.look_up("/v1/items", query=query, service=service))["items"]
+    return visit.render("citizen/items.html", query=query, service=service, services=SERVICES, items=found)
+
+
+async def item(visit: Visit) -> Response:
+    """The guide of an item (办事指南)."""
+    code = quote(visit.request.path_params["code"], safe="")
+    found = await visit.look_up(f"/v1/items/{code}")
+    return visit.render(
+        "citizen/item.html", item=found["item"], bundles=found["bundles"], start=start_of(found["item"])
+    )
+
+
+async def bundle(visit: Visit) -> Response:
+    """A bundle with its items."""
+    code = visit.request.path_params["code"]
+    bundles, known = await asyncio.gather(visit.look_up("/v1/bundles"), visit.look_up("/v1/items"))
+    found = next((one for one in bundles["bundles"] if one["bundle_code"] == code), None)
+    if found is None:
+        return visit.render("missing.html", 404)
+    by_code = {one["item_code"]: one for one in known["items"]}
+    return visit.render("citizen/bundle.html", bundle=found, items=[by_code[one] for one in found["item_codes"]])
+
+
+async def help_page(visit: Visit) -> Response:
+    """Where people help."""
+    return visit.render("citizen/help.html")
+
+
+def start_of(item: Any) -> str:
+    """Where an item begins; empty where it cannot be done here, or not by citizens."""
+    if not item["is_available"] or item["audience"] not in CITIZENS:
+        return ""
+    code = item["item_code"]
+    return DIRECT.get(code, f"/apply/{code}")
+
+
+PAGES = (
+    Page("/", home),
+    Page("/items", items),
+    Page("/items/{code}", item),
+    Page("/bundles/{code}", bundle),
+    Page("/help", help_page),
+)

@@ -1,0 +1,236 @@
+"""Every page in a real browser: no accessibility faults, within its budget, nothing that the policy of content refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from tests.portal import answers
+from tests.portal.browser import chromium, faults, needs_chromium
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from playwright.async_api import Browser, BrowserContext, Page
+
+    from tests.portal.site import Site
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), needs_chromium]
+
+PUBLIC = (
+    "/",
+    "/items",
+    "/items?q=BE",
+    "/items/BE01",
+    "/items/EN05",
+    "/bundles/PK05",
+    "/help",
+    "/track",
+    "/no-such-page",
+)
+OWN = (
+    "/me",
+    "/insurance",
+    "/contributions?year=2025",
+    "/account",
+    "/benefits",
+    "/estimate",
+    "/card",
+    "/card/code",
+    "/card/loss",
+    "/card/lift",
+    "/apply/BE01",
+    "/apply/CA06",
+    "/apply/TR01",
+    "/cases",
+    f"/cases/{answers.CASE_NO}",
+    f"/cases/{answers.CASE_NO}/done",
+    f"/cases/{answers.CASE_NO}/withdraw",
+    "/messages",
+    "/login/stronger?acr=3&next=/card",
+    "/logout",
+)
+VARIANTS = {
+    "zh": ("zh", "standard", "light"),
+    "en": ("en", "standard", "dark"),
+    "elder": ("zh", "elder", "light"),
+}
+BUDGET_BYTES = 60 * 1024
+# What a finger has to hit. Links inside a sentence are excused, as WCAG 2.2 excuses them.
+TARGETS = """least => [...document.querySelectorAll(
+    'button, .button, select, summary, input:not([type=hidden], [type=radio], [type=checkbox]), .choice, nav a, .tiles a'
+)].filter(one => one.offsetParent && one.getBoundingClientRect().height < least - 0.5).map(one => one.outerHTML.slice(0, 90))"""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for the module."""
+    async with chromium() as running:
+        yield running
+
+
+async def opened(browser: Browser, site: Site, variant: str, persona: str = "", **more: Any) -> BrowserContext:
+    """A context with language, mode and colours, logged in when a persona is named."""
+    language, mode, colours = VARIANTS[variant]
+    context = await browser.new_context(locale=language, color_scheme=colours, reduced_motion="reduce", **more)  # type: ignore[arg-type] # one of two words
+    page = await context.new_page()
+    await page.goto(f"{site.url}/help?lang={language}&mode={mode}")
+    if persona:
+        await log_in(page, site, persona)
+    return context
+
+
+async def log_in(page: Page, site: Site, persona: str, acr: int = 3) -> None:
+    """Through the provider's page, as a person does."""
+    await page.goto(f"{site.url}/login")
+    await page.check(f'input[name=persona][value="{persona}"]')
+    await page.check(f'input[name=acr][value="{acr}"]')
+    await page.click("button[type=submit]")
+    await page.wait_for_url(f"{site.url}/**")
+    assert await page.locator("form[action='/logout']").count() == 1, await page.inner_text("main")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+async def test_no_page_has_an_accessibility_fault(site: Site, browser: Browser, variant: str) -> None:
+    answers.program_cases(site.overlay, answers.case(todo="请补充材料", correction_points=["材料不清"]))
+    elder = VARIANTS[variant][1] == "elder"
+    context = await opened(browser, site, variant, await site.persona())
+    page = context.pages[0]
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if "Content Security Policy" in message.text else None)
+    wrong: dict[str, list[str]] = {}
+    for path in (*PUBLIC, *OWN):
+        await page.goto(site.url + path)
+        found = await faults(page, elder=elder)
+        found += [f"too small: {one}" for one in await page.evaluate(TARGETS, 60 if elder else 44)]
+        if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            found.append("scrolls sideways")
+        if found:
+            wrong[path] = found
+    await context.close()
+
+    assert not wrong, "\n".join(f"{path}  {one}" for path, found in wrong.items() for one in found)
+    assert said == []
+
+
+async def test_pages_fit_a_telephone_and_four_times_the_size(site: Site, browser: Browser) -> None:
+    answers.program_cases(site.overlay)
+    context = await opened(browser, site, "zh", await site.persona(), viewport={"width": 320, "height": 640})
+    page = context.pages[0]
+    wide = []
+    for path in (*PUBLIC, *OWN):
+        await page.goto(site.url + path)
+        if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            wide.append(path)
+    await context.close()
+
+    assert wide == []
+
+
+async def test_elder_mode_has_large_letters_and_is_remembered(site: Site, browser: Browser) -> None:
+    context = await opened(browser, site, "elder")
+    page = context.pages[0]
+    await page.goto(site.url)
+    size = await page.evaluate("getComputedStyle(document.querySelector('footer a').closest('body')).fontSize")
+    few = await page.locator(".tiles a").count()
+    await page.click("text=返回标准模式")
+    many = await page.locator(".tiles a").count()
+    await context.close()
+
+    assert size == "24px"
+    assert few < many
+
+
+async def test_the_catalogue_is_searched_while_typing(site: Site, browser: Browser) -> None:
+    context = await opened(browser, site, "en")
+    page = context.pages[0]
+    await page.goto(f"{site.url}/items")
+    await page.locator("#q").press_sequentially("syb")
+
+    await expect(page.locator("#found li")).to_have_count(2)
+    assert await page.evaluate("document.activeElement.id") == "q"
+    await context.close()
+
+
+async def test_a_life_with_the_pages(site: Site, browser: Browser) -> None:
+    answers.program_cases(site.overlay)
+    context = await opened(browser, site, "en")
+    page = context.pages[0]
+
+    await page.goto(site.url)
+    await page.click("text=See my contributions")
+    await page.check(f'input[name=persona][value="{await site.persona()}"]')
+    await page.click("button[type=submit]")
+    await page.wait_for_url(f"{site.url}/contributions")
+    assert await page.locator("tbody tr").count() == 12
+
+    await page.goto(f"{site.url}/estimate")
+    await page.fill("input[name=retirement_month]", "2027/3")
+    await page.click("main button")
+    assert "This is not a decision" in await page.inner_text("main")
+    await page.click("summary >> nth=0")
+    assert "Calculation base" in await page.inner_text("main")
+
+    await page.goto(f"{site.url}/items/BE01")
+    await page.click("text=Start >> visible=true")
+    assert await page.input_value("input[name='form.pension.retirement_month']") == "2026-07"
+    await page.fill("input[name='form.pension.payee.name']", "张示例")
+    await page.click("text=Next: check")
+    assert "Fill in" in await page.inner_text("#error-summary")
+    await page.fill("input[name='form.pension.payee.account']", "6222 0212 3456 7890")
+    await page.click("text=Next: check")
+    assert "6222021234567890" in await page.inner_text("main")
+    await page.click("text=Hand it in")
+    await page.wait_for_url(f"{site.url}/cases/*/done")
+    assert "320602-20261108-1-000017-4" in await page.inner_text("main")
+    await page.click("text=Follow it")
+    assert "Promised by" in await page.inner_text("main")
+    await context.close()
+
+    estimated = [seen.request for seen in site.echo.seen if seen.method == "EstimatePension"]
+    assert (estimated[-1].retirement_month.year, estimated[-1].retirement_month.month) == (2027, 3)
+
+
+async def test_the_code_is_renewed_by_script_and_by_link(site: Site, browser: Browser) -> None:
+    from hrss.card.v1 import card_service_pb2  # noqa: PLC0415 - of this test alone
+
+    tokens = iter(f"S1{'A' * 180}{number}" for number in range(1000))
+    site.echo.answer(
+        "MintToken",
+        lambda _request: card_service_pb2.MintTokenResponse(token=next(tokens), valid_seconds=60, refresh_seconds=1),
+    )
+    context = await opened(browser, site, "en", await site.persona())
+    page = context.pages[0]
+    await page.goto(f"{site.url}/card/code")
+    first = await page.inner_html("#code")
+
+    await expect(page.locator("#code")).not_to_contain_text(re.search(r"[\d:]{8}", first)[0])  # type: ignore[index] # it is there
+    second = await page.inner_html("#code")
+    await page.click("text=A new code")
+    third = await page.inner_html("#code")
+    await context.close()
+
+    assert len({first, second, third}) == 3
+
+
+async def test_a_page_weighs_at_most_sixty_kilobytes(site: Site) -> None:
+    answers.program_cases(site.overlay)
+    weights: dict[str, int] = {}
+    async with site.browser(await site.persona(), acr=3) as visitor:
+        loaded = {
+            name: await weigh(visitor, site.gateway.portal._assets.path(name)) for name in ("portal.css", "htmx.js")
+        }
+        for path in (*PUBLIC, *OWN):
+            weights[path] = await weigh(visitor, path) + sum(loaded.values())
+
+    assert {path: bytes_ for path, bytes_ in weights.items() if bytes_ > BUDGET_BYTES} == {}
+
+
+async def weigh(visitor: Any, path: str) -> int:
+    """Bytes on the wire of an answer's body."""
+    async with visitor.http.stream("GET", path) as answer:
+        return sum([len(piece) async for piece in answer.aiter_raw()])

@@ -1,0 +1,96 @@
+"""The catalogues of texts: alike in both languages, complete, nothing unused, and no text anywhere else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hrss.benefits.v1 import benefits_pb2
+from hrss.card.v1 import card_pb2
+from hrss.enrollment.v1 import enrollment_pb2
+from hrss.gateway.v1 import cases_service_pb2
+from hrss.training.v1 import training_pb2
+from hrss.type.v1 import job_pb2
+from services.gateway.edge.catalogue import placeholders
+from services.gateway.portal.texts import FOLDER, load
+
+PORTAL = FOLDER.parent
+TEMPLATES = sorted((PORTAL / "templates").rglob("*.html"))
+CODE = sorted([*PORTAL.rglob("*.py"), *(PORTAL.parent / "console").rglob("*.py")])
+CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uff60]")
+LITERAL = re.compile(r"""["']([a-z_]+\.[a-z0-9_]+)["']""")
+# Keys that are put together from a value; the tests below or pages name every one of them.
+MADE = re.compile(
+    r"format\.month_\d+|login\.[a-z_]+|stronger\.text_\d|statement\.(input|parameter)_\w+|card\.level_\d"
+    r"|console\.(name|found)_\w+|desk\.(queue|done|actor)_\w+|job\.\w+"
+    r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|words\..+"
+)
+SHOWN = (
+    cases_service_pb2.CaseState,
+    cases_service_pb2.CaseStepState,
+    cases_service_pb2.CaseOutcome,
+    cases_service_pb2.CaseChannel,
+    job_pb2.JobState,
+    enrollment_pb2.Scheme,
+    enrollment_pb2.ParticipationState,
+    enrollment_pb2.EndReason,
+    enrollment_pb2.ContributionState,
+    enrollment_pb2.Post,
+    benefits_pb2.BenefitKind,
+    benefits_pb2.BenefitState,
+    benefits_pb2.BenefitEndReason,
+    benefits_pb2.PaymentState,
+    card_pb2.CardState,
+    card_pb2.PhysicalState,
+    training_pb2.IssuerType,
+)
+
+
+def used() -> set[str]:
+    """Every key that templates and code name; code names file names and the like in the same form."""
+    files = {path.stem for path in (FOLDER / "en").glob("*.yaml")}
+    found = {key for path in (*TEMPLATES, *CODE) for key in LITERAL.findall(path.read_text("utf-8"))}
+    return {key for key in found if key.partition(".")[0] in files and not key.endswith(("_", ".html", ".yaml"))}
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    assert load("zh").keys() == load("en").keys()
+
+
+def test_a_text_prints_the_same_values_in_both_languages() -> None:
+    zh, en = load("zh"), load("en")
+
+    assert [key for key in en if placeholders(zh[key]) != placeholders(en[key])] == []
+    assert [key for key in en if not zh[key].strip() or not en[key].strip()] == []
+
+
+def test_every_key_that_is_used_is_there() -> None:
+    assert used() - load("en").keys() == set()
+
+
+def test_no_text_is_unused() -> None:
+    assert {key for key in load("en") if not MADE.fullmatch(key)} - used() == set()
+
+
+@pytest.mark.parametrize("path", (*TEMPLATES, *CODE), ids=lambda path: str(path.relative_to(PORTAL.parent)))
+def test_no_chinese_text_stands_in_templates_or_strings(path: Path) -> None:
+    text = path.read_text("utf-8")
+    if path.suffix == ".py":  # comments and docstrings name the terms of the trade
+        text = re.sub(r'""".*?"""|#[^\n]*', "", text, flags=re.DOTALL)
+
+    assert CHINESE.findall(text) == []
+
+
+def test_english_texts_hold_no_chinese() -> None:
+    wrong = {key for key, text in load("en").items() if CHINESE.search(text)}
+
+    assert wrong == {"site.other_name"}
+
+
+@pytest.mark.parametrize("kind", SHOWN, ids=lambda kind: str(kind.DESCRIPTOR.name))
+def test_every_value_that_is_shown_has_its_words(kind: object) -> None:
+    names = [value.name for value in kind.DESCRIPTOR.values if value.number]  # type: ignore[attr-defined] # protobuf's stubs
+
+    assert [name for name in names if f"words.{name}" not in load("zh")] == []
