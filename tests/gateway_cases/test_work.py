@@ -204,7 +204,7 @@ async def die(office: Office, boundary: str) -> None:
         async def no_done(*_given: object) -> None:
             raise asyncio.CancelledError
 
-        worker._done = no_done  # type: ignore[method-assign] # stands for the kill
+        worker._done = no_done  # type: ignore[method-assign, assignment] # stands for the kill
     with pytest.raises(asyncio.CancelledError):
         await worker.run_one()
     worker._call, worker._done = call, done  # type: ignore[method-assign] # a new process has its own
