@@ -104,7 +104,11 @@ def contributions(request: Any) -> enrollment_service_pb2.ListContributionsRespo
                 source="bill:bil_1",
             )
             for month in range(12, 0, -1)
-            for scheme in (1, 2, 3)
+            for scheme in (
+                enrollment_pb2.SCHEME_EMPLOYEE_PENSION,
+                enrollment_pb2.SCHEME_UNEMPLOYMENT,
+                enrollment_pb2.SCHEME_WORK_INJURY,
+            )
         ]
     )
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 # Employers and counters apply for the others.
 CITIZEN_ITEMS = frozenset({"BE01", "BE09", "BE10", "TR01", "CA06", "CA03"})
+# Items about a card, and the states of a card that they are about.
+CARD_STATES = {
+    "CA06": frozenset({"CARD_STATE_ISSUED"}),
+    "CA03": frozenset({"CARD_STATE_ACTIVE", "CARD_STATE_LOCKED", "CARD_STATE_SUSPENDED"}),
+}
 _MASK = "*"
 
 
@@ -34,6 +39,9 @@ async def apply(visit: Visit) -> Response:
     _require_level(visit, code)
     person_id = await visit.person_id()
     item = (await visit.look_up(f"/v1/items/{code}"))["item"]
+    card_id = await _card(visit, code, person_id)
+    if code in CARD_STATES and not card_id:
+        return visit.go("/card")  # which says why there is nothing to apply for
     if visit.request.method == "GET":
         filled = Filled(FIELDS[code], await _known(visit, code, person_id))
         return visit.render("citizen/apply.html", item=item, filled=filled, problem=None, case_no="")
@@ -46,6 +54,8 @@ async def apply(visit: Visit) -> Response:
     if visit.form.get("step") != "submit":
         return visit.render("citizen/check.html", item=item, filled=filled, problem=None, case_no="")
     body = {"code": code, "person_id": person_id, "channel": "CASE_CHANNEL_WEB", "submit": True, **filled.body()}
+    if card_id:
+        body["form"]["card" if code == "CA06" else "card_loss"]["card_id"] = card_id
     try:
         made = await visit.post("/v1/cases", body, key=visit.form.get("key", ""))
     except ApiProblem as problem:
@@ -79,8 +89,11 @@ async def correct(visit: Visit) -> Response:
         )
     if visit.form.get("step") != "submit":
         return visit.render("citizen/check.html", item=item, filled=filled, problem=None, case_no=case_no)
+    body = filled.body()
+    if card_id := found.get("form", {}).get("card_loss", {}).get("card_id"):
+        body["form"]["card_loss"]["card_id"] = card_id
     try:
-        await visit.post(f"/v1/cases/{case_no}:correct", filled.body(), key=visit.form.get("key", ""))
+        await visit.post(f"/v1/cases/{case_no}:correct", body, key=visit.form.get("key", ""))
     except ApiProblem as problem:
         return _again(visit, problem, item, filled, case_no)
     return visit.go(f"/cases/{case_no}/done")
@@ -114,6 +127,14 @@ async def _known(visit: Visit, code: str, person_id: str) -> dict[str, str]:
         name = "registration" if code == "BE09" else "unemployment"
         return {f"form.{name}.registration_date": visit.today().isoformat()}
     return {}
+
+
+async def _card(visit: Visit, code: str, person_id: str) -> str:
+    """The card that the item is about; empty where there is none, or the item is about something else."""
+    if code not in CARD_STATES:
+        return ""
+    found = (await visit.get(f"/v1/persons/{person_id}/cards"))["cards"]
+    return next((str(one["card_id"]) for one in found if one["state"] in CARD_STATES[code]), "")
 
 
 def _shown(form: Mapping[str, Any], code: str) -> dict[str, str]:
