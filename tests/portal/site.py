@@ -31,6 +31,7 @@ from services.gateway.settings import GatewaySettings
 from tests.gateway.conftest import UNLIMITED
 from tests.gateway.echo import Echo, echo_backend
 from tests.plugins.databases import NewDatabase
+from tests.portal.answers import ID_NO, NAME
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from services.gateway.edge.limits import Rates
     from tests.plugins.databases import Templates
 
-NAME, ID_NO = "张示例", "990000199003151234"
 HIDDEN = re.compile(r'<input type="hidden" name="([a-z_.]+)" value="([^"]*)"')
 
 
