@@ -182,8 +182,8 @@ def a_person() -> register.Person:
 
 def a_queue(*cases: pb.Case, **counts: int) -> pb.ListQueueResponse:
     """A page of the queue."""
-    values = {"to_accept_count": 3, "to_decide_count": 2, "overdue_count": 1, "stuck_count": 1} | counts
-    return pb.ListQueueResponse(cases=cases, **values)
+    values: dict[str, Any] = {"to_accept_count": 3, "to_decide_count": 2, "overdue_count": 1, "stuck_count": 1}
+    return pb.ListQueueResponse(cases=cases, **(values | counts))
 
 
 def items(*codes: str) -> catalogue.ListItemsResponse:

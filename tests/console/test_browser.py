@@ -92,9 +92,7 @@ async def test_pages_of_staff_fit_a_telephone(site: Site, browser: Browser, pers
 async def test_a_console_page_with_all_it_loads_is_light(site: Site, browser: Browser) -> None:
     context = await opened(browser, site, "zh", "staff-operator-1")
     page = context.pages[0]
-    sizes: list[int] = []
     heavy = {}
-    page.on("requestfinished", lambda request: sizes.append(0) if request is None else None)
     for path in PAGES["staff-operator-1"]:
         await page.goto(site.url + path)
         loaded = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"

@@ -11,6 +11,7 @@ from hrss.enrollment.v1 import enrollment_service_pb2 as enrollment
 from hrss.gateway.v1 import cases_service_pb2 as pb
 from tests.console import shown_cases as cases
 from tests.console.shown_cases import CASE_NO, DIGEST, PERSON
+from tests.portal import answers
 
 if TYPE_CHECKING:
     import httpx
@@ -279,6 +280,7 @@ async def test_somebody_new_is_enrolled_without_a_person(site: Site) -> None:
 async def test_a_supervisor_does_not_sit_at_the_counter_and_a_citizen_at_no_desk(site: Site) -> None:
     async with site.browser(SUPERVISOR, acr=3) as visitor:
         assert (await visitor.get("/desk/counter")).status_code == 403
+    answers.program(site.echo)
     async with site.browser(await site.persona(), acr=3) as citizen:
         for path in ("/desk/cases", PAGE, "/desk/counter"):
             assert (await citizen.get(path)).status_code == 403
