@@ -166,7 +166,7 @@ async def caller(authorization: Annotated[str, Header()]) -> Caller:
     return found
 
 
-@app.post("/v1/enrollments", status_code=200)
+@app.post("/v1/enrollments", status_code=201)
 async def enroll(
     body: EnrollPerson,
     who: Annotated[Caller, Depends(caller)],

@@ -114,7 +114,8 @@ def elsewhere(environ: Mapping[str, str]) -> Platform:
     if missing := [name for name in names if not environ.get(name)]:
         raise RuntimeError(f"还须设置 / also needed: {', '.join(missing)}")
     gateway_url, issuer, traces_url, keys_dir = (environ[name] for name in names)
-    return Platform(gateway_url, issuer, traces_url, Path(keys_dir).resolve(), ROOT / "policy")
+    store = traces_url.partition("/traces/")[0]  # the variable names the page of one trace
+    return Platform(gateway_url, issuer, store, Path(keys_dir).resolve(), ROOT / "policy")
 
 
 def _ready(home: Home) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 from rich.console import Console
@@ -80,6 +81,8 @@ def rehearse(containers: Containers, steps: Steps, scratch: Path) -> None:
     assert len(passwords) > len(containers.ports)
     containers.copy_keys(scratch / "keys")
     platform = containers.platform(scratch / "keys")
+    log_in(platform)
+    steps.done("limits and rights as written, a browser logs in")
     pension = asyncio.run(disturbed(containers, platform))
     steps.done(f"story with {', '.join(f'{how} {whom}' for _, how, whom in DISTURBANCES)}")
     containers.settle()
@@ -96,7 +99,7 @@ def rehearse(containers: Containers, steps: Steps, scratch: Path) -> None:
     environ = {
         "HRSS_GATEWAY_URL": platform.gateway_url,
         "HRSS_IDP_ISSUER": platform.issuer,
-        "HRSS_TRACES_URL": platform.traces_url,
+        "HRSS_TRACES_URL": f"{platform.traces_url}/traces/{{trace_id}}",
         "HRSS_KEYS_DIR": str(platform.keys_dir),
     }
     assert demo(Home(scratch), environ, run="compose-2") == 0, "the second story differs"
@@ -140,6 +143,19 @@ async def pension_of(platform: Platform, subject: str, pension_id: str) -> Json:
         citizen = stage.office.acting(stage.provider.persona(subject, acr=3))
         statement: Json = (await citizen.get(f"/v1/benefits/{pension_id}/calculation"))["statement"]
     return statement
+
+
+def log_in(platform: Platform) -> None:
+    """Log in as a browser does: it and the gateway reach the provider by two addresses and mean the same issuer."""
+    with httpx.Client(timeout=30) as browser:
+        away = browser.get(f"{platform.gateway_url}/login", params={"next": "/me"}).headers["location"]
+        assert away.startswith(f"{platform.issuer}/authorize?"), away
+        fields = dict(parse_qsl(urlsplit(away).query)) | {"persona": "staff-operator-1", "acr": "4"}
+        back = browser.post(f"{platform.issuer}/authorize", data=fields).headers["location"]
+        assert back.startswith(f"{platform.gateway_url}/login/callback?")
+        arrived = browser.get(back)
+        assert (arrived.status_code, arrived.headers["location"]) == (303, "/me")
+        assert "hrss-session" in browser.cookies
 
 
 def hardened(containers: Containers) -> None:

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from kernel.errors import Unauthenticated, Unavailable
-from services.gateway.edge.identity import HttpIdentityProvider
+from services.gateway.edge.identity import HttpIdentityProvider, reached_at
 from services.gateway.edge.tokens import KeySet, Tokens
 from tests.gateway.identity_provider import ISSUER, Provider
 
@@ -284,3 +284,16 @@ async def test_a_provider_that_calls_itself_something_else_gives_no_keys(tmp_pat
     with pytest.raises(ValueError, match="calls itself something else"):
         await provider.keys()
     await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "reached"),
+    [
+        ("http://127.0.0.1:8081/token", "http://idp:8081/token"),
+        ("http://127.0.0.1:80811/token", "http://127.0.0.1:80811/token"),
+        ("https://else.example/token", "https://else.example/token"),
+    ],
+)
+def test_only_what_lies_below_the_issuer_is_asked_at_the_other_address(endpoint: str, reached: str) -> None:
+    assert reached_at(endpoint, "http://127.0.0.1:8081/", "http://idp:8081/") == reached
+    assert reached_at(endpoint, "http://127.0.0.1:8081", "http://127.0.0.1:8081") == endpoint

@@ -239,11 +239,13 @@ def payout_months(age_months: int, retirement: Month, law: PayoutLaw) -> DatedVa
     years = min(years, max(table.value))
     if years not in table.value:
         raise PolicyParameterMissing(table.file, f"{table.key}[{years}]", day)
+    of_age = table.map(lambda rows: rows[years])
     if months == 0 or years == max(table.value) or reading.value == "whole_years":
-        return replace(table.map(lambda rows: rows[years]), key=f"{table.key}[{years}]")
+        return replace(of_age, key=f"{table.key}[{years}]")
     here, there = Fraction(table.value[years]), Fraction(table.value[years + 1])
     return replace(
-        table.map(lambda _rows: round_decimal(here + (there - here) * months / _MONTHS, 1)),
+        of_age,
+        value=round_decimal(here + (there - here) * months / _MONTHS, 1),
         key=f"{table.key}[{years}y{months}m]",
         confidence=reading.confidence,
         source=(*table.source, *reading.source),

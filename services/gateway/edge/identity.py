@@ -126,19 +126,21 @@ class HttpIdentityProvider:
             found = _good(answer).json()
             if found.get("issuer") != self._issuer:
                 raise ValueError("the provider calls itself something else")
-            self._found = {name: self._reached(str(found[name])) for name in ("jwks_uri", "userinfo_endpoint")}
+            names = ("jwks_uri", "userinfo_endpoint")
+            self._found = {name: reached_at(str(found[name]), self._issuer, self._url) for name in names}
         return self._found
-
-    def _reached(self, endpoint: str) -> str:
-        """An endpoint below the issuer, at the address where this process reaches the issuer; others as they are."""
-        below = endpoint.removeprefix(f"{self._issuer.rstrip('/')}/")
-        return endpoint if below == endpoint else f"{self._url}/{below}"
 
     async def _ask(self, method: str, url: str, **given: Any) -> httpx.Response:
         try:
             return await self._client.request(method, url, **given)
         except httpx.HTTPError as error:
             raise OSError(type(error).__name__) from None
+
+
+def reached_at(endpoint: str, issuer: str, url: str) -> str:
+    """An endpoint below the issuer at the address where this process reaches the issuer; others as they are."""
+    prefix = f"{issuer.rstrip('/')}/"
+    return f"{url.rstrip('/')}/{endpoint.removeprefix(prefix)}" if endpoint.startswith(prefix) else endpoint
 
 
 def _good(answer: httpx.Response) -> httpx.Response:

@@ -85,7 +85,7 @@ class Portal:
         self._is_prod = settings.is_prod
         self._api = PublicApi(api)
         self._sessions = Sessions(database, sealer, today)
-        self._provider = login.Provider(settings.idp_issuer, sealer)
+        self._provider = login.Provider(settings.idp_issuer, sealer, url=settings.idp_url)
         self._assets = Assets()
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("services.gateway.portal", "templates"),
