@@ -4,12 +4,15 @@ BIN := .venv/bin
 # Options for the command behind a target: make up ARGS=--detach, make test ARGS="tests/ops -x"
 ARGS ?=
 
-.PHONY: help bootstrap up down demo test check format lock clean
+.PHONY: help bootstrap up down demo test race bench compose-test check format lock clean
 
 help:
 	@echo "make up      启动整个平台 / start the whole platform (Ctrl-C stops it)"
 	@echo "make demo    播放“一生社保” / play one working life through the public API"
 	@echo "make test    所有测试 / every test"
+	@echo "make race    同一件事同时办四次，一千轮 / the same thing four times at once, 1,000 rounds"
+	@echo "make bench   性能对比，约十分钟 / benchmarks beside a peer, about ten minutes"
+	@echo "make compose-test  在容器中演练整个平台 / rehearse the whole platform in containers (needs Docker)"
 	@echo "make check   所有检查 / every check of code and contract"
 	@echo "make format  格式化 / format code and contract"
 	@echo "make lock    重新锁定依赖 / compile requirements/*.in with hashes"
@@ -29,6 +32,15 @@ demo: bootstrap
 
 test: bootstrap
 	@exec $(BIN)/pytest $(ARGS)
+
+race: bootstrap
+	@RACE_ROUNDS=1000 exec $(BIN)/pytest tests/race -s $(ARGS)
+
+bench: bootstrap
+	@exec $(BIN)/hrss bench $(ARGS)
+
+compose-test: bootstrap
+	@exec $(BIN)/python -m tests.compose.story $(ARGS)
 
 check: bootstrap
 	@exec $(BIN)/python tools/check.py $(ARGS)

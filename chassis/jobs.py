@@ -41,6 +41,19 @@ READ = """
            coalesce(sum(skipped_count), 0)::bigint AS skipped_count
     FROM job LEFT JOIN job_chunk AS chunk ON chunk.job_id = job.id WHERE job.id = $1 GROUP BY job.id
 """
+# The latest ones are chosen before their chunks are summed: a city's old jobs have chunks by the thousand. Ids are
+# ordered by the time at which they were made.
+LATEST = """
+    SELECT job.id, job.kind, job.params, job.state, job.business_date, job.started_by, job.total_count, job.message,
+           job.traceparent, job.created, job.ended, chunk_count, done_count, rejected_count, skipped_count
+    FROM (SELECT * FROM job ORDER BY id DESC LIMIT $1) AS job, LATERAL (
+        SELECT count(*) AS chunk_count, coalesce(sum(done_count), 0)::bigint AS done_count,
+               coalesce(sum(rejected_count), 0)::bigint AS rejected_count,
+               coalesce(sum(skipped_count), 0)::bigint AS skipped_count
+        FROM job_chunk WHERE job_id = job.id
+    ) AS chunks
+    ORDER BY job.id DESC
+"""
 REJECTS = """
     SELECT chunk, line, code, text_zh, text_en FROM job_reject
     WHERE job_id = $1 AND (chunk, line) > ($2::integer, $3::bigint) ORDER BY chunk, line LIMIT $4
@@ -164,6 +177,11 @@ async def get(tx: Transaction, job_id: UUID) -> Job:
     if row is None:
         raise NotFound("JOB_NOT_FOUND", "no such job")
     return job_of(row)
+
+
+async def latest(tx: Transaction, limit: int) -> list[Job]:
+    """The jobs that were created last, newest first."""
+    return [job_of(row) for row in await tx.fetch(LATEST, limit)]
 
 
 async def rejects(

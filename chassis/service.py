@@ -21,6 +21,7 @@ from chassis.bus import Bus
 from chassis.database import Database
 from chassis.inbox import Consumer, ConsumerLoop
 from chassis.logs import get_logger
+from chassis.operations import Figures, OperationsRpc, State, nothing
 from chassis.outbox import Relay
 from chassis.principal import Verifier
 from chassis.readiness import CHECK_TIMEOUT_SECONDS, Readiness
@@ -53,6 +54,7 @@ class Service:
     consumers: Sequence[Consumer] = ()
     jobs: Sequence[JobKind] = ()
     on_start: Sequence[Callable[[Database], Awaitable[None]]] = field(default=())
+    figures: Figures = nothing
 
     @property
     def name(self) -> str:
@@ -62,6 +64,12 @@ class Service:
 
 def run(build: Callable[[Any], Service], settings: Settings) -> None:
     """Run a service until it is told to stop; ends the process with its exit code."""
+    if not settings.database_url:
+        sys.stderr.write(
+            f"无法启动 {settings.service}：缺少 HRSS_DATABASE_URL；试用请运行 hrss up / "
+            f"cannot start {settings.service}: HRSS_DATABASE_URL is missing; hrss up starts everything\n"
+        )
+        raise SystemExit(2)
     logs.configure(settings)
     telemetry.start(settings)
     try:
@@ -136,7 +144,8 @@ class Process:
         begun = time.monotonic()
         if self.settings.has_role("rpc") and self.service.servicers:
             verifier = Verifier(self.settings.keys_dir)
-            self._server = Server(self.settings, self._database, list(self.service.servicers), verifier)
+            servicers = [*self.service.servicers, self._operations()]
+            self._server = Server(self.settings, self._database, servicers, verifier)
         await self._monitor.start()
         await self._await_database()
         for action in self.service.on_start:
@@ -211,6 +220,12 @@ class Process:
         await _within("database", self._database.close(), END_SECONDS, until)
         await _within("monitor", self._monitor.stop(), BUS_SECONDS, until + BUS_SECONDS)
         log.info("service_stopped")
+
+    def _operations(self) -> OperationsRpc:
+        """The service that tells the gateway how this one is doing."""
+        bus = self._bus
+        state = State(lambda: self._missing, lambda: bus is None or not bus.is_connected, self._loops)
+        return OperationsRpc(state, self.service.figures)
 
     # -- readiness and metrics
 

@@ -10,10 +10,9 @@ never carry personal data.
 
 from __future__ import annotations
 
-import contextlib
 import os
+import random
 import re
-import secrets
 import socket
 from typing import TYPE_CHECKING, Literal
 
@@ -22,8 +21,11 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from contextvars import Token
+    from types import TracebackType
 
+    from opentelemetry.context import Context
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
     from opentelemetry.util.types import AttributeValue
@@ -48,6 +50,7 @@ _KINDS = {
 }
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _UNSAMPLED = TraceFlags(TraceFlags.DEFAULT)
+_NOWHERE = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
 
 
 class _State:
@@ -105,39 +108,63 @@ def stop(seconds: float = FLUSH_SECONDS) -> None:
         flushing.join(seconds)
 
 
-@contextlib.contextmanager
-def span(
-    name: str, *, kind: Kind = "internal", attributes: Mapping[str, AttributeValue] | None = None
-) -> Iterator[Span]:
-    """A span around what happens inside. An exception that leaves it marks the span with its type, never its text."""
-    tracer = _State.tracer
-    current = trace.get_current_span()
-    parent = current.get_span_context()
-    if tracer is None or (parent.is_valid and not parent.trace_flags.sampled):
-        if parent.is_valid:
-            yield current
-            return
-        with _attached(NonRecordingSpan(_new_context())) as silent:
-            yield silent
-        return
-    made = tracer.start_span(name, kind=_KINDS[kind], attributes=attributes)
-    try:
-        with _attached(made):
-            yield made
-    except BaseException as error:
-        if made.is_recording():
-            made.set_attribute("error.type", type(error).__qualname__)
-            made.set_status(Status(StatusCode.ERROR))
-        raise
-    finally:
-        made.end()
+class span:  # noqa: N801 - used like a function: `with span("outbox publish"):`
+    """A span around what happens inside. An exception that leaves it marks the span with its type, never its text.
+
+    A class and no generator, because a call passes through three of these even where nothing is recorded.
+    """
+
+    __slots__ = ("_attributes", "_kind", "_made", "_name", "_token")
+
+    def __init__(
+        self, name: str, *, kind: Kind = "internal", attributes: Mapping[str, AttributeValue] | None = None
+    ) -> None:
+        self._name, self._kind, self._attributes = name, kind, attributes
+        self._made: Span | None = None
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> Span:
+        tracer = _State.tracer
+        current = trace.get_current_span()
+        parent = current.get_span_context()
+        if tracer is None or (parent.is_valid and not parent.trace_flags.sampled):
+            if parent.is_valid:
+                return current
+            silent = NonRecordingSpan(_new_context())
+            self._token = _attach(silent)
+            return silent
+        self._made = tracer.start_span(self._name, kind=_KINDS[self._kind], attributes=self._attributes)
+        self._token = _attach(self._made)
+        return self._made
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _where: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            otel_context.detach(self._token)
+        made = self._made
+        if made is not None:
+            if kind is not None and made.is_recording():
+                made.set_attribute("error.type", kind.__qualname__)
+                made.set_status(Status(StatusCode.ERROR))
+            made.end()
 
 
-@contextlib.contextmanager
-def remote(text: str | None) -> Iterator[None]:
+class remote:  # noqa: N801 - used like a function
     """Go on in the trace that a header or row names; without one, spans inside begin a new trace."""
-    with _attached(NonRecordingSpan(parse(text))):
-        yield
+
+    __slots__ = ("_text", "_token")
+
+    def __init__(self, text: str | None) -> None:
+        self._text = text
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        self._token = _attach(NonRecordingSpan(parse(self._text)) if self._text else _NOWHERE)
+
+    def __exit__(self, *_error: object) -> None:
+        if self._token is not None:
+            otel_context.detach(self._token)
 
 
 def traceparent() -> str:
@@ -163,18 +190,13 @@ def parse(text: str | None) -> SpanContext:
     return SpanContext(int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=flags)
 
 
-@contextlib.contextmanager
-def _attached(made: Span) -> Iterator[Span]:
-    token = otel_context.attach(trace.set_span_in_context(made))
-    try:
-        yield made
-    finally:
-        otel_context.detach(token)
+def _attach(made: Span) -> Token[Context]:
+    return otel_context.attach(trace.set_span_in_context(made))
 
 
 def _new_context() -> SpanContext:
-    """A trace nobody records: its id still joins the log lines and error texts of one call."""
-    return SpanContext(secrets.randbits(128) | 1, secrets.randbits(64) | 1, is_remote=False, trace_flags=_UNSAMPLED)
+    """A trace nobody records: its id still joins the log lines and error texts of one call. Ids need no secrecy."""
+    return SpanContext(random.getrandbits(128) | 1, random.getrandbits(64) | 1, is_remote=False, trace_flags=_UNSAMPLED)
 
 
 def _otlp(endpoint: str) -> SpanExporter:

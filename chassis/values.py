@@ -1,11 +1,12 @@
-"""Values of `hrss.type.v1` and of the kernel, both ways: days, months, amounts, rates, words, statements."""
+"""Values of `hrss.type.v1` and of the kernel, both ways: days, months, amounts, rates, words, statements, jobs."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING, TypeVar
 
-from hrss.type.v1 import calendar_pb2, money_pb2, statement_pb2
+from hrss.type.v1 import calendar_pb2, job_pb2, money_pb2, statement_pb2
+from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import DomainError, InvalidInput
 from kernel.money import Money
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
+    from chassis.jobs import Job
     from kernel.statement import Line, ParameterUse, Statement
 
 N = TypeVar("N", bound=int)
@@ -128,3 +130,21 @@ def _parameter(use: ParameterUse) -> statement_pb2.ParameterUse:
         sources=use.sources,
         provisional=use.provisional,
     )
+
+
+def to_job(job: Job) -> job_pb2.Job:
+    """Write a job and its progress."""
+    reply = job_pb2.Job(
+        job_id=ids.to_text("job", job.id),
+        kind=job.kind,
+        state=job_pb2.JobState.Value(f"JOB_STATE_{job.state}"),
+        total_count=job.total_count,
+        done_count=job.done_count,
+        rejected_count=job.rejected_count,
+        skipped_count=job.skipped_count,
+        message=job.message,
+    )
+    reply.create_time.FromDatetime(job.created)
+    if job.ended is not None:
+        reply.end_time.FromDatetime(job.ended)
+    return reply

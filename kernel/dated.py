@@ -6,7 +6,7 @@ value, and then the result says that it is provisional.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -38,6 +38,8 @@ class DatedValue(Generic[T]):
     key: str
     file: str
     provisional: bool = False
+    # What `use` answered: one row of law is used by every statement of a day, and always says the same.
+    _use: ParameterUse | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def effective(self) -> str:
@@ -46,7 +48,9 @@ class DatedValue(Generic[T]):
 
     def use(self, shown: str | None = None) -> ParameterUse:
         """This row as a statement records it; ``shown`` replaces the text of a value that has several parts."""
-        return ParameterUse(
+        if shown is None and self._use is not None:
+            return self._use
+        use = ParameterUse(
             file=self.file,
             key=self.key,
             value=str(self.value) if shown is None else shown,
@@ -55,6 +59,9 @@ class DatedValue(Generic[T]):
             sources=self.source,
             provisional=self.provisional,
         )
+        if shown is None:
+            object.__setattr__(self, "_use", use)
+        return use
 
     def map(self, convert: Callable[[T], S]) -> "DatedValue[S]":
         """The same row with its value converted."""
@@ -129,9 +136,7 @@ class Dated(Generic[T]):
 
 
 def _published(row: DatedValue[T | None]) -> DatedValue[T]:
-    def known(value: T | None) -> T:
-        if value is None:
-            raise AssertionError("asked for a value that is not known")
-        return value
-
-    return row.map(known)
+    """A row whose value is known, as the type says it then."""
+    if row.value is None:
+        raise AssertionError("asked for a value that is not known")
+    return row  # type: ignore[return-value] # mypy narrows the value and not the row that holds it

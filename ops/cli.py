@@ -122,6 +122,27 @@ def demo(
     raise typer.Exit(play(Home.of(os.environ), os.environ, run=run))
 
 
+@app.command()
+def bench(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="pension codes start memory hop enrol; 空为全部 / all.")
+    ] = None,
+    *,
+    rounds: Annotated[int, typer.Option(min=1, max=50, help="轮数 / rounds.")] = 5,
+    share: Annotated[float, typer.Option(min=0.001, max=10, help="每轮工作量 / part of the usual work.")] = 1.0,
+    out: Annotated[Path | None, typer.Option(help="结果目录 / directory of the tables.")] = None,
+) -> None:
+    """性能对比 / benchmarks beside a peer or limit in the same run, on a platform of their own."""
+    from ops.bench import main as runner
+
+    unknown = sorted(set(names or ()) - runner.BENCHMARKS.keys())
+    if unknown:
+        raise _refusal(f"没有 / no such benchmark: {', '.join(unknown)}; {', '.join(runner.BENCHMARKS)}")
+    options = runner.Options(rounds=rounds, share=share)
+    folder = out or Home.of(os.environ).root / "bench"
+    raise typer.Exit(runner.main(names or (), options, folder, console))
+
+
 @policy.command("check")
 def check_policy(
     file: Annotated[Path, typer.Argument(help="示例文件 / file of worked examples.")], *, as_json: Json = False

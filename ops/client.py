@@ -23,7 +23,8 @@ Json = dict[str, Any]
 CONFLICT = 409
 TOO_MANY = 429
 UNAVAILABLE = 503
-RETRYABLE = frozenset({CONFLICT, TOO_MANY, UNAVAILABLE})
+TIMED_OUT = 504  # whether it was done is unknown: the key of the request makes the repetition harmless
+RETRYABLE = frozenset({CONFLICT, TOO_MANY, UNAVAILABLE, TIMED_OUT})
 PAUSE_SECONDS, PAUSE_SECONDS_MAX = 0.05, 1.0  # between two tries: quick at first, calm when something is down
 TOKEN_MARGIN_SECONDS = 60  # a token is renewed this long before it ends, longer than any call takes
 

@@ -8,11 +8,14 @@ import os
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import uvicorn
+from pydantic import Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+
+from chassis import config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +26,27 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 STOP_SECONDS = 3  # for requests that are under way
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+class LocalSettings(config.Settings):
+    """Settings of a process without a login in front of it: it stays on the loopback.
+
+    A container has a loopback of its own, which nobody reaches. There the process may listen on the containers' private
+    network when somebody says so; whoever publishes its port keeps it on the loopback of the machine.
+    """
+
+    allow_private_network: Literal["", "yes"] = Field(
+        default="", description="yes: only containers of one private network reach the address it listens on."
+    )
+
+    def reach_problems(self, name: str, host: str) -> list[tuple[str, str, str]]:
+        """Refuse an address that others could reach; `name` is the variable that sets it."""
+        if self.allow_private_network or config.is_loopback(host):
+            return []
+        zh = "没有登录保护，只能监听本机地址；容器专用网络内请设 HRSS_ALLOW_PRIVATE_NETWORK=yes"
+        en = "no login protects it, so it stays on the loopback; HRSS_ALLOW_PRIVATE_NETWORK=yes between containers"
+        return [(name, zh, en)]
 
 
 def listen(host: str, port: int, *, variable: str) -> socket.socket:

@@ -1,7 +1,8 @@
 """`python -m ops.migrate` and `hrss migrate`: keys, schemas, streams and consumers, as far as they are not there yet.
 
 It runs as a process of its own, so that the supervisor needs no database driver and services no right to change a
-schema. The URLs come from the environment, see `ops.servers`.
+schema. The URLs come from the environment, see `ops.servers`. With `HRSS_ADMIN_DATABASE_URL` it also makes databases
+and roles as the other URLs name them; without it a site has made them already.
 """
 
 from __future__ import annotations
@@ -12,18 +13,26 @@ import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
-from chassis import bus, migrate, principal, sealed
-from ops.servers import SERVICES, ServerUnknown, broker_from, databases_from
+import asyncpg
+import nats.errors
+
+from chassis import bus, logs, migrate, principal, sealed
+from ops import roles
+from ops.servers import SERVICES, ServerUnknown, broker_from, databases_from, given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from urllib.parse import SplitResult
 
     from chassis.inbox import Consumer
     from ops.servers import Broker, Databases
 
 # Who hands sealed identities to whom in its events.
 EXCHANGES = (("enrollment", "card"),)
+CONNECT_SECONDS = 10
+MAKING = 0x68727374  # one process at a time makes databases and roles
 
 
 def main(environ: Mapping[str, str]) -> int:
@@ -33,6 +42,7 @@ def main(environ: Mapping[str, str]) -> int:
         databases, broker = databases_from(environ), broker_from(environ)
         if databases is None or broker is None:
             raise ServerUnknown("没有给出数据库或 NATS 地址 / no URLs of databases or NATS are given")
+        admin_url = given(environ, "HRSS_ADMIN_DATABASE_URL")
     except ServerUnknown as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -42,7 +52,22 @@ def main(environ: Mapping[str, str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     make_keys(Path(environ.get("HRSS_KEYS_DIR") or "var/keys"))
-    changed = asyncio.run(upgrade(databases, broker, limits))
+    try:
+        if admin_url:
+            asyncio.run(make_databases(admin_url, databases))
+        changed = asyncio.run(upgrade(databases, broker, limits))
+    except (
+        OSError,
+        nats.errors.Error,
+        asyncpg.PostgresConnectionError,
+        asyncpg.InvalidAuthorizationSpecificationError,
+    ) as error:
+        # A server that is away, or that does not know us: one line, because a traceback says nothing more.
+        sys.stderr.write(
+            f"连接不上服务器（{logs.describe(error)}），请检查 HRSS_*_DATABASE_OWNER_URL 和 HRSS_NATS_ADMIN_URL / "
+            "a server does not let us in: check HRSS_*_DATABASE_OWNER_URL and HRSS_NATS_ADMIN_URL\n"
+        )
+        return 1
     seconds = time.monotonic() - started
     sys.stdout.write(f"migrated: {', '.join(changed) or 'nothing to do'} ({seconds:.1f} s)\n")
     return 0
@@ -57,6 +82,37 @@ def make_keys(keys_dir: Path) -> None:
     for producer, consumer in EXCHANGES:
         sealed.create_exchange_key(keys_dir, producer, consumer)
     sealed.create_files_key(keys_dir)
+
+
+async def make_databases(admin_url: str, databases: Databases) -> None:
+    """Make the databases and roles that are missing; a role that exists gets the password of its URL.
+
+    Args:
+        admin_url: URL of a superuser.
+        databases: Names, roles and passwords, as the processes will use them.
+    """
+    connection = await asyncpg.connect(admin_url, timeout=CONNECT_SECONDS)
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", MAKING)
+        for service in SERVICES:
+            app, owner = urlsplit(databases.app_urls[service]), urlsplit(databases.owner_urls[service])
+            name = owner.path.removeprefix("/")
+            if not await connection.fetchval(roles.database_exists(name)):
+                await connection.execute(roles.make_database(name))
+            async with connection.transaction():
+                owner_role = await _role(connection, owner, "owner")
+                app_role = await _role(connection, app, "app")
+                await connection.execute(roles.hand_over(name, owner_role, app_role))
+    finally:
+        await connection.close()
+
+
+async def _role(connection: asyncpg.Connection[asyncpg.Record], url: SplitResult, kind: roles.Kind) -> str:
+    """Make the role of a URL, or give it the URL's password; returns its name."""
+    role, password = unquote(url.username or ""), unquote(url.password or "")
+    exists = bool(await connection.fetchval(roles.role_exists(role)))
+    await connection.execute(roles.make_role(role, kind, password, exists=exists))
+    return role
 
 
 async def upgrade(databases: Databases, broker: Broker, limits: bus.Limits | None = None) -> list[str]:

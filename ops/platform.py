@@ -113,6 +113,8 @@ def plan(home: Home, environ: Mapping[str, str]) -> Platform:
         units.append(_nats(home, keys, ports["HRSS_NATS_PORT"]))
     needs = tuple(unit.name for unit in units if unit.name in ("postgres", "nats"))
     units.append(_migrate(home, databases, broker, common, needs))
+    if traces_url:
+        common.setdefault("HRSS_TRACES_URL", f"{traces_url}/traces/{{trace_id}}")
     units += _services(home, databases, broker, {**common, "HRSS_IDP_ISSUER": issuer}, ports)
     told = {"HRSS_IDP_ISSUER": issuer, "HRSS_GATEWAY_URL": gateway_url}
     units.append(_program("simulators", "ops.simulators", home, {**common, **told}, needs=("gateway",)))
@@ -127,7 +129,9 @@ def choose_ports(home: Home, environ: Mapping[str, str]) -> dict[str, int]:
     chosen: dict[str, int] = {}
     for variable, default in PORTS.items():
         given = environ.get(variable) or str(default)
-        wanted = int(given) if given.isascii() and given.isdigit() else -1
+        if not given.isascii() or not given.isdigit():
+            raise PortTaken(f"{variable}={given} 不是端口号 / {variable}={given} is no port number")
+        wanted = int(given)
         if wanted and not is_free(wanted):
             raise PortTaken(port_taken(given, variable))
         chosen[variable] = wanted or _keep_or_draw(before.get(variable), chosen)

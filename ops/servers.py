@@ -2,12 +2,13 @@
 
 `HRSS_<SERVICE>_DATABASE_URL` and `HRSS_<SERVICE>_DATABASE_OWNER_URL` for every service replace the embedded PostgreSQL.
 `HRSS_NATS_URL` replaces the embedded nats-server; `HRSS_NATS_ADMIN_URL` and `HRSS_<SERVICE>_NATS_URL` give users of
-their own, as production has them.
+their own, as production has them. Each of them may stand in a file instead, which `HRSS_…_FILE` names.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ops.embedded import nats, postgres
@@ -68,14 +69,15 @@ def databases_from(environ: Mapping[str, str]) -> Databases | None:
         for service in SERVICES
         for kind in ("DATABASE_URL", "DATABASE_OWNER_URL")
     }
-    missing = sorted(name for name in names.values() if not environ.get(name))
+    urls = {name: given(environ, name) for name in names.values()}
+    missing = sorted(name for name, url in urls.items() if not url)
     if len(missing) == len(names):
         return None
     if missing:
         raise ServerUnknown(f"缺少变量 {'、'.join(missing)} / these variables are missing: {', '.join(missing)}")
     return Databases(
-        app_urls={service: environ[names[service, "DATABASE_URL"]] for service in SERVICES},
-        owner_urls={service: environ[names[service, "DATABASE_OWNER_URL"]] for service in SERVICES},
+        app_urls={service: urls[names[service, "DATABASE_URL"]] for service in SERVICES},
+        owner_urls={service: urls[names[service, "DATABASE_OWNER_URL"]] for service in SERVICES},
     )
 
 
@@ -85,9 +87,9 @@ def broker_from(environ: Mapping[str, str]) -> Broker | None:
     Raises:
         ServerUnknown: A service is left without one.
     """
-    common = environ.get("HRSS_NATS_URL", "")
-    urls = {service: environ.get(f"HRSS_{service.upper()}_NATS_URL") or common for service in SERVICES}
-    admin_url = environ.get("HRSS_NATS_ADMIN_URL") or common
+    common = given(environ, "HRSS_NATS_URL")
+    urls = {service: given(environ, f"HRSS_{service.upper()}_NATS_URL") or common for service in SERVICES}
+    admin_url = given(environ, "HRSS_NATS_ADMIN_URL") or common
     if not any((*urls.values(), admin_url)):
         return None
     if not all((*urls.values(), admin_url)):
@@ -96,6 +98,21 @@ def broker_from(environ: Mapping[str, str]) -> Broker | None:
             "NATS URLs are missing: HRSS_NATS_URL, or HRSS_<SERVICE>_NATS_URL for each service and HRSS_NATS_ADMIN_URL"
         )
     return Broker(urls, admin_url)
+
+
+def given(environ: Mapping[str, str], name: str) -> str:
+    """A variable, or the content of the file that `<name>_FILE` points to; empty when there is neither.
+
+    Raises:
+        ServerUnknown: The file cannot be read.
+    """
+    path = environ.get(f"{name}_FILE", "")
+    if environ.get(name) or not path:
+        return environ.get(name, "")
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise ServerUnknown(f"无法读取 {name}_FILE 指向的文件 / the file of {name}_FILE cannot be read") from None
 
 
 def embedded_databases(keys: Keys, port: int) -> Databases:

@@ -111,7 +111,7 @@ def lock() -> int:
     Only the registry is asked: what lies in a local directory beside it may be built for this machine alone.
     """
     environment = {name: value for name, value in uv_environment().items() if name not in LOCAL_SOURCES}
-    for name in ("bootstrap", *LOCKED):
+    for name in ("bootstrap", *LOCKED, "contract"):
         say("lock", f"requirements/{name}.txt")
         options = ["--universal", "--generate-hashes", "--no-header", "--upgrade", "--quiet"]
         options += ["--index-strategy", "unsafe-best-match", "--python-version", ".".join(map(str, PYTHON_MIN))]

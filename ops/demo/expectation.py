@@ -182,6 +182,10 @@ class Law:
         between = divisor[years] + (divisor[years + 1] - divisor[years]) * rest / YEAR
         return Fraction(_half_up(between * 10), 10)
 
+    def skills_subsidy(self, level: int, day: date) -> int:
+        """The skills subsidy for a certificate of a level in fen, without the uplift of urgent occupations."""
+        return _fen(self._on("training", f"skill.amount.level_{level}", day))
+
     def unemployment(self, jobless: Employee, month: Month) -> int:
         """The benefit of one month in fen: 45 % of the last twelve bases, at most the month's minimum wage."""
         last_12 = [JOBLESS_BASE] * 3 + [self.contribution(jobless.wage.fen, START).base] * 9

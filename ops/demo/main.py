@@ -65,7 +65,9 @@ async def _play(platform: Platform, run: str, console: Console) -> int:
 @contextlib.contextmanager
 def _alone(platform: Platform, console: Console) -> Iterator[None]:
     """One story at a time: it moves the one business day of the platform."""
-    with (platform.keys_dir.parent / "run" / "demo.lock").open("ab") as file:
+    run = platform.keys_dir.parent / "run"
+    run.mkdir(exist_ok=True)
+    with (run / "demo.lock").open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -76,7 +78,10 @@ def _alone(platform: Platform, console: Console) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _platform(home: Home, environ: Mapping[str, str], console: Console) -> Iterator[Platform]:
-    """The platform that runs in this home, or one in a directory of its own for the length of the story."""
+    """The platform that the environment names or that runs in this home, or one of its own for this story."""
+    if environ.get("HRSS_GATEWAY_URL"):
+        yield elsewhere(environ)
+        return
     state = home.state()
     if state is not None:
         yield of_state(_ready(home), home)
@@ -97,6 +102,20 @@ def _platform(home: Home, environ: Mapping[str, str], console: Console) -> Itera
 def of_state(state: Mapping[str, Any], home: Home) -> Platform:
     """Where a running platform is reached, from what its supervisor wrote."""
     return Platform(state["gateway_url"], state["issuer"], state["traces_url"], home.keys, ROOT / "policy")
+
+
+def elsewhere(environ: Mapping[str, str]) -> Platform:
+    """A platform that no supervisor of this machine holds, as `HRSS_GATEWAY_URL` and its neighbours name it.
+
+    Raises:
+        RuntimeError: One of them is missing.
+    """
+    names = ("HRSS_GATEWAY_URL", "HRSS_IDP_ISSUER", "HRSS_TRACES_URL", "HRSS_KEYS_DIR")
+    if missing := [name for name in names if not environ.get(name)]:
+        raise RuntimeError(f"还须设置 / also needed: {', '.join(missing)}")
+    gateway_url, issuer, traces_url, keys_dir = (environ[name] for name in names)
+    store = traces_url.partition("/traces/")[0]  # the variable names the page of one trace
+    return Platform(gateway_url, issuer, store, Path(keys_dir).resolve(), ROOT / "policy")
 
 
 def _ready(home: Home) -> Mapping[str, Any]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ops.client import Json
+    from ops.demo.life import Life
     from ops.demo.stage import Stage
-    from ops.demo.story import Life
 
 TRACE_SECONDS = 20.0  # spans are exported in batches, a few seconds after the call
 TRACE_NEEDS = frozenset({"gateway", "benefits", "enrollment"})
@@ -59,8 +59,8 @@ def _parameters(used: list[Json]) -> Iterator[str]:
 
 
 async def _print_trace(stage: Stage, life: Life) -> None:
-    assert life.determination is not None
-    trace_id = life.determination.trace_id
+    assert life.pension is not None
+    trace_id = life.pension.trace_id
     spans = await _spans(stage, trace_id)
     services = {span["service"] for span in spans}
     names = " ".join(span["name"] for span in spans)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kernel.money import Money
-    from ops.client import Json, Login
+    from ops.client import Json
 
-
+PURPOSE = "working life demonstration"
 PATIENCE_SECONDS = 30.0  # a restart of anything takes less
 WAIT_SECONDS = 60.0  # far more than any step takes; the story ends here instead of hanging
 
@@ -66,21 +66,23 @@ class Stage:
     def __post_init__(self) -> None:
         self.keys = Keys(self.platform.keys_dir)
         self.provider = IdentityProvider(self.platform.issuer, self.http, PATIENCE_SECONDS)
-        gateway = self.gateway_type(self.platform.gateway_url, self.http, patience=PATIENCE_SECONDS)
-        self.office = gateway.acting(self._partner("front-office"), "working life demonstration")
-        self.clerk = gateway.acting(self.provider.persona("staff-clerk-1"), "working life demonstration")
-        self.second = gateway.acting(self.provider.persona("staff-supervisor-1"), "working life demonstration")
-        self.operator = gateway.acting(self.provider.persona("staff-operator-1"))
+        self.gateway = self.gateway_type(self.platform.gateway_url, self.http, patience=PATIENCE_SECONDS)
+        self.office = self.partner("front-office")
+        self.clerk = self.gateway.acting(self.provider.persona("staff-clerk-1"), PURPOSE)
+        self.second = self.gateway.acting(self.provider.persona("staff-supervisor-1"), PURPOSE)
+        self.operator = self.gateway.acting(self.provider.persona("staff-operator-1"))
 
-    def _partner(self, client_id: str) -> Login:
-        return self.provider.partner(client_id, self.keys.password(f"idp-client-{client_id}"))
+    def partner(self, client_id: str) -> Gateway:
+        """A partner system."""
+        login = self.provider.partner(client_id, self.keys.password(f"idp-client-{client_id}"))
+        return self.gateway.acting(login, PURPOSE)
 
-    async def citizen(self, name: str, id_no: str) -> Gateway:
-        """Log in one of the generated persons with matched identity and a live person."""
+    async def citizen(self, name: str, id_no: str, acr: int = 3) -> Gateway:
+        """Log in one of the generated persons, usually with matched identity and a live person."""
         subject = await self.provider.add_persona(
             name, id_no, client_id="hrss-demo", secret=self.keys.password("idp-client-hrss-demo")
         )
-        return self.office.acting(self.provider.persona(subject, acr=3))
+        return self.gateway.acting(self.provider.persona(subject, acr=acr))
 
     def key(self, *parts: object) -> str:
         """Idempotency key of a step of this run: playing on after a stop repeats nothing."""

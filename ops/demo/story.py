@@ -1,22 +1,25 @@
 """The working life, act by act, through the gateway's public API only.
 
-January 2025 to August 2026: a partner system registers an employer and enrols twenty people, one of whom brings 28
-years of history; every month is billed, collected by the (simulated) tax bureau and credited; one person loses the
-job and is paid unemployment benefit month by month; one retires in the statutory month and is paid a pension.
+January 2025 to August 2026: a partner system registers an employer and enrols two hundred people, most of them by a
+roster; one brings 28 years of history. Cards are made for all of them, and one is used. Every month is billed,
+collected by the (simulated) tax bureau and credited; one person loses the job and is paid unemployment benefit month by
+month; one earns a certificate and is paid a skills subsidy; one retires in the statutory month and is paid a pension.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
 from kernel.calendar import Month
 from kernel.money import Money
-from ops.demo import expectation, history
+from ops.demo import applications, expectation
+from ops.demo.arriving import bring_history, job_end, register
+from ops.demo.cards import make_and_use_cards
 from ops.demo.expectation import JOBLESS_BALANCE_2024, RETIREE_BALANCE_2024, Law
+from ops.demo.life import Life
 from ops.demo.people import (
-    DIVISION,
+    EMPLOYEES,
     LAST_JOB_MONTH,
     RAISE_FROM,
     RAISED_WAGE,
@@ -25,13 +28,13 @@ from ops.demo.people import (
     START,
     draw,
 )
+from ops.demo.skills import CLAIMED, earn_and_claim
 from ops.demo.stage import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ops.client import Answer, Json
-    from ops.demo.people import Cast, Employee
+    from ops.client import Json
     from ops.demo.stage import Stage
 
 BILL_DAY = 20  # bills are assessed and paid in the month for which they are due, so each is booked in its own month
@@ -40,98 +43,32 @@ YEAR_CLOSED = 2025
 FIRST_BENEFIT = Month(2025, 11)  # the month after the registration
 
 
-@dataclass
-class Life:
-    """What the story has learnt from the platform so far."""
+async def play(stage: Stage, size: int = EMPLOYEES) -> Life:
+    """Play the whole story; what differs from the rules stands in `stage.checks`.
 
-    cast: Cast
-    law: Law
-    employer_id: str = ""
-    enrollments: dict[str, Json] | None = None  # by identity number
-    unemployment_id: str = ""
-    pension_id: str = ""
-    determination: Answer | None = None
-
-    def person_id(self, employee: Employee) -> str:
-        """Id of an enrolled employee."""
-        return str(self.enrollment(employee)["person_id"])
-
-    def enrollment(self, employee: Employee) -> Json:
-        """Enrolment of an employee as answered."""
-        assert self.enrollments is not None
-        return self.enrollments[employee.id_no]
-
-
-async def play(stage: Stage) -> Life:
-    """Play the whole story; what differs from the rules stands in `stage.checks`."""
-    life = Life(draw(stage.run), Law(stage.platform.policy_dir))
+    Args:
+        stage: Where.
+        size: How many employees there are.
+    """
+    life = Life(draw(stage.run, size), Law(stage.platform.policy_dir))
     await register(stage, life)
     await bring_history(stage, life)
-    await work_and_pay(stage, life, 3, START, LAST_JOB_MONTH)
+    await make_and_use_cards(stage, life)
+    await work_and_pay(stage, life, 4, START, LAST_JOB_MONTH)
     await lose_job(stage, life)
-    await work_and_pay(stage, life, 5, LAST_JOB_MONTH.plus(1), Month(YEAR_CLOSED, 12))
+    await work_and_pay(stage, life, 6, LAST_JOB_MONTH.plus(1), Month(YEAR_CLOSED, 12))
     await close_year(stage, life)
-    await work_and_pay(stage, life, 7, Month(2026, 1), RETIREMENT)
+    claimed = Month.of(CLAIMED)
+    await work_and_pay(stage, life, 8, Month(2026, 1), claimed)
+    await earn_and_claim(stage, life)
+    await work_and_pay(stage, life, 10, claimed.next, RETIREMENT)
     await retire(stage, life)
     await draw_pension(stage, life)
     return life
 
 
-async def register(stage: Stage, life: Life) -> None:
-    """Act 1: an employer and twenty people."""
-    stage.act(1, "参保登记", "An employer registers and enrols twenty people")
-    await stage.today(date(2025, 1, 3))
-    cast = life.cast
-    employer = await stage.office.post(
-        "/v1/employers",
-        {
-            "credit_code": cast.credit_code,
-            "name": cast.employer_name,
-            "division": DIVISION,
-            "injury_class": expectation.INJURY_CLASS,
-        },
-        key=stage.key("employer"),
-    )
-    life.employer_id = employer["employer"]["employer_id"]
-    stage.say(f"单位 {cast.credit_code}", f"employer registered as {life.employer_id}")
-    life.enrollments = {}
-    for employee in cast.employees:
-        answer = await stage.office.post(
-            "/v1/enrollments",
-            {
-                "employer_id": life.employer_id,
-                "name": employee.name,
-                "id_no": employee.id_no,
-                "start_month": str(START),
-                "wage": str(employee.wage),
-                "post": employee.post,
-            },
-            key=stage.key("enrol", employee.id_no),
-        )
-        life.enrollments[employee.id_no] = answer["enrollment"]
-    started = [each for entry in life.enrollments.values() for each in entry["participations"]]
-    stage.check("参保关系数", "participations started", 3 * len(cast.employees), len(started))
-    stage.say("20 人参保 (养老、失业、工伤)", "20 people enrolled in three schemes each")
-
-
-async def bring_history(stage: Stage, life: Life) -> None:
-    """Act 2: the years before, from a file."""
-    stage.act(2, "历史数据迁入", "The years before arrive from a file, every row with its source")
-    content = history.file_of(life.cast, life.law)
-    upload = await stage.office.upload(content)
-    answer = await stage.office.post(
-        "/v1/history-imports",
-        {"upload_id": upload["upload_id"], "digest": upload["digest"], "source_system": "demo-legacy"},
-        key=stage.key("history"),
-    )
-    job_id = answer["job"]["job_id"]
-    job = (await _job(stage, job_id))["job"]
-    stage.check("迁入状态", "import job", "JOB_STATE_DONE 0", f"{job['state']} {job['rejected_count']}")
-    stage.say(f"迁入 {job['done_count']} 行", f"{job['done_count']} rows imported, none rejected")
-
-
 async def work_and_pay(stage: Stage, life: Life, number: int, first: Month, last: Month) -> None:
-    """Acts 3, 5 and 7: bills assessed and paid month by month; benefits paid where they are due."""
+    """Acts 4, 6, 8 and 10: bills assessed and paid month by month; benefits paid where they are due."""
     stage.act(number, f"按月征缴 {first} 至 {last}", "Each month is billed, collected and credited; benefits are paid")
     for month in Month.range(first, last):
         if life.unemployment_id:
@@ -174,8 +111,8 @@ async def raise_wage(stage: Stage, life: Life) -> None:
 
 
 async def lose_job(stage: Stage, life: Life) -> None:
-    """Act 4: the contract of one employee is ended by the employer."""
-    stage.act(4, "失业", "One employee is dismissed and claims unemployment benefit")
+    """Act 5: the contract of one employee is ended by the employer."""
+    stage.act(5, "失业", "One employee is dismissed and claims unemployment benefit")
     jobless = life.cast.jobless
     await stage.today(date(2025, 10, 9))
     await stage.office.post(
@@ -184,40 +121,14 @@ async def lose_job(stage: Stage, life: Life) -> None:
         key=stage.key("end"),
     )
     await stage.today(REGISTRATION)
-    prepared = await stage.clerk.call(
-        "POST",
-        "/v1/determinations:prepare-unemployment",
-        body={
-            "person_id": life.person_id(jobless),
-            "registration_date": REGISTRATION.isoformat(),
-            "payee": {"name": jobless.name, "account": jobless.account_no},
-        },
-        key=stage.key("prepare unemployment"),
-    )
-    determination = prepared.body["determination"]
+    prepared = await applications.unemployment(stage, jobless, life.person_id(jobless), REGISTRATION)
     expected = life.law.unemployment(jobless, FIRST_BENEFIT)
-    stage.check_money("失业金月标准", "unemployment benefit", Money(expected), determination["statement"]["total"])
-    approved = await approve(stage, determination)
-    life.unemployment_id = approved.body["benefit"]["benefit_id"]
-    stage.check(
-        "失业金期限",
-        "unemployment benefit ends",
-        FIRST_BENEFIT.plus(17),
-        determination["last_month"],
-    )
+    stage.check_money("失业金月标准", "unemployment benefit", Money(expected), prepared.statement["total"])
+    life.unemployment_id = (await applications.approve(stage, prepared)).result_id
+    stage.check("失业金期限", "unemployment benefit ends", FIRST_BENEFIT.plus(17), prepared.details["last_month"])
     stage.say(
-        f"核定失业金 {determination['statement']['total']} 元/月,至 {determination['last_month']}",
+        f"核定失业金 {prepared.statement['total']} 元/月,至 {prepared.details['last_month']}",
         "determined by one person, approved by another",
-    )
-
-
-async def approve(stage: Stage, determination: Json) -> Answer:
-    """A second person approves exactly the statement that was prepared."""
-    return await stage.second.call(
-        "POST",
-        f"/v1/determinations/{determination['determination_id']}:approve",
-        body={"statement_digest": determination["statement_digest"]},
-        key=stage.key("approve", determination["determination_id"]),
     )
 
 
@@ -246,17 +157,17 @@ async def pay_benefits(stage: Stage, month: Month) -> None:
 
 
 async def close_year(stage: Stage, life: Life) -> None:
-    """Act 6: interest of 2025 on every account."""
-    stage.act(6, "年度计息", "The year 2025 is closed: interest on every personal account")
+    """Act 7: interest of 2025 on every account."""
+    stage.act(7, "年度计息", "The year 2025 is closed: interest on every personal account")
     await stage.today(date(2026, 1, 4))
     answer = await stage.office.post(f"/v1/account-years/{YEAR_CLOSED}:close", {}, key=stage.key("close year"))
-    job = (await _job(stage, answer["job"]["job_id"]))["job"]
+    job = (await job_end(stage, answer["job"]["job_id"]))["job"]
     stage.check("计息任务", "interest job", "JOB_STATE_DONE", job["state"])
     december, job_lost = Month(YEAR_CLOSED, 12), LAST_JOB_MONTH
     for zh, en, employee, opening, last in (
         ("退休者", "the retiree", life.cast.retiree, RETIREE_BALANCE_2024, december),
         ("失业者", "the jobless", life.cast.jobless, JOBLESS_BALANCE_2024, job_lost),
-        ("另一职工", "a colleague", life.cast.employees[3], 0, december),
+        ("另一职工", "a colleague", life.cast.colleague, 0, december),
     ):
         account = await stage.office.get(f"/v1/persons/{life.person_id(employee)}/account")
         closed = next(year for year in account["years"] if year["year"] == YEAR_CLOSED)
@@ -268,8 +179,8 @@ async def close_year(stage: Stage, life: Life) -> None:
 
 
 async def retire(stage: Stage, life: Life) -> None:
-    """Act 8: estimate, settlement of the account, determination by two persons."""
-    stage.act(8, "退休", "The man born in March 1966 retires in the statutory month")
+    """Act 11: estimate, settlement of the account, determination by two persons."""
+    stage.act(11, "退休", "The man born in March 1966 retires in the statutory month")
     retiree = life.cast.retiree
     person_id = life.person_id(retiree)
     await stage.today(date(2026, 7, 27))
@@ -281,29 +192,21 @@ async def retire(stage: Stage, life: Life) -> None:
     estimate = await citizen.ask("/v1/benefits:estimate", {"person_id": person_id})
     stage.check_money("本人测算", "own estimate", Money(expected.total), estimate["statement"]["total"])
     stage.say(f"本人登录测算 {estimate['statement']['total']} 元/月", "he logs in and sees his own estimate")
-    settled = await stage.clerk.post(
-        f"/v1/persons/{person_id}/account:settle", {"retirement_month": str(RETIREMENT)}, key=stage.key("settle")
-    )
+    prepared = await applications.pension(stage, retiree, person_id, RETIREMENT)
+    account = await stage.office.get(f"/v1/persons/{person_id}/account")
     balance = life.law.at_retirement(retiree, RETIREE_BALANCE_2024)
-    stage.check_money("退休时账户余额", "account at retirement", Money(balance), settled["balance"])
-    prepared = await stage.clerk.call(
-        "POST",
-        "/v1/determinations:prepare-pension",
-        body={"person_id": person_id, "payee": {"name": retiree.name, "account": retiree.account_no}},
-        key=stage.key("prepare pension"),
-    )
-    determination = prepared.body["determination"]
-    lines = {line["code"]: line["amount"] for line in determination["statement"]["lines"]}
+    stage.check_money("退休时账户余额", "account at retirement", Money(balance), account["balance"])
+    lines = {line["code"]: line["amount"] for line in prepared.statement["lines"]}
     for code, zh, amount in (
         ("basic", "基础养老金", expected.basic),
         ("account", "个人账户养老金", expected.account),
         ("transitional", "过渡性养老金", expected.transitional),
     ):
         stage.check_money(zh, code, Money(amount), lines.get(code, "missing"))
-    stage.check_money("养老金合计", "pension", Money(expected.total), determination["statement"]["total"])
-    life.determination = await approve(stage, determination)
-    life.pension_id = life.determination.body["benefit"]["benefit_id"]
-    stage.say(f"核定养老金 {determination['statement']['total']} 元/月", "pension determined and approved")
+    stage.check_money("养老金合计", "pension", Money(expected.total), prepared.statement["total"])
+    life.pension = await applications.approve(stage, prepared)
+    life.pension_id = life.pension.result_id
+    stage.say(f"核定养老金 {prepared.statement['total']} 元/月", "pension determined and approved")
     insurance = await until(
         lambda: citizen.get(f"/v1/persons/{person_id}/insurance"),
         lambda body: all(each["state"] == "PARTICIPATION_STATE_ENDED" for each in body["participations"]),
@@ -314,8 +217,8 @@ async def retire(stage: Stage, life: Life) -> None:
 
 
 async def draw_pension(stage: Stage, life: Life) -> None:
-    """Act 9: August 2026, the first month of pension."""
-    stage.act(9, "发放", "The first pension is paid; both look at what they received")
+    """Act 12: August 2026, the first month of pension."""
+    stage.act(12, "发放", "The first pension is paid; both look at what they received")
     first = RETIREMENT.plus(1)
     await pay_benefits(stage, first)
     retiree, jobless = life.cast.retiree, life.cast.jobless
@@ -347,11 +250,3 @@ def _told(paid: Iterable[tuple[Month, str]]) -> str:
         else:
             runs.append([(month, amount)])
     return "; ".join(f"{run[0][0]} 起 {len(run)} × {run[0][1]}" for run in runs)
-
-
-async def _job(stage: Stage, job_id: str) -> Json:
-    return await until(
-        lambda: stage.office.get(f"/v1/enrollment-jobs/{job_id}"),
-        lambda body: body["job"]["state"] in {"JOB_STATE_DONE", "JOB_STATE_FAILED"},
-        f"the job {job_id}",
-    )

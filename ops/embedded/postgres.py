@@ -11,13 +11,8 @@ own `get_server()` is not used: it opens permissions of parent directories and l
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import importlib.util
 import os
-import re
-import secrets
 import shutil
 import signal
 import socket
@@ -26,7 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from ops import children
+from ops import children, roles
 from ops.embedded.privileges import Privileges, PrivilegesMissing
 from ops.secrets import Keys
 
@@ -34,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 SUPERUSER = "postgres"
-SCRAM_ITERATIONS = 4096  # PostgreSQL's own default; the passwords are random, so more rounds protect nothing
 PORT_ATTEMPTS = 3  # a port found free can be taken before the server binds it
 
 SETTINGS: Mapping[str, str] = {
@@ -52,14 +46,7 @@ SETTINGS: Mapping[str, str] = {
     "log_parameter_max_length_on_error": "0",
     "tcp_user_timeout": "10s",
 }
-ROLE_SETTINGS: Mapping[str, Mapping[str, str]] = {
-    # What a connection gets when it asks for nothing; jobs raise statement_timeout for their own transactions.
-    "app": {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"},
-    # No lock_timeout here: it would also end the wait for another migration; the migrations set their own.
-    "owner": {"idle_in_transaction_session_timeout": "60s"},
-}
 _CLEAN_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,50}", re.ASCII)
 
 
 class EmbeddedPostgresError(RuntimeError):
@@ -158,18 +145,11 @@ class EmbeddedPostgres:
     def create_database(self, name: str) -> None:
         """Make a service database with its owner and app role, or complete one that is half made."""
         _check_names(name)
-        if not self.run_sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"):  # noqa: S608 - checked name
-            self.run_sql(f'CREATE DATABASE "{name}"')
-        statements = [self._role_statement(f"{name}_{kind}", settings) for kind, settings in ROLE_SETTINGS.items()]
-        self.run_sql(
-            "BEGIN;"
-            + "".join(statements)
-            + f'ALTER DATABASE "{name}" OWNER TO "{name}_owner";'
-            + f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC;'
-            + f'GRANT CONNECT ON DATABASE "{name}" TO "{name}_app";'
-            + "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC;"
-            + "COMMIT;"
-        )
+        if not self.run_sql(roles.database_exists(name)):
+            self.run_sql(roles.make_database(name))
+        owner, app = f"{name}_owner", f"{name}_app"
+        statements = self._role(owner, "owner") + self._role(app, "app") + roles.hand_over(name, owner, app)
+        self.run_sql(f"BEGIN;{statements}COMMIT;")
 
     def clone_database(self, template: str, name: str) -> None:
         """Copy a migrated database: the copy has the roles of its template. Nobody may be connected to the template."""
@@ -285,12 +265,9 @@ class EmbeddedPostgres:
             if name not in complete:
                 self.create_database(name)
 
-    def _role_statement(self, role: str, settings: Mapping[str, str]) -> str:
-        verifier = _scram_verifier(self._password(role))  # the server never sees the password itself
-        exists = self.run_sql(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'")  # noqa: S608 - checked name
-        verb = "ALTER" if exists else "CREATE"
-        values = "".join(f"ALTER ROLE \"{role}\" SET {key} = '{value}';" for key, value in settings.items())
-        return f"{verb} ROLE \"{role}\" LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{verifier}';{values}"
+    def _role(self, role: str, kind: roles.Kind) -> str:
+        exists = bool(self.run_sql(roles.role_exists(role)))
+        return roles.make_role(role, kind, self._password(role), exists=exists)
 
 
 def connection_url(keys: Keys, role: str, database: str, port: int, *, driver: str = "") -> str:
@@ -347,14 +324,5 @@ def _password(keys: Keys, role: str) -> str:
 
 def _check_names(*names: str) -> None:
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not roles.is_name(name):
             raise EmbeddedPostgresError(f"not a database name: {name!r}")
-
-
-def _scram_verifier(password: str) -> str:
-    salt = secrets.token_bytes(16)
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ITERATIONS)
-    stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
-    server = hmac.digest(salted, b"Server Key", "sha256")
-    salt_text, stored_text, server_text = (base64.b64encode(part).decode() for part in (salt, stored, server))
-    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{salt_text}${stored_text}:{server_text}"

@@ -28,6 +28,8 @@ from ops.idp.tokens import LIFE_SECONDS, Issuer, TokenInvalid
 from ops.secrets import Keys
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.requests import Request
 
 HOME_CITIZENS = 20  # as many as fit a screen
@@ -43,12 +45,14 @@ _PAGE_HEADERS = {
 }
 
 
-class IdpSettings(config.Settings):
+class IdpSettings(http.LocalSettings):
     """Settings of the development identity provider."""
 
     home: Path = Field(Path("var"), description="Directory that holds everything of this platform.")
-    idp_host: str = Field("127.0.0.1", description="Address it listens on; only the loopback is allowed.")
+    idp_host: str = Field("127.0.0.1", description="Address it listens on; the loopback, or that of a container.")
     idp_port: int = Field(8081, ge=0, le=65535, description="Port it listens on; 0 takes a free one.")
+    idp_issuer: str = Field("", description="Issuer in its tokens, where browsers reach it; empty: where it listens.")
+    idp_url: str = Field("", description="Where other containers reach it; empty: nowhere else.")
 
     def problems(self) -> list[tuple[str, str, str]]:
         """Refuse production and every address that others could reach."""
@@ -59,10 +63,10 @@ class IdpSettings(config.Settings):
                 "the simulated identity provider does not run in production",
             )
             found.append(("HRSS_ENV", *text))
-        if not messages.is_loopback(self.idp_host):
-            found.append(
-                ("HRSS_IDP_HOST", "仿真身份只能监听本机地址", "the simulated identity provider stays on the loopback")
-            )
+        found += self.reach_problems("HRSS_IDP_HOST", self.idp_host)
+        if self.idp_issuer and not config.is_loopback(urlsplit(self.idp_issuer).hostname or ""):
+            text = ("仿真身份的签发地址只能是本机", "the simulated identity provider is issued on the loopback only")
+            found.append(("HRSS_IDP_ISSUER", *text))
         return found
 
 
@@ -71,13 +75,16 @@ def main() -> None:
     settings = config.load(IdpSettings, service="idp")
     logs.configure(settings)
     listener = http.listen(settings.idp_host, settings.idp_port, variable="HRSS_IDP_PORT")
-    url = f"http://{settings.idp_host}:{listener.getsockname()[1]}"
-    app = create_app(url, Keys(settings.keys_dir), settings.home / "idp" / "personas.sealed")
+    url = settings.idp_issuer or f"http://{settings.idp_host}:{listener.getsockname()[1]}"
+    inside = urlsplit(settings.idp_url).hostname
+    app = create_app(
+        url, Keys(settings.keys_dir), settings.home / "idp" / "personas.sealed", names=[inside] if inside else []
+    )
     http.serve(app, listener, ready_file=settings.ready_file, name="idp")
 
 
-def create_app(url: str, keys: Keys, personas_file: Path) -> Starlette:
-    """The provider as an ASGI application whose issuer is `url`."""
+def create_app(url: str, keys: Keys, personas_file: Path, *, names: Sequence[str] = ()) -> Starlette:
+    """The provider as an ASGI application whose issuer is `url`; `names` are its own beside those of the loopback."""
     provider = Provider(Issuer(url, keys), Secrets(keys), Personas(personas_file, keys))
     return Starlette(
         routes=[
@@ -94,7 +101,7 @@ def create_app(url: str, keys: Keys, personas_file: Path) -> Starlette:
             Route("/", provider.home),
         ],
         # A page of another origin that points its own name at 127.0.0.1 would otherwise read tokens.
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "[::1]"])],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[*http.LOOPBACK_NAMES, *names])],
         exception_handlers={OAuthError: _answer_refusal},
     )
 

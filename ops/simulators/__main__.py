@@ -45,7 +45,7 @@ async def main() -> None:
     """Run both simulators."""
     keys = Keys(Path(os.environ["HRSS_KEYS_DIR"]))
     async with httpx.AsyncClient(timeout=10) as http:
-        provider = IdentityProvider(os.environ["HRSS_IDP_ISSUER"], http)
+        provider = IdentityProvider(os.environ.get("HRSS_IDP_URL") or os.environ["HRSS_IDP_ISSUER"], http)
         gateway = Gateway(os.environ["HRSS_GATEWAY_URL"], http)
 
         def login(client_id: str) -> Login:

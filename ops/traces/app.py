@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from chassis import config, logs
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-HOST = "127.0.0.1"  # never anything else: there is no login in front of it
+HOST = "127.0.0.1"  # there is no login in front of it
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
+TRACEPARENT_PARTS = 4
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
@@ -55,6 +56,8 @@ TEXTS = {
         "failed": "失败",
         "contains": "名称包含",
         "search": "查找",
+        "number": "链路号或请求号",
+        "go": "打开",
     },
     "en": {
         "title": "Traces",
@@ -75,13 +78,16 @@ TEXTS = {
         "failed": "failed",
         "contains": "name contains",
         "search": "search",
+        "number": "trace or request number",
+        "go": "open",
     },
 }
 
 
-class TracesSettings(config.Settings):
+class TracesSettings(http.LocalSettings):
     """Settings of the local trace store."""
 
+    traces_host: str = Field(HOST, description="Address it listens on; the loopback, or that of a container.")
     traces_port: int = Field(0, ge=0, le=65535, description="Port of the OTLP gRPC receiver; 0 takes a free one.")
     traces_http_port: int = Field(8082, ge=0, le=65535, description="Port of the page; 0 takes a free one.")
 
@@ -90,30 +96,30 @@ class TracesSettings(config.Settings):
         found = super().problems()
         if self.is_prod:
             found.append(("HRSS_ENV", "本机链路存储不用于生产环境", "the local trace store does not run in production"))
-        return found
+        return found + self.reach_problems("HRSS_TRACES_HOST", self.traces_host)
 
 
 def main() -> None:
     """Run the store until a signal ends it."""
     settings = config.load(TracesSettings, service="traces")
     logs.configure(settings)
-    listener = http.listen(HOST, settings.traces_http_port, variable="HRSS_TRACES_HTTP_PORT")
-    app = create_app(Store(), otlp_port=settings.traces_port)
+    listener = http.listen(settings.traces_host, settings.traces_http_port, variable="HRSS_TRACES_HTTP_PORT")
+    app = create_app(Store(), otlp_host=settings.traces_host, otlp_port=settings.traces_port)
     http.serve(
         app,
         listener,
         ready_file=settings.ready_file,
         name="traces",
-        details=lambda: {"otlp": f"{HOST}:{app.state.otlp_port}"},
+        details=lambda: {"otlp": f"{settings.traces_host}:{app.state.otlp_port}"},
     )
 
 
-def create_app(store: Store, *, otlp_port: int = 0) -> Starlette:
+def create_app(store: Store, *, otlp_host: str = HOST, otlp_port: int = 0) -> Starlette:
     """The store's pages; the OTLP receiver runs as long as the application does (`state.otlp_port`)."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        server, app.state.otlp_port = await receiver.start(store, HOST, otlp_port)
+        server, app.state.otlp_port = await receiver.start(store, otlp_host, otlp_port)
         try:
             yield
         finally:
@@ -125,6 +131,7 @@ def create_app(store: Store, *, otlp_port: int = 0) -> Starlette:
             Route("/api/traces", pages.list_json),
             Route("/api/traces/{trace_id}", pages.trace_json),
             Route("/traces/{trace_id}", pages.trace_page),
+            Route("/find", pages.find),
             Route("/healthz", http.healthy),
             Route("/", pages.list_page),
         ],
@@ -162,6 +169,11 @@ class Pages:
             spans_max=SPANS_MAX,
         )
 
+    async def find(self, request: Request) -> Response:
+        """Go to the trace that a number names."""
+        trace = self._of_number(request.query_params.get("number", "").strip())
+        return RedirectResponse(f"/traces/{trace.id}?lang={_language(request)}", 303, headers=_HEADERS)
+
     async def trace_page(self, request: Request) -> Response:
         """One trace as a tree with its waterfall."""
         return self._render(request, trace=self._find(request))
@@ -178,7 +190,13 @@ class Pages:
         )
 
     def _find(self, request: Request) -> Trace:
-        trace = self._store.find(request.path_params["trace_id"])
+        return self._of_number(request.path_params["trace_id"])
+
+    def _of_number(self, number: str) -> Trace:
+        """The trace of a trace id, of a request id, or of a whole traceparent."""
+        parts = number.split("-")
+        trace_id = parts[1] if len(parts) == TRACEPARENT_PARTS else number
+        trace = self._store.find(trace_id.lower()) or self._store.by_request(number)
         if trace is None:
             raise HTTPException(404, "no such trace here: unknown, or dropped for newer ones")
         return trace

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+REQUEST_ID = "hrss.request_id"  # attribute of the edge's span: what X-Request-Id said
 SPANS_MAX = 20_000  # about 60 MB with the attributes that our spans have
 TRACE_SPANS_MAX = 5_000  # one runaway trace must not push out all others
 
@@ -121,6 +122,13 @@ class Store:
         """The trace of that id."""
         spans = self._traces.get(trace_id)
         return _trace(trace_id, spans) if spans else None
+
+    def by_request(self, request_id: str) -> Trace | None:
+        """The trace in which the edge answered a request of that id."""
+        for trace_id, spans in reversed(self._traces.items()):
+            if any(span.attributes.get(REQUEST_ID) == request_id for span in spans.values()):
+                return _trace(trace_id, spans)
+        return None
 
     def latest(self, limit: int, *, service: str = "", text: str = "") -> list[Trace]:
         """The traces that arrived last, latest first, of those a service took part in and whose root has that text."""

@@ -6,11 +6,13 @@ the stored inputs through the same functions; with the same policy version the s
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Self
 
 from kernel.calendar import Month, parse_date
@@ -25,7 +27,7 @@ from services.benefits.history import History, Standing
 from services.benefits.lifecycle import Kind
 from services.benefits.policy import BenefitsPolicy
 
-ACCOUNTS_START = Month(1996, 1)  # months before have no account; they are what the transitional item pays for
+ACCOUNTS_START_YEAR = 1996  # months before have no account; they are what the transitional item pays for
 _ENOUGH_MONTHS = 100 * 12  # more than any minimum: asks for the window alone
 AVERAGE_MONTHS = 12  # the average base is that of the 12 months before unemployment
 
@@ -180,8 +182,9 @@ def pension_statement(inputs: PensionInputs, policy: BenefitsPolicy) -> Statemen
     if not counted.months:
         raise Refused("NO_CONTRIBUTIONS", "no contribution month of the employee pension is known")
     payout = _payout_months(inputs, len(counted), policy)
-    index = policy.pension.average_index(_years(counted), inputs.retirement_month)
-    before_accounts = _months_before_accounts(counted)
+    years = _years(counted)
+    index = policy.pension.average_index(years, inputs.retirement_month)
+    before_accounts = _months_before_accounts(years)
     facts = PensionFacts(
         index=index.index4,
         months=len(counted),
@@ -218,23 +221,21 @@ def _payout_months(inputs: PensionInputs, months: int, policy: BenefitsPolicy) -
 
 def _years(counted: History) -> list[YearOfBases]:
     """The history by year, as the average index wants it."""
-    found: dict[int, list[int]] = {}
-    for one in counted.months:
-        year = found.setdefault(one.month.year, [0, 0, 0])
-        if one.standing is Standing.DEEMED:
-            year[2] += 1
-        else:
-            year[0] += one.base.fen
-            year[1] += 1
-    return [YearOfBases(year, Money(fen), paid, deemed) for year, (fen, paid, deemed) in sorted(found.items())]
+    deemed = Standing.DEEMED  # looked up once: a history has hundreds of months
+    found = []
+    for year, of_year in groupby(counted.months, key=attrgetter("month.year")):
+        months = list(of_year)
+        bases_fen = [one.base.fen for one in months if one.standing is not deemed]
+        found.append(YearOfBases(year, Money(sum(bases_fen)), len(bases_fen), len(months) - len(bases_fen)))
+    return found
 
 
-def _months_before_accounts(counted: History) -> int:
+def _months_before_accounts(years: Sequence[YearOfBases]) -> int:
     """Months the transitional item pays for: those before 1996, and deemed ones also later.
 
     The rule's note names deemed months of public service after 1996 among them (policy `transitional_coefficient`).
     """
-    return sum(1 for one in counted.months if one.month < ACCOUNTS_START or one.standing is Standing.DEEMED)
+    return sum(one.deemed_months + (one.months if one.year < ACCOUNTS_START_YEAR else 0) for one in years)
 
 
 # Unemployment -------------------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ class History:
         )
 
     def _only(self, *standings: Standing) -> "History":
-        return History(tuple(one for one in self.months if one.standing in standings))
+        return History(tuple([one for one in self.months if one.standing in standings]))
 
 
 def _months(years: Mapping[int, YearRecord]) -> Iterable[ContributionMonth]:

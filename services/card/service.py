@@ -10,6 +10,7 @@ from chassis.principal import Principal
 from chassis.service import Service
 from services.card.events import CONSUMERS
 from services.card.keyring import KeyRing
+from services.card.operations import figures
 from services.card.operations.office import Office
 from services.card.policy import CardPolicy
 from services.card.rpc import CardRpc
@@ -25,6 +26,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         servicers=[CardRpc(open_office(settings))],
         consumers=CONSUMERS,
+        figures=figures.count,
         on_start=[note_soft_keys] if settings.is_prod else [],
     )
 

@@ -3,12 +3,20 @@
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from uuid import UUID
 
 from kernel.calendar import Month
 from kernel.identity import ResidentIdCheck
 from kernel.money import Money
 from services.enrollment.register import EndReason, Post
+
+
+class RosterMode(StrEnum):
+    """What becomes of the right rows of a roster when others are wrong."""
+
+    PARTIAL = "PARTIAL"
+    ALL_OR_NOTHING = "ALL_OR_NOTHING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +98,13 @@ class ImportHistory:
     upload_id: str
     digest: str
     source_system: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRoster:
+    """Enrol everybody on an employer's roster (增员花名册)."""
+
+    upload_id: str
+    digest: str
+    employer_id: UUID
+    mode: RosterMode

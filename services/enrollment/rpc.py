@@ -5,10 +5,12 @@ from functools import partial
 from chassis.rpc import Call, Servicer
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from kernel import ids
+from services.enrollment.history_file import HistoryFile
 from services.enrollment.messages import replies, requests
-from services.enrollment.operations import accounts, bills, employers, enrollments, history, persons
-from services.enrollment.operations.history import Archive
+from services.enrollment.operations import accounts, bills, employers, enrollments, history, persons, roster
+from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
+from services.enrollment.roster_file import RosterFile
 
 
 class EnrollmentRpc(Servicer):
@@ -16,9 +18,10 @@ class EnrollmentRpc(Servicer):
 
     service = pb.DESCRIPTOR.services_by_name["EnrollmentService"]
 
-    def __init__(self, office: Office, archive: Archive) -> None:
+    def __init__(self, office: Office, histories: Archive[HistoryFile], rosters: Archive[RosterFile]) -> None:
         self.office = office
-        self.archive = archive
+        self.histories = histories
+        self.rosters = rosters
 
     async def RegisterEmployer(self, request: pb.RegisterEmployerRequest, call: Call) -> pb.RegisterEmployerResponse:
         """Register an employer."""
@@ -138,7 +141,12 @@ class EnrollmentRpc(Servicer):
     async def ImportHistory(self, request: pb.ImportHistoryRequest, call: Call) -> pb.ImportHistoryResponse:
         """Import history as a job."""
         command = requests.import_history(request)
-        return await call.once(lambda tx: history.import_history(tx, command, self.archive), replies.import_started)
+        return await call.once(lambda tx: history.import_history(tx, command, self.histories), replies.import_started)
+
+    async def ImportRoster(self, request: pb.ImportRosterRequest, call: Call) -> pb.ImportRosterResponse:
+        """Enrol a roster as a job."""
+        command = requests.import_roster(request)
+        return await call.once(lambda tx: roster.import_roster(tx, command, self.rosters), replies.roster_started)
 
     async def GetEnrollmentJob(self, request: pb.GetEnrollmentJobRequest, call: Call) -> pb.GetEnrollmentJobResponse:
         """Show a job."""

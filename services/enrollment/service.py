@@ -5,9 +5,10 @@ from chassis.files import Files
 from chassis.policy import policy_of
 from chassis.sealed import Sealer
 from chassis.service import Service
+from services.enrollment import history_file, roster_file
 from services.enrollment.events import CONSUMERS
-from services.enrollment.operations import accounts, history
-from services.enrollment.operations.history import Archive
+from services.enrollment.operations import accounts, figures, history, roster
+from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
 from services.enrollment.rpc import EnrollmentRpc
@@ -16,12 +17,14 @@ from services.enrollment.rpc import EnrollmentRpc
 def build(settings: Settings) -> Service:
     """The service, from its settings."""
     office = open_office(settings)
-    archive = Archive(office)
+    histories = Archive(office.files, history_file.open_file)
+    rosters = Archive(office.files, roster_file.open_file)
     return Service(
         settings=settings,
-        servicers=[EnrollmentRpc(office, archive)],
+        servicers=[EnrollmentRpc(office, histories, rosters)],
         consumers=CONSUMERS,
-        jobs=[accounts.job_kind(office), history.job_kind(archive, office)],
+        jobs=[accounts.job_kind(office), history.job_kind(histories, office), roster.job_kind(rosters, office)],
+        figures=figures.count,
     )
 
 

@@ -40,6 +40,11 @@ class Background:
         self._working: asyncio.Task[None] | None = None
         self._relaying: asyncio.Task[None] | None = None
 
+    @property
+    def is_broker_away(self) -> bool:
+        """Whether what is said waits in the outbox."""
+        return self._bus is None or not self._bus.is_connected
+
     async def start(self) -> None:
         """Begin."""
         self._working = asyncio.create_task(self._worker.run(self._stop_worker), name="case worker")

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from chassis import logs, metrics, telemetry
+from chassis import clocks, logs, metrics, telemetry
 from chassis.client import Backend
 from chassis.database import Database
 from chassis.files import Files
 from chassis.local import Local
 from chassis.logs import get_logger
-from chassis.policy import policy_of
+from chassis.operations import OperationsRpc, State
+from chassis.policy import PolicyInvalid, policy_of
 from chassis.principal import Signer
 from kernel.errors import DomainError
 from services.gateway.background import Background
@@ -36,6 +37,7 @@ from services.gateway.cases.policy import CasePolicy
 from services.gateway.cases.rpc import CaseRpc
 from services.gateway.cases.worker import Worker
 from services.gateway.clock import BusinessClock
+from services.gateway.console.pages import CONSOLE_PAGES
 from services.gateway.edge import catalogue, contract
 from services.gateway.edge import files as uploads
 from services.gateway.edge.access import Access
@@ -51,12 +53,17 @@ from services.gateway.items.policy import ItemPolicy
 from services.gateway.items.rpc import ItemRpc
 from services.gateway.own import ClockRpc, MeRpc
 from services.gateway.pages.shell import make_shell
+from services.gateway.platform.policy import PlanPolicy
+from services.gateway.platform.rpc import PlatformRpc
 from services.gateway.portal.all_pages import ALL_PAGES
 from services.gateway.portal.portal import Portal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from chassis.call import Servicer
+    from chassis.policy import PolicyStore
+    from services.gateway.edge.backends import Callee
     from services.gateway.edge.exchange import Receive, Scope, Send
     from services.gateway.edge.identity import IdentityProvider
     from services.gateway.settings import GatewaySettings
@@ -89,17 +96,11 @@ class Gateway:
         self.clock = BusinessClock(is_prod=settings.is_prod)
         self.missing: dict[str, str] = {"start": "starting"}
         self.keys = KeySet(provider.keys)
+        law = policy_of(settings)
         services = backends if backends is not None else _channels(settings)
-        policy = policy_of(settings)
-        self.desk = Desk(CasePolicy(policy), Holidays())
-        # What this process answers itself; a new service of the gateway adds its edge here.
-        own = (
-            MeRpc(),
-            ClockRpc(self.clock),
-            ItemRpc(ItemPolicy(policy)),
-            CaseRpc(self.desk, services["enrollment"]),
-        )
-        self.backends = {**services, contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, Local(database, own))}
+        self.desk = Desk(CasePolicy(law), Holidays())
+        own = Local(database, self._own_servicers(law, services["enrollment"]))
+        self.backends = {**services, contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, own)}
         self.background = Background(database, Worker(database, self.backends, self.desk, lambda: self.clock.today))
         routes = contract.routes()
         known = catalogue.load()
@@ -121,7 +122,14 @@ class Gateway:
             log=AccessLog(settings),
             extra={("POST", uploads.PATH): upload},
         )
-        self.portal = Portal(settings, database, self._v1, lambda: self.clock.today, ALL_PAGES, sources=policy.sources)
+        self.portal = Portal(
+            settings,
+            database,
+            self._v1,
+            lambda: self.clock.today,
+            (*ALL_PAGES, *CONSOLE_PAGES),
+            sources=law.sources,
+        )
         self._shell = make_shell(settings, routes, known, readiness=self.readiness, portal=self.portal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,6 +138,22 @@ class Gateway:
             await self._v1(scope, receive, send)
         else:
             await self._shell(scope, receive, send)
+
+    def _own_servicers(self, law: PolicyStore, enrollment: Guarded) -> tuple[Servicer, ...]:
+        """What this process answers itself; a new service of the gateway adds its edge here."""
+        plan = PlanPolicy(law, clocks.business_day())
+        return (
+            MeRpc(),
+            ClockRpc(self.clock),
+            ItemRpc(ItemPolicy(law)),
+            CaseRpc(self.desk, enrollment),
+            OperationsRpc(State(lambda: self.missing, lambda: self.background.is_broker_away, ())),
+            PlatformRpc(self._callees, plan, self.settings.traces_url),
+        )
+
+    def _callees(self) -> dict[str, Callee]:
+        """Every service that can be asked how it is, this one last."""
+        return {name: backend.callee for name, backend in self.backends.items()}
 
     async def readiness(self) -> dict[str, str]:
         """What stands in the way of work, by part."""
@@ -160,7 +184,7 @@ def run(settings: GatewaySettings) -> None:
         import uvloop  # noqa: PLC0415 - not needed by tests that import this module
 
         code = uvloop.run(_Process(settings, listener).live())
-    except (DomainError, OSError, ValueError, contract.ContractWrong, catalogue.CatalogueWrong) as error:
+    except (DomainError, OSError, ValueError, contract.ContractWrong, catalogue.CatalogueWrong, PolicyInvalid) as error:
         log.error("start_failed", error=error)  # noqa: TRY400 - a sentence says it, a traceback hides it
         sys.stderr.write(f"无法启动 gateway：{logs.describe(error)} / cannot start gateway\n")
         code = 1
@@ -185,7 +209,7 @@ class _Process:
         settings = self._settings
         database = Database(settings)
         secret_file = settings.keys_dir / f"idp-client-{CLIENT_ID}.password"
-        provider = HttpIdentityProvider(settings.idp_issuer, CLIENT_ID, secret_file)
+        provider = HttpIdentityProvider(settings.idp_issuer, CLIENT_ID, secret_file, url=settings.idp_url)
         gateway = self._gateway = Gateway(settings, database, provider=provider)
         monitor = metrics.Monitor(
             settings.http_host,

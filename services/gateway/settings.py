@@ -20,7 +20,11 @@ class GatewaySettings(Settings):
     benefits_address: str = Field("127.0.0.1:41002", description="Address of the service benefits.")
     training_address: str = Field("127.0.0.1:41003", description="Address of the service training.")
     card_address: str = Field("127.0.0.1:41004", description="Address of the service card.")
+    traces_url: str = Field(
+        "", description='Page that shows a trace, with "{trace_id}" where its number belongs; empty: none is offered.'
+    )
     idp_issuer: str = Field("http://127.0.0.1:8081", description="Issuer whose tokens are believed.")
+    idp_url: str = Field("", description="Where this process reaches the issuer; empty: at the issuer's own address.")
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -36,9 +40,20 @@ class GatewaySettings(Settings):
         """Refuse an issuer that anybody could stand in for."""
         found = super().problems()
         issuer = urlsplit(self.idp_issuer)
+        if self.traces_url and not _is_template(self.traces_url):
+            zh, en = "须为含 {trace_id} 的网址", "an address with {trace_id} in it"
+            found.append(("HRSS_TRACES_URL", zh, en))
         is_local = (issuer.hostname or "") in _LOCAL or (issuer.hostname or "").endswith(".localhost")
         if self.is_prod and (issuer.scheme != "https" or is_local):
             zh, en = "生产环境的身份认证地址须为 https 且不是本机", "in production an https issuer that is not local"
             found.append(("HRSS_IDP_ISSUER", zh, en))
+        if self.is_prod and self.idp_url and urlsplit(self.idp_url).scheme != "https":
+            zh, en = "生产环境的身份认证内部地址须为 https", "in production the provider is reached by https only"
+            found.append(("HRSS_IDP_URL", zh, en))
         hosts = {variable(f"{name}_address"): at.rpartition(":")[0] for name, at in self.addresses.items()}
         return found + self.plaintext_problems(hosts)
+
+
+def _is_template(address: str) -> bool:
+    """Whether an address opens a page and has one place for the number of a trace."""
+    return address.startswith(("https://", "http://")) and address.count("{trace_id}") == 1 and address.count("{") == 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from chassis.policy import open_policy
 from chassis.service import Service
 from services.training.events import CONSUMERS
+from services.training.operations import figures
 from services.training.policy import TrainingPolicy
 from services.training.rpc import TrainingRpc
 
@@ -17,4 +18,4 @@ if TYPE_CHECKING:
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
     policy = TrainingPolicy(open_policy(settings.policy_dir, settings.policy_local))
-    return Service(settings=settings, servicers=[TrainingRpc(policy)], consumers=CONSUMERS)
+    return Service(settings=settings, servicers=[TrainingRpc(policy)], consumers=CONSUMERS, figures=figures.count)

@@ -272,3 +272,21 @@ async def test_a_wrong_start_ends_with_one_sentence(start: Starter, new_database
 def _line_with(process: subprocess.Popen[str], text: str) -> str:
     assert process.stderr is not None
     return next((line for line in process.stderr if text in line), "")
+
+
+def test_a_process_without_a_database_says_what_is_missing() -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HRSS_")}
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "services.benefits"],
+        env=environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert "HRSS_DATABASE_URL" in ended.stderr
+    assert "Traceback" not in ended.stderr

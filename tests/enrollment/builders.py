@@ -124,3 +124,15 @@ def a_history_file(rows: Iterable[str], *, encoding: str = "utf-8", totals: str 
     head = ["#hrss-history,1", "kind,id_no,name,scheme,month,base,state,employer_code,year,balance"]
     trailer = totals or f"#totals,{len(lines)},{bases},{balances}"
     return "\n".join([*head, *lines, trailer, ""]).encode(encoding)
+
+
+def a_roster_row(
+    id_no: str, *, name: str = "陈志强", start: str = str(NOW), wage: str = "8000.00", post: str = "production"
+) -> str:
+    """A row of an employer's roster, from this month on."""
+    return f"{name},{id_no},{start},{wage},{post}"
+
+
+def a_roster_file(rows: Iterable[str]) -> bytes:
+    """An employer's roster."""
+    return "\n".join(["name,id_no,start_month,wage,post", *rows, ""]).encode()

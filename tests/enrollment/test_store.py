@@ -13,7 +13,8 @@ from chassis.sealed import SealBroken
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from kernel import ids
 from kernel.errors import InvalidInput, Refused
-from services.enrollment.operations.history import Archive
+from services.enrollment import history_file, roster_file
+from services.enrollment.operations.archive import Archive
 from services.enrollment.rpc import EnrollmentRpc
 from services.enrollment.service import build, open_office
 from services.enrollment.store import people, rows
@@ -211,7 +212,14 @@ async def test_production_refuses_simulators_and_the_test_region(bureau: Bureau)
     bill = await a_bill(bureau, employer_id)
     office = replace(open_office(bureau.database.settings), is_production=True)
 
-    async with serve([EnrollmentRpc(office, Archive(office))], database=bureau.database) as production:
+    async with serve(
+        [
+            EnrollmentRpc(
+                office, Archive(office.files, history_file.open_file), Archive(office.files, roster_file.open_file)
+            )
+        ],
+        database=bureau.database,
+    ) as production:
         with pytest.raises(Refused, match="RECEIPT_SIMULATED"):
             await production.call("RecordReceipt", a_receipt(bill), PARTNER, today=TODAY)
         with pytest.raises(InvalidInput, match="ID_NO_INVALID") as refusal:

@@ -281,7 +281,7 @@ def _fields(descriptor: Any, skipped: set[str]) -> list[tuple[list[str], FieldDe
     return found
 
 
-def _wrong_values(field: FieldDescriptor) -> list[Any]:
+def _wrong_values(field: FieldDescriptor) -> list[Any]:  # noqa: PLR0911 - one return for each type of field
     """Values that the field must refuse: each type gets what others would take."""
     if field.is_repeated:
         return [1, "text", True, {}, [[]]]

@@ -197,7 +197,11 @@ def test_production_wants_an_issuer_that_nobody_can_stand_in_for() -> None:
     for issuer in ("http://id.example", "https://127.0.0.1:1", "https://localhost", "https://x.localhost"):
         settings = GatewaySettings.model_validate({**given, "idp_issuer": issuer})
         assert [name for name, _, _ in settings.problems()] == ["HRSS_IDP_ISSUER"]
-    assert not GatewaySettings.model_validate({**given, "idp_issuer": "https://id.example"}).problems()
+    good = {**given, "idp_issuer": "https://id.example"}
+    assert not GatewaySettings.model_validate(good).problems()
+    assert not GatewaySettings.model_validate({**good, "idp_url": "https://id.internal"}).problems()
+    plain = GatewaySettings.model_validate({**good, "idp_url": "http://id.internal"})
+    assert [name for name, _, _ in plain.problems()] == ["HRSS_IDP_URL"]
 
 
 class _Nobody:

@@ -47,6 +47,7 @@ async def test_a_call_is_a_server_span_around_a_client_span(edge: Edge, spans: I
         f"/v1/persons/{PERSON}/contributions?year=2024",
         edge.provider.staff(),
         traceparent=f"00-{trace}-00f067aa0ba902b7-01",
+        x_request_id="req-00000001",
     )
 
     server, client = of_kind(spans, SpanKind.SERVER), of_kind(spans, SpanKind.CLIENT)
@@ -56,6 +57,7 @@ async def test_a_call_is_a_server_span_around_a_client_span(edge: Edge, spans: I
         "http.request.method": "GET",
         "http.route": "/v1/persons/{person_id}/contributions",
         "url.scheme": "http",
+        "hrss.request_id": "req-00000001",
         "http.response.status_code": 200,
     }
     assert server.context is not None

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from kernel.errors import Unauthenticated, Unavailable
-from services.gateway.edge.identity import HttpIdentityProvider
+from services.gateway.edge.identity import HttpIdentityProvider, reached_at
 from services.gateway.edge.tokens import KeySet, Tokens
 from tests.gateway.identity_provider import ISSUER, Provider
 
@@ -69,15 +70,30 @@ async def test_a_remembered_token_ends_too() -> None:
         await verifier.verify(token)
 
 
+@dataclass(frozen=True)
+class FromNow:
+    """So many seconds from the moment of the test; tests are named alike in every process that collects them."""
+
+    seconds: int
+
+
+def at_once(changes: dict[str, Any]) -> dict[str, Any]:
+    """The claims with every `FromNow` as the time that it means now."""
+    return {
+        name: int(time.time()) + value.seconds if isinstance(value, FromNow) else value
+        for name, value in changes.items()
+    }
+
+
 @pytest.mark.parametrize(
     "changes",
     [
-        {"exp": int(time.time()) - 1},
+        {"exp": FromNow(-1)},
         {"exp": None},
         {"exp": "tomorrow"},
         {"exp": True},
-        {"nbf": int(time.time()) + 86400},
-        {"iat": int(time.time()) + 86400},
+        {"nbf": FromNow(86400)},
+        {"iat": FromNow(86400)},
         {"aud": "another"},
         {"aud": None},
         {"aud": ["x", "y"]},
@@ -105,7 +121,7 @@ async def test_a_remembered_token_ends_too() -> None:
 async def test_a_claim_that_is_wrong_is_enough(changes: dict[str, Any]) -> None:
     provider = Provider()
 
-    await refused(provider, provider.token(**changes))
+    await refused(provider, provider.token(**at_once(changes)))
 
 
 @pytest.mark.parametrize("header", [{"typ": "JWT"}, {"typ": "id+jwt"}, {"kid": "another"}, {"kid": ""}], ids=str)
@@ -212,11 +228,11 @@ async def test_a_token_ends_with_the_key_that_signed_it() -> None:
         await verifier.verify(token)
 
 
-@pytest.mark.parametrize("changes", [{"exp": time.time() + 86400}, {"iat": None}, {"iat": 0}])
+@pytest.mark.parametrize("changes", [{"exp": FromNow(86400)}, {"iat": None}, {"iat": 0}], ids=str)
 async def test_a_token_that_lives_for_a_day_is_refused(changes: dict[str, Any]) -> None:
     provider = Provider()
 
-    await refused(provider, provider.token(**changes))
+    await refused(provider, provider.token(**at_once(changes)))
 
 
 @pytest.mark.parametrize("named", ["p-other", None])
@@ -234,3 +250,50 @@ async def test_an_identity_of_somebody_else_is_not_believed(named: str | None, t
     with pytest.raises(Unavailable, match="IDENTITY_PROVIDER_UNAVAILABLE"):
         await provider.identity("token", "p-mine")
     await provider.close()
+
+
+async def test_between_containers_the_issuer_keeps_its_name_and_is_asked_at_another_address(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    provider = HttpIdentityProvider(ISSUER, "hrss-gateway", tmp_path / "secret", url="http://idp:8081")
+    described = {"issuer": ISSUER, "jwks_uri": f"{ISSUER}/jwks.json", "userinfo_endpoint": "https://else.example/me"}
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(200, json=described if "well-known" in request.url.path else {"sub": "p-1"})
+
+    await provider.close()
+    provider._client = httpx.AsyncClient(transport=httpx.MockTransport(answer))  # the wire, not the provider
+    await provider.keys()
+    with pytest.raises(Unavailable):
+        await provider.identity("token", "p-mine")
+    await provider.close()
+
+    inside = "http://idp:8081"
+    assert asked == [f"{inside}/.well-known/openid-configuration", f"{inside}/jwks.json", "https://else.example/me"]
+
+
+async def test_a_provider_that_calls_itself_something_else_gives_no_keys(tmp_path: Path) -> None:
+    provider = HttpIdentityProvider(ISSUER, "hrss-gateway", tmp_path / "secret", url="http://idp:8081")
+    described = {"issuer": "http://idp:8081", "jwks_uri": "http://idp:8081/jwks.json", "userinfo_endpoint": "x"}
+
+    await provider.close()
+    provider._client = httpx.AsyncClient(
+        transport=httpx.MockTransport(lambda _request: httpx.Response(200, json=described))
+    )
+    with pytest.raises(ValueError, match="calls itself something else"):
+        await provider.keys()
+    await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "reached"),
+    [
+        ("http://127.0.0.1:8081/token", "http://idp:8081/token"),
+        ("http://127.0.0.1:80811/token", "http://127.0.0.1:80811/token"),
+        ("https://else.example/token", "https://else.example/token"),
+    ],
+)
+def test_only_what_lies_below_the_issuer_is_asked_at_the_other_address(endpoint: str, reached: str) -> None:
+    assert reached_at(endpoint, "http://127.0.0.1:8081/", "http://idp:8081/") == reached
+    assert reached_at(endpoint, "http://127.0.0.1:8081", "http://127.0.0.1:8081") == endpoint

@@ -17,7 +17,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
 from ops import children
+from ops.idp.app import create_app
 from ops.idp.personas import STAFF
+from ops.secrets import Keys
 from tests.ops.conditions import until
 from tests.ops.idp import CALLBACK, NAME, NUMBER, URL, VERIFIER, Idp, authorization
 
@@ -354,7 +356,15 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
     return {**base, "HRSS_HOME": str(home), "HRSS_KEYS_DIR": str(home / "keys"), "HRSS_IDP_PORT": "0", **changes}
 
 
-@pytest.mark.parametrize("changes", [{"HRSS_ENV": "prod"}, {"HRSS_IDP_HOST": "0.0.0.0"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"HRSS_ENV": "prod"},
+        {"HRSS_IDP_HOST": "0.0.0.0"},
+        {"HRSS_IDP_ISSUER": "http://id.example:8081", "HRSS_ALLOW_PRIVATE_NETWORK": "yes"},
+        {"HRSS_ENV": "prod", "HRSS_IDP_HOST": "0.0.0.0", "HRSS_ALLOW_PRIVATE_NETWORK": "yes"},
+    ],
+)
 def test_process_refuses_production_and_foreign_addresses(tmp_path: Path, changes: dict[str, str]) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "ops.idp"],
@@ -367,6 +377,17 @@ def test_process_refuses_production_and_foreign_addresses(tmp_path: Path, change
     assert result.returncode == 2
     assert next(iter(changes)) in result.stderr.decode()
     assert not (tmp_path / "keys").exists()
+
+
+async def test_between_containers_it_answers_to_its_own_name_and_signs_as_the_public_issuer(tmp_path: Path) -> None:
+    app = create_app(URL, Keys(tmp_path / "keys"), tmp_path / "personas.sealed", names=["idp"])
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://idp:8081") as client:
+        described = await client.get("/.well-known/openid-configuration")
+        stranger = await client.get("/dev/personas", headers={"host": "evil.example"})
+
+    assert described.json()["issuer"] == URL
+    assert stranger.status_code == 400
 
 
 def test_process_says_when_it_is_ready_and_ends_with_a_signal(tmp_path: Path) -> None:

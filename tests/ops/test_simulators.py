@@ -8,6 +8,7 @@ import httpx
 
 from ops.client import Gateway
 from ops.simulators.bank import answer_orders
+from ops.simulators.cards import Order, make_cards
 from ops.simulators.tax import pay_open_bills
 
 
@@ -61,3 +62,27 @@ async def test_an_account_that_is_closed_is_returned_and_a_refused_order_skipped
         "/v1/payments/pmt_open:result": "PAYMENT_OUTCOME_CONFIRMED",
         "/v1/payments/pmt_closed:result": "PAYMENT_OUTCOME_RETURNED",
     }
+
+
+async def test_the_card_centre_announces_each_order_once_and_waits_for_the_register() -> None:
+    keys: dict[str, list[str]] = {}
+    late = {"ref-2"}
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        reference = body["physical_card_ref"].removeprefix("SIM-")
+        keys.setdefault(reference, []).append(request.headers["idempotency-key"])
+        if reference in late:
+            late.remove(reference)
+            problem = {"code": "HOLDER_NOT_KNOWN_YET", "retryable": True}
+            return httpx.Response(409, json=problem, headers={"content-type": "application/problem+json"})
+        return httpx.Response(201, json={"card_id": f"crd_{reference}", "simulated": body["simulated"]})
+
+    orders = [Order(f"ref-{number}", f"99000019900101{number:04d}") for number in range(20)]
+    async with httpx.AsyncClient(transport=httpx.MockTransport(gateway)) as http:
+        answers = await make_cards(Gateway("http://gateway", http, patience=5), orders)
+
+    assert [each["card_id"] for each in answers] == [f"crd_ref-{number}" for number in range(20)]
+    assert len({key for sent in keys.values() for key in sent}) == 20
+    assert len(keys["ref-2"]) == 2
+    assert not any(order.id_no in repr(order) for order in orders)

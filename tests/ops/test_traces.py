@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import grpc
 import httpx
@@ -272,6 +273,21 @@ def test_process_says_where_it_listens_and_ends_with_a_signal(tmp_path: Path) ->
     assert process.wait(10) == 0
 
 
+def test_process_refuses_an_address_that_others_reach() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HRSS_")}
+
+    result = subprocess.run(
+        [sys.executable, "-m", "ops.traces"],
+        env={**environment, "HRSS_TRACES_HOST": "0.0.0.0"},
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert result.returncode == 2
+    assert "HRSS_TRACES_HOST" in result.stderr.decode()
+
+
 def test_process_refuses_production() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HRSS_")}
 
@@ -285,3 +301,22 @@ def test_process_refuses_production() -> None:
 
     assert result.returncode == 2
     assert "HRSS_ENV" in result.stderr.decode()
+
+
+@pytest.mark.parametrize("number", [TRACE, TRACE.upper(), f" 00-{TRACE}-00f067aa0ba902b7-01 ", "req-0001"])
+async def test_a_number_opens_its_trace(number: str) -> None:
+    store = a_store(a_span("1", attributes={"hrss.request_id": "req-0001"}), a_span("2", "1"))
+
+    answer = await get(store, f"/find?lang=en&number={quote(number)}")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/traces/{TRACE}?lang=en")
+    page = await get(store, f"/traces/{quote(number.strip())}?lang=en")
+    assert page.status_code == 200
+    assert TRACE in page.text
+
+
+@pytest.mark.parametrize("number", ["", "req-0002", "0" * 32, f"00-{TRACE[::-1]}-00f067aa0ba902b7-01"])
+async def test_an_unknown_number_opens_nothing(number: str) -> None:
+    store = a_store(a_span("1", attributes={"hrss.request_id": "req-0001"}))
+
+    assert (await get(store, f"/find?number={quote(number)}")).status_code == 404

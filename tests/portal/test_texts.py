@@ -12,6 +12,7 @@ from hrss.card.v1 import card_pb2
 from hrss.enrollment.v1 import enrollment_pb2
 from hrss.gateway.v1 import cases_service_pb2
 from hrss.training.v1 import training_pb2
+from hrss.type.v1 import job_pb2
 from services.gateway.edge.catalogue import placeholders
 from services.gateway.portal.texts import FOLDER, load
 
@@ -20,18 +21,21 @@ if TYPE_CHECKING:
 
 PORTAL = FOLDER.parent
 TEMPLATES = sorted((PORTAL / "templates").rglob("*.html"))
-CODE = sorted(PORTAL.rglob("*.py"))
+CODE = sorted([*PORTAL.rglob("*.py"), *(PORTAL.parent / "console").rglob("*.py")])
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uff60]")
 LITERAL = re.compile(r"""["']([a-z_]+\.[a-z0-9_]+)["']""")
 # Keys that are put together from a value; the tests below or pages name every one of them.
 MADE = re.compile(
     r"format\.month_\d+|login\.[a-z_]+|stronger\.text_\d|statement\.(input|parameter)_\w+|card\.level_\d"
+    r"|console\.(name|found)_\w+|desk\.(queue|done|actor)_\w+|job\.\w+"
     r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|words\..+"
 )
 SHOWN = (
     cases_service_pb2.CaseState,
     cases_service_pb2.CaseStepState,
     cases_service_pb2.CaseOutcome,
+    cases_service_pb2.CaseChannel,
+    job_pb2.JobState,
     enrollment_pb2.Scheme,
     enrollment_pb2.ParticipationState,
     enrollment_pb2.EndReason,
@@ -73,7 +77,7 @@ def test_no_text_is_unused() -> None:
     assert {key for key in load("en") if not MADE.fullmatch(key)} - used() == set()
 
 
-@pytest.mark.parametrize("path", [*TEMPLATES, *CODE], ids=lambda path: str(path.relative_to(PORTAL)))
+@pytest.mark.parametrize("path", [*TEMPLATES, *CODE], ids=lambda path: str(path.relative_to(PORTAL.parent)))
 def test_no_chinese_text_stands_in_templates_or_strings(path: Path) -> None:
     text = path.read_text("utf-8")
     if path.suffix == ".py":  # comments and docstrings name the terms of the trade

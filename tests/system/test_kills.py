@@ -14,7 +14,7 @@ from rich.console import Console
 from ops.demo.stage import Stage
 from ops.demo.story import play
 from tests.system.oracle import differences
-from tests.system.running import running, settled
+from tests.system.running import SMALL, running, settled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from tests.system.running import Running
 
 SEED = 20261123
-VICTIMS = ("enrollment", "benefits", "training", "gateway", "nats", "postgres", "simulators", "idp", "traces")
+VICTIMS = (
+    "enrollment", "benefits", "training", "card", "gateway", "nats", "postgres", "simulators", "idp", "traces",
+)  # fmt: skip
 BACK_SECONDS = 30.0
 
 
@@ -31,7 +33,7 @@ async def test_every_process_is_killed_and_no_total_changes(server_home: Path) -
         console = Console(file=io.StringIO(), width=140)
         async with httpx.AsyncClient(timeout=10) as http:
             stage = Stage(platform.platform, "kills", http, console)
-            story = asyncio.create_task(play(stage))
+            story = asyncio.create_task(play(stage, SMALL))
             killer = asyncio.create_task(_kill_each(platform, story))
             life = await story
             await killer

@@ -11,13 +11,14 @@ import pytest
 from rich.console import Console
 
 from ops import children
+from ops.demo.arriving import bring_history, register
 from ops.demo.expectation import Law
+from ops.demo.life import Life
 from ops.demo.people import draw
 from ops.demo.stage import Stage
-from ops.demo.story import Life, bring_history, register
 from ops.home import ROOT
 from tests.system.oracle import differences
-from tests.system.running import running, settled
+from tests.system.running import SMALL, running, settled
 from tests.system.twice import TwiceGateway
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ async def short_suite(platform: Running) -> list[str]:
     """Two acts with every request sent twice, NATS killed meanwhile, everything published again; what is wrong."""
     async with httpx.AsyncClient(timeout=15) as http:
         stage = Stage(platform.platform, "control", http, Console(file=io.StringIO()), gateway_type=TwiceGateway)
-        life = Life(draw("control"), Law(stage.platform.policy_dir))
+        life = Life(draw("control", SMALL), Law(stage.platform.policy_dir))
         try:
             platform.kill("nats")
             await register(stage, life)

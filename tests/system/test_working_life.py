@@ -6,6 +6,7 @@ import asyncio
 import io
 import re
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import httpx
@@ -20,10 +21,11 @@ from ops.demo.stage import Stage
 from ops.demo.story import play
 from ops.home import ROOT
 from ops.simulators.bank import answer_order, answer_subsidy
+from ops.simulators.skills import ISSUER_TYPE, Certificate, number_of, record
 from ops.simulators.tax import send_receipt
 from tests.system.canary import leaks
 from tests.system.oracle import differences
-from tests.system.running import running, settled
+from tests.system.running import SMALL, running, settled
 from tests.system.twice import ID, TwiceGateway
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ops.client import Json
-    from ops.demo.story import Life
+    from ops.demo.life import Life
     from tests.system.running import Running
 
 
@@ -47,9 +49,6 @@ class Played:
     repeated: set[str]
 
 
-CARDS = re.compile(r"POST /v1/(cards/|card-tokens|physical-card-events)")
-
-
 @pytest.fixture(scope="module")
 def played(server_home: Path) -> Iterator[Played]:
     with running(server_home / "life") as platform:
@@ -60,7 +59,7 @@ async def _play(platform: Running) -> Played:
     console = Console(file=io.StringIO(), width=140)
     async with httpx.AsyncClient(timeout=30) as http:
         stage = Stage(platform.platform, "system-test", http, console, gateway_type=TwiceGateway)
-        life = await play(stage)
+        life = await play(stage, SMALL)
         agreed = await tell(stage, life)
         repeated = stage.office.repeated if isinstance(stage.office, TwiceGateway) else set()
     assert isinstance(console.file, io.StringIO)
@@ -80,10 +79,10 @@ async def test_every_change_was_made_once_although_it_was_sent_twice(played: Pla
     async with httpx.AsyncClient(timeout=30) as http:
         stage = Stage(played.running.platform, "system-test", http, Console(file=io.StringIO()))
         repeated = played.repeated | await _reject_one(stage, played) | await _answer_again(stage, played)
-        repeated |= await _subsidise_a_skill(stage, played)
+        repeated |= await _reject_a_claim(stage, played) | await _use_up_a_card(stage, played)
 
-    # The story has no cards yet; what a second delivery does to them is tested in tests/card.
-    assert {route for route in _changing_routes() - repeated if not CARDS.match(route)} == set()
+    # Cases are sent twice in tests/gateway_cases/test_repeats.py.
+    assert {route for route in _changing_routes() - repeated if not route.startswith("POST /v1/cases")} == set()
 
 
 async def _reject_one(stage: Stage, played: Played) -> set[str]:
@@ -131,34 +130,48 @@ async def _answer_again(stage: Stage, played: Played) -> set[str]:
     return nobody.repeated
 
 
-async def _subsidise_a_skill(stage: Stage, played: Played) -> set[str]:
-    """A colleague earns two certificates: one claim is paid, the other rejected."""
-    colleague = played.life.cast.employees[5]
-    nobody = TwiceGateway(stage.platform.gateway_url, stage.http, patience=30)
-    clerk = nobody.acting(stage.provider.persona("staff-clerk-1"), "skills subsidy")
-    second = nobody.acting(stage.provider.persona("staff-supervisor-1"), "skills subsidy")
+async def _reject_a_claim(stage: Stage, played: Played) -> set[str]:
+    """The learner claims for a second certificate in the same year; the bank says again what it said of the first."""
+    learner = played.life.cast.learner
+    person_id = played.life.person_id(learner)
+    twice = TwiceGateway(stage.platform.gateway_url, stage.http, patience=30)
+    clerk = twice.acting(stage.provider.persona("staff-clerk-1"), "skills subsidy")
+    second = twice.acting(stage.provider.persona("staff-supervisor-1"), "skills subsidy")
     body, bank = (
-        nobody.acting(stage.provider.partner(name, stage.keys.password(f"idp-client-{name}")))
+        twice.acting(stage.provider.partner(name, stage.keys.password(f"idp-client-{name}")))
         for name in ("skill-body", "bank")
     )
-    claims: list[str] = []
-    for number in ("S000032000006253000001", "S000032000006253000002"):
-        person_id = played.life.person_id(colleague)
-        named = {"person_id": person_id, "issuer_type": "ISSUER_TYPE_ASSESSMENT_BODY", "number": number}
-        said = {"occupation": f"6-18-01-0{number[-1]}", "level": 3, "issue_date": "2026-02-10"}
-        await body.post("/v1/certificates", named | said, key=stage.key(f"record {number}"))
-        payee = {"name": colleague.name, "account": colleague.account_no}
-        made = await clerk.post("/v1/claims", {**named, "payee": payee}, key=stage.key(f"claim {number}"))
-        claims.append(f"/v1/claims/{made['claim']['claim_id']}")
-    prepared = await clerk.post(f"{claims[0]}:prepare", {}, key=stage.key("prepare claim"))
-    digest = {"statement_digest": prepared["claim"]["statement_digest"]}
-    approved = await second.post(f"{claims[0]}:approve", digest, key=stage.key("approve claim"))
-    rejected = await second.post(f"{claims[1]}:reject", {"reason": "本年度已享受"}, key=stage.key("reject claim"))
-    answered = await answer_subsidy(bank, {**approved["claim"]["order"], "payee": {"account": colleague.account_no}})
+    paid = (await clerk.get(f"/v1/persons/{person_id}/claims"))["claims"][0]
+    answered = await answer_subsidy(bank, {**paid["order"], "payee": {"account": learner.account_no}})
     assert answered["order"]["state"] == "SUBSIDY_ORDER_STATE_CONFIRMED"
-    assert answered["order"]["amount"] == "2000.00"
+    other = Certificate(number_of(stage.run, "second"), "6-18-01-02", 3, date(2026, 5, 11))
+    await record(body, person_id, other)
+    claim = {"person_id": person_id, "issuer_type": ISSUER_TYPE, "number": other.number}
+    payee = {"name": learner.name, "account": learner.account_no}
+    made = await clerk.post("/v1/claims", {**claim, "payee": payee}, key=stage.key("second claim"))
+    path = f"/v1/claims/{made['claim']['claim_id']}"
+    rejected = await second.post(f"{path}:reject", {"reason": "本年度已享受"}, key=stage.key("reject claim"))
     assert [one["code"] for one in rejected["claim"]["assessment"]["failures"]] == ["YEAR_LIMIT"]
-    return nobody.repeated
+    return twice.repeated
+
+
+async def _use_up_a_card(stage: Stage, played: Played) -> set[str]:
+    """Wrong PINs lock a card, a new one opens it, its holder cancels it."""
+    holder = played.life.cast.holder
+    card = f"/v1/cards/{played.life.cards[holder.id_no]}"
+    login = (await stage.citizen(holder.name, holder.id_no, acr=4)).login
+    assert login is not None
+    citizen = TwiceGateway(stage.platform.gateway_url, stage.http, patience=30).acting(login)
+    tries = [
+        await citizen.post(f"{card}:confirm-pin", {"pin": "741258"}, key=stage.key("pin", count)) for count in range(5)
+    ]
+    assert [each["tries_left"] for each in tries] == [4, 3, 2, 1, 0]
+    assert tries[-1]["result"] == "PIN_RESULT_LOCKED"
+    opened = await citizen.post(f"{card}:reset-pin", {"pin": "963852"}, key=stage.key("reset"))
+    assert opened["card"]["state"] == "CARD_STATE_ACTIVE"
+    cancelled = await citizen.post(f"{card}:cancel", {}, key=stage.key("cancel"))
+    assert cancelled["card"]["state"] == "CARD_STATE_CANCELLED"
+    return citizen.repeated
 
 
 def _changing_routes() -> set[str]:
@@ -185,8 +198,8 @@ async def test_everything_that_was_said_was_heard_once_and_the_books_balance(pla
 
 
 async def test_the_trace_of_the_determination_goes_from_the_gateway_through_nats(played: Played) -> None:
-    assert played.life.determination is not None
-    url = f"{played.running.platform.traces_url}/api/traces/{played.life.determination.trace_id}"
+    assert played.life.pension is not None
+    url = f"{played.running.platform.traces_url}/api/traces/{played.life.pension.trace_id}"
     async with httpx.AsyncClient() as http:
         spans: list[Json] = (await http.get(url)).json()["spans"]
     by_id = {span["span_id"]: span for span in spans}
@@ -205,8 +218,10 @@ async def test_the_trace_of_the_determination_goes_from_the_gateway_through_nats
 
 
 def test_personal_data_stands_nowhere_in_clear(played: Played) -> None:
-    people = played.life.cast.employees[:3]  # the retiree, the jobless and one who only pays
+    cast = played.life.cast
+    people = (cast.retiree, cast.holder, cast.on_roster[-1])  # who is paid, who has a card, who came in a file
     needles = [text for each in people for text in (each.name, each.id_no, each.account_no)]
+    needles.append(number_of("system-test"))
 
     assert leaks(played.running.home.root, needles) == []
 

@@ -31,7 +31,11 @@ CHANGES: dict[str, str] = {
     "reason": "another reason",
     "name": "另一示例单位",
     "source_system": "another-system",
+    "number": "S000000000000000000000",
     "person_id": "per_" + "0" * 32,
+    "pin": "147369",
+    "purpose": "presence",
+    "physical_card_ref": "SIM-OTHER",
 }
 ID = re.compile(r"/[a-z]{3}_[0-9a-f]{32}|/(?<=account-years/)\d{4}")
 
@@ -78,4 +82,5 @@ def another(path: str, body: Json) -> tuple[str, Json]:
         if name in changed:
             changed[name] = value
             return path, changed
-    return re.sub(r"clm_[0-9a-f]{32}", f"clm_{'0' * 32}", path.replace("/2025:", "/2024:")), changed
+    other_id = re.sub(r"/(clm|crd)_[0-9a-f]{32}", lambda found: f"/{found[1]}_{'0' * 32}", path)
+    return other_id.replace("/2025:", "/2024:"), changed

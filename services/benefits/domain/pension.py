@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal
+from math import lcm
+from typing import Literal, NamedTuple
 
 from kernel.calendar import Month
 from kernel.dated import Dated, DatedValue
@@ -24,8 +25,7 @@ _FULL = Decimal(1)
 Denominator = Literal["all_months", "actual_months"]
 
 
-@dataclass(frozen=True, slots=True)
-class YearOfBases:
+class YearOfBases(NamedTuple):
     """A calendar year of a person's contributions: sum of the monthly bases, paid months, deemed months."""
 
     year: int
@@ -34,8 +34,7 @@ class YearOfBases:
     deemed_months: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class IndexYear:
+class IndexYear(NamedTuple):
     """A year of contributions beside the index base (指数基数, per year) it is measured with."""
 
     bases: YearOfBases
@@ -214,14 +213,17 @@ def average_index(
     Raises:
         InvalidInput: NO_CONTRIBUTION_MONTHS.
     """
-    counted = Fraction(0)
-    for year in years:
-        index_sum = Fraction(year.bases.base_total.fen * _MONTHS, year.index_base.value.fen)
-        counted += min(index_sum, Fraction(cap) * year.bases.months) if cap else index_sum
+    sums = [(year.bases.base_total.fen * _MONTHS, year.index_base.value.fen) for year in years]
+    if cap:
+        highest = [(Fraction(cap) * year.bases.months).as_integer_ratio() for year in years]
+        sums = [min(one, top, key=lambda ratio: Fraction(*ratio)) for one, top in zip(sums, highest, strict=True)]
     months = sum(year.bases.months for year in years) + (deemed_months if denominator == "all_months" else 0)
     if months <= 0:
         raise InvalidInput("NO_CONTRIBUTION_MONTHS", "an average index needs at least one month")
-    return AverageIndex(months, counted / months, tuple(year.index_base.use() for year in years))
+    # One common denominator: forty fractions added one by one would be reduced forty times.
+    common = lcm(*[denominator for _, denominator in sums])
+    total = sum([numerator * (common // denominator) for numerator, denominator in sums])
+    return AverageIndex(months, Fraction(total, common * months), tuple([year.index_base.use() for year in years]))
 
 
 def calculate(facts: PensionFacts, rules: PensionRules) -> EmployeePension:

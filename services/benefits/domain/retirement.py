@@ -190,8 +190,11 @@ def choose(person: Retirement, chosen: Month, contribution_months: int, law: Ret
         reasons.append("TOO_LATE")
     if contribution_months < required.value:
         reasons.append("CONTRIBUTION_SHORT")
-    age = person.birth.months_until(chosen)
-    payout = None if reasons else payout_months(age, chosen, law.payout)
+    payout = None
+    if not reasons:
+        is_statutory = chosen == person.statutory
+        age = person.birth.months_until(chosen)
+        payout = person.payout_months if is_statutory else payout_months(age, chosen, law.payout)
     return Choice(kind, tuple(reasons), required.value, payout, (required.use(),))
 
 
@@ -236,12 +239,12 @@ def payout_months(age_months: int, retirement: Month, law: PayoutLaw) -> DatedVa
     years = min(years, max(table.value))
     if years not in table.value:
         raise PolicyParameterMissing(table.file, f"{table.key}[{years}]", day)
-    whole = replace(table.map(lambda rows: rows[years]), key=f"{table.key}[{years}]")
+    of_age = table.map(lambda rows: rows[years])
     if months == 0 or years == max(table.value) or reading.value == "whole_years":
-        return whole
+        return replace(of_age, key=f"{table.key}[{years}]")
     here, there = Fraction(table.value[years]), Fraction(table.value[years + 1])
     return replace(
-        whole,
+        of_age,
         value=round_decimal(here + (there - here) * months / _MONTHS, 1),
         key=f"{table.key}[{years}y{months}m]",
         confidence=reading.confidence,

@@ -50,6 +50,13 @@ async def of_person(tx: Transaction, person_id: UUID) -> Sequence[CardRow]:
     return (await tx.session.scalars(query)).all()
 
 
+async def claimed(tx: Transaction) -> int:
+    """How many persons have a card that they agreed to; one person has one live card."""
+    query = "SELECT count(*) FROM card WHERE state <> 'CANCELLED' AND consent_date IS NOT NULL"
+    row = await tx.fetchrow(query)
+    return int(row[0]) if row else 0
+
+
 async def by_reference(tx: Transaction, reference: bytes) -> CardRow | None:
     """The card that a code refers to."""
     found: CardRow | None = await tx.session.scalar(select(CardRow).where(CardRow.reference == reference))

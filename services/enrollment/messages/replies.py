@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from chassis.jobs import Job, Reject
-from chassis.values import to_date, to_money, to_month, to_statement
+from chassis.values import to_date, to_job, to_money, to_month, to_statement
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from hrss.type.v1 import job_pb2, money_pb2
@@ -35,14 +35,6 @@ _BILL_STATES = {
     BillState.ISSUED: model.BILL_STATE_ISSUED,
     BillState.PART_PAID: model.BILL_STATE_PART_PAID,
     BillState.PAID: model.BILL_STATE_PAID,
-}
-_JOB_STATES = {
-    "QUEUED": job_pb2.JOB_STATE_QUEUED,
-    "RUNNING": job_pb2.JOB_STATE_RUNNING,
-    "PAUSED": job_pb2.JOB_STATE_PAUSED,
-    "DONE": job_pb2.JOB_STATE_DONE,
-    "FAILED": job_pb2.JOB_STATE_FAILED,
-    "CANCELLED": job_pb2.JOB_STATE_FAILED,  # the contract knows no other end; the message says who ended it
 }
 
 
@@ -173,7 +165,7 @@ def account(result: tuple[Account, Sequence[Year]]) -> pb.GetAccountResponse:
 
 def year_closing(job: Job) -> pb.CloseAccountYearResponse:
     """Answer CloseAccountYear."""
-    return pb.CloseAccountYearResponse(job=_job(job))
+    return pb.CloseAccountYearResponse(job=to_job(job))
 
 
 def account_settled(result: tuple[Statement, str]) -> pb.SettleAccountResponse:
@@ -186,12 +178,17 @@ def account_settled(result: tuple[Statement, str]) -> pb.SettleAccountResponse:
 
 def import_started(job: Job) -> pb.ImportHistoryResponse:
     """Answer ImportHistory."""
-    return pb.ImportHistoryResponse(job=_job(job))
+    return pb.ImportHistoryResponse(job=to_job(job))
+
+
+def roster_started(job: Job) -> pb.ImportRosterResponse:
+    """Answer ImportRoster."""
+    return pb.ImportRosterResponse(job=to_job(job))
 
 
 def job(job: Job) -> pb.GetEnrollmentJobResponse:
     """Answer GetEnrollmentJob."""
-    return pb.GetEnrollmentJobResponse(job=_job(job))
+    return pb.GetEnrollmentJobResponse(job=to_job(job))
 
 
 def rejects(page: tuple[Sequence[Reject], str]) -> pb.ListEnrollmentJobRejectsResponse:
@@ -296,20 +293,3 @@ def _year(year: Year) -> model.AccountYear:
         statement=to_statement(year.statement, year.policy_version) if year.statement else None,
         source=year.source,
     )
-
-
-def _job(job: Job) -> job_pb2.Job:
-    reply = job_pb2.Job(
-        job_id=ids.to_text("job", job.id),
-        kind=job.kind,
-        state=_JOB_STATES[job.state],
-        total_count=job.total_count,
-        done_count=job.done_count,
-        rejected_count=job.rejected_count,
-        skipped_count=job.skipped_count,
-        message=job.message,
-    )
-    reply.create_time.FromDatetime(job.created)
-    if job.ended is not None:
-        reply.end_time.FromDatetime(job.ended)
-    return reply

@@ -49,6 +49,10 @@ _BILL_STATES = {
     model.BILL_STATE_PART_PAID: BillState.PART_PAID,
     model.BILL_STATE_PAID: BillState.PAID,
 }
+_ROSTER_MODES = {
+    pb.ROSTER_MODE_PARTIAL: commands.RosterMode.PARTIAL,
+    pb.ROSTER_MODE_ALL_OR_NOTHING: commands.RosterMode.ALL_OR_NOTHING,
+}
 
 
 class _Request(Protocol):
@@ -173,13 +177,29 @@ def import_history(request: pb.ImportHistoryRequest) -> commands.ImportHistory:
     Raises:
         InvalidInput: DIGEST_INVALID, SOURCE_INVALID.
     """
-    ids.parse("upl", request.upload_id, field="upload_id")
-    if not _DIGEST.fullmatch(request.digest):
-        raise InvalidInput("DIGEST_INVALID", "a digest has 64 hexadecimal digits", field="digest")
+    _check_upload(request)
     return commands.ImportHistory(
         upload_id=request.upload_id,
         digest=request.digest,
         source_system=check_source_system(request.source_system),
+    )
+
+
+def import_roster(request: pb.ImportRosterRequest) -> commands.ImportRoster:
+    """Read ImportRoster.
+
+    Raises:
+        InvalidInput: DIGEST_INVALID, VALUE_REQUIRED.
+    """
+    _check_upload(request)
+    mode = _ROSTER_MODES.get(request.mode)
+    if mode is None:
+        raise InvalidInput("VALUE_REQUIRED", "a roster says what becomes of its right rows", field="mode")
+    return commands.ImportRoster(
+        upload_id=request.upload_id,
+        digest=request.digest,
+        employer_id=ids.parse("emp", request.employer_id, field="employer_id"),
+        mode=mode,
     )
 
 
@@ -201,6 +221,12 @@ def person_id(text: str) -> UUID:
 def bill_state(state: model.BillState.ValueType) -> BillState | None:
     """Read a state to look for; None looks for all."""
     return _BILL_STATES.get(state)
+
+
+def _check_upload(request: pb.ImportHistoryRequest | pb.ImportRosterRequest) -> None:
+    ids.parse("upl", request.upload_id, field="upload_id")
+    if not _DIGEST.fullmatch(request.digest):
+        raise InvalidInput("DIGEST_INVALID", "a digest has 64 hexadecimal digits", field="digest")
 
 
 def _identity(id_no: str, today: date, *, allow_test_region: bool) -> ResidentIdCheck:

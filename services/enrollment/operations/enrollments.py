@@ -46,9 +46,9 @@ async def enroll_person(tx: Transaction, command: EnrollPerson, office: Office) 
         desk = await employments.look_up(tx, command.employer_id, command.identity.number)
         if desk is None:
             raise employer_not_found()
-        new = _new_person(command) if desk.person_id is None else None
-        _check_person(command, desk)
-        enrollment = _enrollment(command, desk.person_id or (new.person_id if new else ids.new_id()))
+        new = new_person(command) if desk.person_id is None else None
+        check_person(command, desk)
+        enrollment = draft(command, desk.person_id or (new.person_id if new else ids.new_id()))
         if await employments.add(tx, enrollment, command.wage, new=new, phone=command.phone):
             break
     else:
@@ -152,8 +152,13 @@ async def _end(tx: Transaction, enrollment: Enrollment, month: Month, reason: En
     return replace(enrollment, end_month=month, end_reason=reason, participations=ended)
 
 
-def _check_person(command: EnrollPerson, desk: employments.Desk) -> None:
-    """Whether a known person may be enrolled; the answer tells nothing of the stored name."""
+def check_person(command: EnrollPerson, desk: employments.Desk) -> None:
+    """Whether a known person may be enrolled; the answer tells nothing of the stored name.
+
+    Raises:
+        Refused: NAME_MISMATCH, PERSON_RETIRED.
+        AlreadyExists: ALREADY_ENROLLED with the months of the employment in the way.
+    """
     if desk.person_id is None:
         return
     if desk.name != command.name:
@@ -163,7 +168,8 @@ def _check_person(command: EnrollPerson, desk: employments.Desk) -> None:
     register.check_free(command.start_month, desk.last)
 
 
-def _new_person(command: EnrollPerson) -> Person:
+def new_person(command: EnrollPerson) -> Person:
+    """The person that a command registers, with an id of their own."""
     identity = command.identity
     assert identity.birth is not None
     assert identity.sex is not None
@@ -177,7 +183,8 @@ def _new_person(command: EnrollPerson) -> Person:
     )
 
 
-def _enrollment(command: EnrollPerson, person_id: UUID) -> Enrollment:
+def draft(command: EnrollPerson, person_id: UUID) -> Enrollment:
+    """The enrolment that a command asks for: one employment, every scheme of an employee, the first wage."""
     assert command.identity.sex is not None
     track = register.track_of(command.identity.sex, command.post)
     return Enrollment(

@@ -14,61 +14,23 @@ from chassis.jobs import Chunk, ChunkResult, Job, JobKind, Reject
 from chassis.transaction import Transaction
 from kernel import ids
 from kernel.calendar import Month
-from kernel.errors import NotFound, Refused
 from kernel.money import Money
 from services.enrollment import accounting, history_file
 from services.enrollment.accounting import EntryKind
 from services.enrollment.commands import ImportHistory
 from services.enrollment.history_file import AccountRow, HistoryFile, MonthRow, RowWrong, source_of
 from services.enrollment.messages import facts
+from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.register import Person, Stretch
 from services.enrollment.store import history
 from services.enrollment.store.history import Balance, Contribution
 
 KIND = "import_history"
-KEEP_SECONDS = 60.0  # chunks of a job follow one another within seconds
 CHUNK_ROWS = 1000  # about 350 person-months of three schemes: one event message, half a second of work
 
 
-class Archive:
-    """The file that is being imported, decoded once per process instead of once per chunk, and forgotten soon after."""
-
-    def __init__(self, office: Office) -> None:
-        self._office = office
-        self._lock = asyncio.Lock()
-        self._key = ("", "")
-        self._file: HistoryFile | None = None
-        self._end: asyncio.TimerHandle | None = None
-
-    async def open(self, upload_id: str, digest: str) -> HistoryFile:
-        """The file of an upload, checked to the first level.
-
-        Raises:
-            NotFound: FILE_NOT_FOUND.
-            InvalidInput: FILE_FORMAT_INVALID.
-        """
-        async with self._lock:
-            if self._file is None or self._key != (upload_id, digest):
-                try:
-                    data = await self._office.files.get(upload_id, digest)
-                except (NotFound, Refused):
-                    raise NotFound(
-                        "FILE_NOT_FOUND", "there is no upload with this id and digest", field="upload_id"
-                    ) from None
-                self._file = await asyncio.to_thread(history_file.open_file, data)
-                self._key = (upload_id, digest)
-            if self._end is not None:
-                self._end.cancel()
-            self._end = asyncio.get_running_loop().call_later(KEEP_SECONDS, self._forget)
-            return self._file
-
-    def _forget(self) -> None:
-        """Names and numbers in clear stay in memory no longer than the work needs them."""
-        self._file = None
-
-
-async def import_history(tx: Transaction, command: ImportHistory, archive: Archive) -> Job:
+async def import_history(tx: Transaction, command: ImportHistory, archive: Archive[HistoryFile]) -> Job:
     """Start the import of an uploaded file.
 
     Raises:
@@ -91,7 +53,7 @@ async def import_history(tx: Transaction, command: ImportHistory, archive: Archi
     return await jobs.get(tx, job_id)
 
 
-def job_kind(archive: Archive, office: Office) -> JobKind:
+def job_kind(archive: Archive[HistoryFile], office: Office) -> JobKind:
     """The job that imports."""
 
     async def run_chunk(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:

@@ -210,8 +210,8 @@ class CaseRpc(Servicer):
         )
 
     async def _settled(self, made: pb.Case, call: Call) -> pb.Case:
-        """The case once nothing works on it any more, or how far it came in a moment."""
-        if made.state != pb.CASE_STATE_ACCEPTED:
+        """An instant case with its end, or how far it came in a moment; parts of a bundle take their own time."""
+        if made.state != pb.CASE_STATE_ACCEPTED or made.bundle_code:
             return made
         case_no = number.parse(made.case_no)
         until = time.monotonic() + max(0.0, min(INSTANT_SECONDS, call.remaining() - _REST_SECONDS))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -137,6 +138,12 @@ def _purpose(exchange: Exchange) -> str:
     given = exchange.header(b"hrss-purpose").strip()
     if not given:
         return ""
+    return _checked_purpose(given)
+
+
+@lru_cache(maxsize=4096)
+def _checked_purpose(given: str) -> str:
+    """Callers state few purposes and state them again and again; a refusal is not remembered."""
     purpose = unquote(given, errors="replace") if given.isascii() else ""
     if not 0 < len(purpose) <= PURPOSE_MAX or "\ufffd" in purpose or FORBIDDEN.search(purpose):
         raise InvalidInput("HEADER_MALFORMED", "a purpose has 1 to 100 characters", field="Hrss-Purpose")
@@ -146,7 +153,9 @@ def _purpose(exchange: Exchange) -> str:
 
 def _case_no(exchange: Exchange) -> str:
     given = exchange.header(b"hrss-case-no").strip()
-    if given and not _CASE_NO.fullmatch(given):
+    if not given:
+        return ""
+    if not _CASE_NO.fullmatch(given):
         raise InvalidInput("HEADER_MALFORMED", "a case number has 1 to 40 letters and digits", field="Hrss-Case-No")
     _refuse_personal(given, "Hrss-Case-No")
     return given

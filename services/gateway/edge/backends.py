@@ -113,6 +113,11 @@ class Guarded:
         """Whether the breaker refuses calls."""
         return self._breaker.is_open
 
+    @property
+    def callee(self) -> Callee:
+        """Who answers, past gate and breaker: for asking a service how it is, which must neither queue nor open it."""
+        return self._callee
+
     async def ready(self, seconds: float) -> bool:
         """Whether the service can be reached."""
         return await self._callee.ready(seconds)

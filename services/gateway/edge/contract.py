@@ -19,7 +19,12 @@ from chassis.access import AccessRule, rule_of
 from hrss.benefits.v1 import benefits_service_pb2
 from hrss.card.v1 import card_service_pb2
 from hrss.enrollment.v1 import enrollment_service_pb2
-from hrss.gateway.v1 import cases_service_pb2, gateway_service_pb2, items_service_pb2
+from hrss.gateway.v1 import (
+    cases_service_pb2,
+    gateway_service_pb2,
+    items_service_pb2,
+    platform_service_pb2,
+)
 from hrss.options.v1 import options_pb2
 from hrss.training.v1 import training_service_pb2
 
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 # The public contract; a new service adds its file here.
 FILES: tuple[FileDescriptor, ...] = (
     gateway_service_pb2.DESCRIPTOR,
+    platform_service_pb2.DESCRIPTOR,
     items_service_pb2.DESCRIPTOR,
     cases_service_pb2.DESCRIPTOR,
     enrollment_service_pb2.DESCRIPTOR,

@@ -63,10 +63,18 @@ class IdentityProvider(Protocol):
 
 
 class HttpIdentityProvider:
-    """The provider over HTTP, by OpenID Connect discovery."""
+    """The provider over HTTP, by OpenID Connect discovery.
 
-    def __init__(self, issuer: str, client_id: str, secret_file: Path) -> None:
+    Args:
+        issuer: What the provider calls itself, in its tokens and to browsers.
+        client_id: As whom the gateway asks.
+        secret_file: The secret of that client.
+        url: Where the gateway reaches the provider when that is not the issuer, as between containers.
+    """
+
+    def __init__(self, issuer: str, client_id: str, secret_file: Path, *, url: str = "") -> None:
         self._issuer = issuer
+        self._url = (url or issuer).rstrip("/")
         self._client_id = client_id
         self._secret_file = secret_file  # read when needed: a rotated secret counts at once
         self._client = httpx.AsyncClient(timeout=2.0, trust_env=False)
@@ -114,11 +122,12 @@ class HttpIdentityProvider:
 
     async def _endpoints(self) -> dict[str, str]:
         if not self._found:
-            answer = await self._ask("GET", f"{self._issuer}/.well-known/openid-configuration")
+            answer = await self._ask("GET", f"{self._url}/.well-known/openid-configuration")
             found = _good(answer).json()
             if found.get("issuer") != self._issuer:
                 raise ValueError("the provider calls itself something else")
-            self._found = {name: str(found[name]) for name in ("jwks_uri", "userinfo_endpoint")}
+            names = ("jwks_uri", "userinfo_endpoint")
+            self._found = {name: reached_at(str(found[name]), self._issuer, self._url) for name in names}
         return self._found
 
     async def _ask(self, method: str, url: str, **given: Any) -> httpx.Response:
@@ -126,6 +135,12 @@ class HttpIdentityProvider:
             return await self._client.request(method, url, **given)
         except httpx.HTTPError as error:
             raise OSError(type(error).__name__) from None
+
+
+def reached_at(endpoint: str, issuer: str, url: str) -> str:
+    """An endpoint below the issuer at the address where this process reaches the issuer; others as they are."""
+    prefix = f"{issuer.rstrip('/')}/"
+    return f"{url.rstrip('/')}/{endpoint.removeprefix(prefix)}" if endpoint.startswith(prefix) else endpoint
 
 
 def _good(answer: httpx.Response) -> httpx.Response:

@@ -10,7 +10,7 @@ import hashlib
 import re
 import time
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -127,6 +127,7 @@ class Transcoder:
             "http.request.method": exchange.method,
             "http.route": exchange.label,
             "url.scheme": scope["scheme"],
+            "hrss.request_id": exchange.request_id,
         }
         with (
             telemetry.remote(exchange.header(b"traceparent")),
@@ -255,7 +256,7 @@ class Transcoder:
     def _record(self, answer: Answer, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.started
         method = exchange.method if exchange.route is not None or exchange.label.startswith("/") else "(any)"
-        REQUEST_SECONDS.labels(method, exchange.label, answer.status).observe(seconds)
+        _seconds_of(method, exchange.label, answer.status).observe(seconds)
         if answer.code:
             PROBLEMS.labels(exchange.label, answer.code).inc()
         self._log.write(exchange, answer, seconds)
@@ -274,6 +275,12 @@ class Transcoder:
             backend=backend,
             must_be_insured=route.rule.relation == "SELF",
         )
+
+
+@lru_cache(maxsize=4096)
+def _seconds_of(method: str, label: str, status: int) -> Histogram:
+    """The histogram of a route and status; all three come from us, so there are not many."""
+    return REQUEST_SECONDS.labels(method, label, status)
 
 
 def request_id_of(caller: str, rpc: str, key: str) -> str:

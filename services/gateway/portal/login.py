@@ -20,6 +20,7 @@ import orjson
 
 from chassis.logs import get_logger
 from chassis.sealed import SealBroken, Sealer
+from services.gateway.edge.identity import reached_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,10 +52,17 @@ class Tokens:
 
 
 class Provider:
-    """The identity provider, as a browser's login needs it."""
+    """The identity provider, as a browser's login needs it.
 
-    def __init__(self, issuer: str, sealer: Sealer) -> None:
+    Args:
+        issuer: What the provider calls itself, and where the browser reaches it.
+        sealer: Seals the cookie of a departure.
+        url: Where the gateway reaches the provider when that is not the issuer, as between containers.
+    """
+
+    def __init__(self, issuer: str, sealer: Sealer, *, url: str = "") -> None:
         self._issuer = issuer
+        self._url = (url or issuer).rstrip("/")
         self._sealer = sealer
         self._http = httpx.AsyncClient(timeout=5.0, trust_env=False)
         self._found: Mapping[str, str] = {}
@@ -152,11 +160,14 @@ class Provider:
 
     async def _endpoints(self) -> Mapping[str, str]:
         if not self._found:
-            answer = await self._ask("GET", f"{self._issuer}/.well-known/openid-configuration")
+            answer = await self._ask("GET", f"{self._url}/.well-known/openid-configuration")
             found = answer.json() if answer.is_success else {}
             if found.get("issuer") != self._issuer:
                 raise LoginFailed("provider_away")
-            self._found = {name: str(found[name]) for name in ("authorization_endpoint", "token_endpoint")}
+            self._found = {
+                "authorization_endpoint": str(found["authorization_endpoint"]),  # the browser goes there
+                "token_endpoint": reached_at(str(found["token_endpoint"]), self._issuer, self._url),
+            }
         return self._found
 
     async def _ask(self, method: str, url: str, **given: Any) -> httpx.Response:

@@ -54,9 +54,24 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         Link("/card", "nav.card"),
         Link("/messages", "nav.messages"),
     ),
+    "SUPERVISOR": (Link("/desk/cases", "nav.desk"), Link("/console/indicators", "nav.indicators")),
+    "CLERK": (Link("/desk/cases", "nav.desk"), Link("/desk/counter", "nav.counter")),
+    "AUDITOR": (Link("/desk/cases", "nav.desk"), Link("/console/indicators", "nav.indicators")),
+    "OPERATOR": (
+        Link("/console/platform", "nav.platform"),
+        Link("/console/jobs", "nav.jobs"),
+        Link("/console/indicators", "nav.indicators"),
+        Link("/console/traces", "nav.traces"),
+    ),
     "": (Link("/items", "nav.items"), Link("/track", "nav.track"), Link("/me", "nav.me")),
 }
 ELDER_LINKS = 3
 
 # Where a fresh login goes when it asked for nothing in particular.
-HOMES: dict[str, str] = {"CITIZEN": "/me"}
+HOMES: dict[str, str] = {
+    "CITIZEN": "/me",
+    "SUPERVISOR": "/desk/cases",
+    "CLERK": "/desk/cases",
+    "AUDITOR": "/desk/cases",
+    "OPERATOR": "/console/platform",
+}

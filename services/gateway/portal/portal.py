@@ -85,7 +85,7 @@ class Portal:
         self._is_prod = settings.is_prod
         self._api = PublicApi(api)
         self._sessions = Sessions(database, sealer, today)
-        self._provider = login.Provider(settings.idp_issuer, sealer)
+        self._provider = login.Provider(settings.idp_issuer, sealer, url=settings.idp_url)
         self._assets = Assets()
         self._templates = jinja2.Environment(
             loader=jinja2.PackageLoader("services.gateway.portal", "templates"),
@@ -120,8 +120,9 @@ class Portal:
         visit = await self._visit(request)
         return self._finish(visit, visit.render("missing.html", 404))
 
-    async def failed(self, request: Request, _error: Exception) -> Response:
+    async def failed(self, request: Request, error: Exception) -> Response:
         """A page that we failed to make; without session, which may be what failed."""
+        log.error("page_failed", exc_info=error)
         visit = self._plain_visit(request, None)
         return self._finish(visit, visit.render("failed.html", _SERVER_ERROR, problem=None))
 

@@ -63,13 +63,13 @@ class PublicApi:
         self._app = app
         self._remembered: dict[tuple[str, str, str], tuple[float, Any]] = {}
 
-    async def get(self, visitor: Visitor, path: str, *, purpose: str = "", **query: object) -> Any:
+    async def get(self, visitor: Visitor, path: str, *, purpose: str = "", case_no: str = "", **query: object) -> Any:
         """Read; query values that are empty are left out.
 
         Raises:
             ApiProblem: The API refused.
         """
-        return await self._call(visitor, "GET", path, purpose=purpose, query=_query(query))
+        return await self._call(visitor, "GET", path, purpose=purpose, case_no=case_no, query=_query(query))
 
     async def look_up(self, visitor: Visitor, path: str, **query: object) -> Any:
         """Read what is public and the same for everybody; an answer is kept for a minute.
@@ -88,14 +88,23 @@ class PublicApi:
         return found[1]
 
     async def post(
-        self, visitor: Visitor, path: str, body: Mapping[str, Any], *, key: str = "", purpose: str = ""
+        self,
+        visitor: Visitor,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        key: str = "",
+        purpose: str = "",
+        case_no: str = "",
     ) -> Any:
         """Change, or ask with a body; a change carries its idempotency key.
 
         Raises:
             ApiProblem: The API refused.
         """
-        return await self._call(visitor, "POST", path, body=orjson.dumps(body), key=key, purpose=purpose)
+        return await self._call(
+            visitor, "POST", path, body=orjson.dumps(body), key=key, purpose=purpose, case_no=case_no
+        )
 
     async def _call(
         self,
@@ -107,6 +116,7 @@ class PublicApi:
         body: bytes = b"",
         key: str = "",
         purpose: str = "",
+        case_no: str = "",
     ) -> Any:
         headers = {
             "accept-language": visitor.language,
@@ -115,6 +125,7 @@ class PublicApi:
             "content-length": str(len(body)) if body else "",
             "idempotency-key": key,
             "hrss-purpose": quote(purpose),
+            "hrss-case-no": case_no,
             "x-forwarded-for": visitor.forwarded,
             "traceparent": visitor.traceparent,
         }

@@ -150,17 +150,19 @@ class Visit:
 
     # -- the API
 
-    async def get(self, path: str, *, purpose: str = "", **query: object) -> Any:
+    async def get(self, path: str, *, purpose: str = "", case_no: str = "", **query: object) -> Any:
         """Read through the public API; raises ApiProblem."""
-        return await self.api.get(self.visitor, path, purpose=purpose, **query)
+        return await self.api.get(self.visitor, path, purpose=purpose, case_no=case_no, **query)
 
     async def look_up(self, path: str, **query: object) -> Any:
         """Read what is public, remembered for a minute; raises ApiProblem."""
         return await self.api.look_up(self.visitor, path, **query)
 
-    async def post(self, path: str, body: Mapping[str, Any], *, key: str = "", purpose: str = "") -> Any:
+    async def post(
+        self, path: str, body: Mapping[str, Any], *, key: str = "", purpose: str = "", case_no: str = ""
+    ) -> Any:
         """Change through the public API; raises ApiProblem."""
-        return await self.api.post(self.visitor, path, body, key=key, purpose=purpose)
+        return await self.api.post(self.visitor, path, body, key=key, purpose=purpose, case_no=case_no)
 
     async def person_id(self) -> str:
         """The insured person behind the login, "per_…".

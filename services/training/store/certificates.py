@@ -12,6 +12,7 @@ from services.training.store.rows import CertificateRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 # FOR NO KEY UPDATE: keeps changes apart, but lets others refer to the row by its key.
 LOCK = {"key_share": True}
+
+
+async def issued(tx: Transaction, first: date, last: date) -> int:
+    """How many recorded certificates were issued on these days, both included."""
+    row = await tx.fetchrow("SELECT count(*) FROM certificate WHERE issue_date BETWEEN $1 AND $2", first, last)
+    return int(row[0]) if row else 0
 
 
 async def add(tx: Transaction, command: RecordCertificate) -> CertificateRow | None:

@@ -17,9 +17,17 @@ from services.training.store.rows import CalculationRow, ClaimRow, OrderRow, Pay
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import date
     from uuid import UUID
 
     from chassis.transaction import Transaction
+
+
+async def subsidised(tx: Transaction, first: date, last: date) -> int:
+    """How many subsidies the bank confirmed on these days, both included."""
+    query = "SELECT count(*) FROM subsidy_order WHERE state = 'CONFIRMED' AND answer_date BETWEEN $1 AND $2"
+    row = await tx.fetchrow(query, first, last)
+    return int(row[0]) if row else 0
 
 
 def add_payee(tx: Transaction, person_id: UUID, payee: Payee) -> PayeeRow:

@@ -1,0 +1,244 @@
+"""One person enrolled from HTTP to the answer: durable, with its events and its audit row; beside a bare commit.
+
+The bare commit is two rows by asyncpg on the same PostgreSQL in the same run: less cannot be durable. It is measured
+with relay and consumers at work, as the platform runs, and again with them paused; what piles up in the pause is then
+handed over, which is the rate of facts from outbox to consumer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import httpx
+
+from kernel.calendar import Month
+from kernel.identity import TEST_REGION, make_credit_code, make_resident_id
+from ops.bench.ground import NotReady
+from ops.bench.load import Outcome, http, send
+from ops.bench.measure import cpu_seconds, descendants, median
+from ops.bench.result import Row
+from ops.status import look
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ops.bench.ground import Ground
+    from ops.bench.main import Options
+
+SHARE = 0.12
+AT_ONCE = 16
+SETTLE_SECONDS = 120.0
+PARTNER = "front-office"
+_HEARD = "SELECT (SELECT count(*) FROM person) + (SELECT count(*) FROM participation)"
+_POLL_SECONDS = 0.05
+_FIRST_SHARE, _LAST_SHARE = 0.1, 0.9  # of the backlog: neither the start of a process nor the last lonely fact counts
+
+
+class Enrolments:
+    """Requests that each enrol a person who was never seen before."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.url = str(ground.state["gateway_url"])
+        self.token = ground.partner_token(PARTNER)
+        self.employer_id = ""
+        self._people = 0
+        self._month = str(Month.of(datetime.now(UTC).date()))
+
+    def register(self) -> None:
+        """The employer of everybody."""
+        self.token, self.url = self.ground.partner_token(PARTNER), str(self.ground.state["gateway_url"])
+        body = {
+            "credit_code": make_credit_code("320601", "MA0BENCH"),
+            "name": "南通量尺示例厂",
+            "division": "320613",
+            "injury_class": 2,
+        }
+        headers = {"authorization": f"Bearer {self.token}", "idempotency-key": "bench-employer"}
+        answer = httpx.post(f"{self.url}/v1/employers", json=body, headers=headers, timeout=30).raise_for_status()
+        self.employer_id = answer.json()["employer"]["employer_id"]
+
+    def request(self, _number: int) -> bytes:
+        """The next one."""
+        number, self._people = self._people, self._people + 1
+        id_no = make_resident_id(TEST_REGION, date(1970, 1, 1) + timedelta(days=number // 400), 2 * (number % 400) + 1)
+        body = {
+            "employer_id": self.employer_id,
+            "name": "张示例",
+            "id_no": id_no,
+            "start_month": self._month,
+            "wage": "6200.00",
+            "post": "POST_MANAGEMENT",
+        }
+        headers = {"authorization": f"Bearer {self.token}", "idempotency-key": f"bench-{id_no}"}
+        # Not sampled, as all but a few calls of a city are.
+        headers["traceparent"] = f"00-{number + 1:032x}-{number + 1:016x}-00"
+        return http("POST", "/v1/enrollments", headers, json.dumps(body, ensure_ascii=False).encode())
+
+    async def turn(self, count: int) -> tuple[Outcome, float, float]:
+        """So many enrolments: outcome, processor of gateway and enrollment, and of all processes, in seconds."""
+        pids = self.ground.pids()
+        own = [pids["gateway"], pids["enrollment"]]
+        every = descendants(pids["supervisor"])
+        before, before_all = _spent(own), _spent(every)
+        outcome = await send(int(self.url.rpartition(":")[2]), self.request, count, connections=AT_ONCE)
+        return outcome, _spent(own) - before, _spent(every) - before_all
+
+
+class BareCommits:
+    """Two rows in one transaction, as fast as the driver and the disk allow."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._url = ground.databases.owner_urls["enrollment"]
+
+    async def turn(self, count: int) -> float:
+        """Commits a second."""
+        connections = [await asyncpg.connect(self._url) for _ in range(AT_ONCE)]
+        await connections[0].execute(
+            "CREATE SCHEMA IF NOT EXISTS bench;"
+            "CREATE TABLE IF NOT EXISTS bench.fact (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text);"
+            "CREATE TABLE IF NOT EXISTS bench.event (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text)"
+        )
+        body = "x" * 200
+        left = count
+
+        async def work(connection: Any) -> None:
+            nonlocal left
+            fact = await connection.prepare("INSERT INTO bench.fact (body) VALUES ($1)")
+            event = await connection.prepare("INSERT INTO bench.event (body) VALUES ($1)")
+            while left > 0:
+                left -= 1
+                async with connection.transaction():
+                    await fact.fetchval(body)
+                    await event.fetchval(body)
+
+        begun = time.perf_counter()
+        await asyncio.gather(*(work(connection) for connection in connections))
+        seconds = time.perf_counter() - begun
+        for connection in connections:
+            await connection.close()
+        return count / seconds
+
+
+def enrol(ground: Ground, options: Options) -> Iterator[Row]:
+    """Enrolments at work and paused, then the facts of the pause handed over."""
+    ground.up()
+    enrolments = Enrolments(ground)
+    enrolments.register()
+    at_work, lags = asyncio.run(_turns(ground, enrolments, options, is_paused=False))
+    worst = f"relay and consumers had caught up {max(lags):.1f} s after the load ended"
+    yield from _rows("enrol one person", at_work, SHARE, worst)
+
+    ground.down()
+    ground.up(HRSS_ROLES="rpc")
+    enrolments.register()
+    paused, _ = asyncio.run(_turns(ground, enrolments, options, is_paused=True))
+    yield from _rows("the same, relay and consumers paused", paused, None, "")
+    yield asyncio.run(_handed_over(ground, options))
+    ground.down()
+
+
+async def _turns(
+    ground: Ground, enrolments: Enrolments, options: Options, *, is_paused: bool
+) -> tuple[list[tuple[float, Outcome, float, float]], list[float]]:
+    """Bare commits and enrolments in turns; for each pair the rates, and how long the rest took to settle."""
+    bare = BareCommits(ground)
+    found, lags = [], []
+    await bare.turn(options.count(200))
+    await enrolments.turn(options.count(100))
+    for _ in range(options.rounds):
+        if not is_paused:
+            await _settled(ground)
+        commits = await bare.turn(options.count(4000))
+        outcome, own, every = await enrolments.turn(options.count(600))
+        begun = time.perf_counter()
+        if not is_paused:
+            await _settled(ground)
+        lags.append(time.perf_counter() - begun)
+        found.append((commits, outcome, own, every))
+    return found, lags
+
+
+def _rows(name: str, turns: list[tuple[float, Outcome, float, float]], share: float | None, note: str) -> Iterator[Row]:
+    count = len(turns[0][1].latencies)
+    p50 = median(one.percentile(0.5) for _, one, _, _ in turns) * 1000
+    p99 = median(one.percentile(0.99) for _, one, _, _ in turns) * 1000
+    own = median(own for _, _, own, _ in turns) / count * 1000
+    every = median(every for _, _, _, every in turns) / count * 1000
+    said = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms at {AT_ONCE} at once; processor per request: gateway and enrollment"
+    said += f" {own:.2f} ms, all processes {every:.2f} ms"
+    # The ratio of each pair of turns, then its median: what disturbs one pair does not disturb the others.
+    ratio = median(one.rate / commits for commits, one, _, _ in turns)
+    rate = median(one.rate for _, one, _, _ in turns)
+    yield Row(
+        name,
+        rate,
+        "/s",
+        peer="bare two-row commit by asyncpg",
+        peer_figure=rate / ratio,
+        required=share,
+        note="; ".join(part for part in (said, note) if part),
+    )
+
+
+async def _handed_over(ground: Ground, options: Options) -> Row:
+    """Facts a second from the outbox of enrollment to the rows of benefits, a relay and a consumer at work."""
+    bare = await BareCommits(ground).turn(options.count(4000))
+    databases, broker = ground.databases, ground.broker
+    connection = await asyncpg.connect(databases.owner_urls["benefits"])
+    waiting = await asyncpg.connect(databases.owner_urls["enrollment"])
+    heard = int(await connection.fetchval(_HEARD))
+    total = 4 * int(await waiting.fetchval("SELECT count(*) FROM person")) - heard
+    processes = [
+        ground.program(
+            f"services.{service}",
+            f"{role}-{service}",
+            HRSS_ROLES=role,
+            HRSS_DATABASE_URL=databases.app_urls[service],
+            HRSS_NATS_URL=broker.urls[service],
+        )
+        for service, role in (("benefits", "consumer"), ("enrollment", "relay"))
+    ]
+    try:
+        seen: list[tuple[float, int]] = []
+        begun = time.perf_counter()
+        while not seen or seen[-1][1] < total:
+            if time.perf_counter() - begun > SETTLE_SECONDS:
+                raise NotReady(f"{seen[-1][1]} of {total} facts were heard in {SETTLE_SECONDS:.0f} s")
+            seen.append((time.perf_counter(), int(await connection.fetchval(_HEARD)) - heard))
+            await asyncio.sleep(_POLL_SECONDS)
+    finally:
+        for process in processes:
+            process.stop()
+        await connection.close()
+        await waiting.close()
+    part = [one for one in seen if total * _FIRST_SHARE <= one[1] <= total * _LAST_SHARE]
+    first, last = (part[0], part[-1]) if len(part) > 1 else (seen[0], seen[-1])
+    rate = (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else 0.0
+    note = f"{total} facts by one relay and one consumer"
+    return Row(
+        "facts from outbox to consumer", rate, "/s", peer="bare two-row commit by asyncpg", peer_figure=bare, note=note
+    )
+
+
+async def _settled(ground: Ground) -> None:
+    limit = time.monotonic() + SETTLE_SECONDS
+    while not (await look(ground.databases, ground.broker)).is_settled:
+        if time.monotonic() > limit:
+            raise NotReady(f"not settled after {SETTLE_SECONDS:.0f} s")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _spent(pids: list[int]) -> float:
+    total = 0.0
+    for pid in pids:
+        try:
+            total += cpu_seconds(pid)
+        except (FileNotFoundError, ProcessLookupError):  # a connection of PostgreSQL that was closed
+            continue
+    return total
