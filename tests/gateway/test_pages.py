@@ -67,9 +67,9 @@ async def test_the_type_of_a_problem_leads_to_its_page(edge: Edge) -> None:
 
 
 async def test_the_home_page_says_whether_it_is_ready(edge: Edge) -> None:
-    good = (await edge.http.get("/?lang=en")).text
+    good = (await edge.http.get("/developers?lang=en")).text
     edge.gateway.missing = {"database": "does not answer"}
-    bad = (await edge.http.get("/?lang=en")).text
+    bad = (await edge.http.get("/developers?lang=en")).text
     readyz = await edge.http.get("/readyz")
     await edge.gateway.check()
 

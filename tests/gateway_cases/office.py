@@ -11,7 +11,9 @@ from google.protobuf.message_factory import GetMessageClass
 from chassis.client import Deadline
 from chassis.local import Local
 from chassis.policy import open_policy
+from hrss.enrollment.v1 import enrollment_pb2
 from hrss.gateway.v1 import cases_service_pb2 as pb
+from hrss.training.v1 import training_pb2
 from kernel import ids
 from services.gateway.cases.desk import Desk
 from services.gateway.cases.holidays import Holidays
@@ -30,6 +32,7 @@ TODAY = date(2025, 11, 24)  # a Monday
 CLERK = a_principal(["CLERK"], subject="idp|clerk", purpose="counter")
 SECOND = a_principal(["SUPERVISOR"], subject="idp|second", purpose="counter")
 PARTNER = a_principal(["PARTNER"], subject="front", client="front-office", scopes=["cases.write"], natural_person="")
+CALL_SECONDS = 30.0  # a busy machine is no failure
 SERVICE = pb.DESCRIPTOR.services_by_name["CaseService"]
 
 
@@ -40,10 +43,11 @@ class Office:
         self.database = database
         self.services = services or Services()
         self.today = TODAY
-        self.seconds = 1.0  # so that answers of instant items do not wait for a worker that does not run
         self.desk = Desk(CasePolicy(open_policy()), Holidays())
         backends: Any = dict.fromkeys(("enrollment", "benefits", "training", "card"), self.services)
-        self.local = Local(database, (CaseRpc(self.desk, backends["enrollment"]),))
+        # Answers of instant items do not wait for a worker that does not run.
+        self.rpc = CaseRpc(self.desk, backends["enrollment"], patience_seconds=0)
+        self.local = Local(database, (self.rpc,))
         self.worker = Worker(database, backends, self.desk, lambda: self.today)
 
     async def call(self, rpc: str, request: Any, by: Principal = CLERK, *, key: str = "") -> Any:
@@ -56,7 +60,7 @@ class Office:
             request.SerializeToString(),
             principal=by,
             today=self.today,
-            deadline=Deadline.after(self.seconds),
+            deadline=Deadline.after(CALL_SECONDS),
         )
         return GetMessageClass(method.output_type).FromString(reply.body)
 
@@ -138,7 +142,7 @@ def end_form(enrollment_id: str) -> pb.CaseForm:
     form = pb.CaseForm()
     form.end_enrollment.enrollment_id = enrollment_id
     form.end_enrollment.end_month.year, form.end_enrollment.end_month.month = 2025, 11
-    form.end_enrollment.reason = 2
+    form.end_enrollment.reason = enrollment_pb2.END_REASON_DISMISSED
     return form
 
 
@@ -163,7 +167,8 @@ def unemployment_form(*, day: int = 20) -> pb.CaseForm:
 def subsidy_form() -> pb.CaseForm:
     """A form of TR01."""
     form = pb.CaseForm()
-    form.subsidy.issuer_type, form.subsidy.certificate_number = 1, "2025000123456789"
+    form.subsidy.issuer_type = training_pb2.ISSUER_TYPE_EMPLOYER
+    form.subsidy.certificate_number = "2025000123456789"
     form.subsidy.payee.name, form.subsidy.payee.account = "王小明", "6222021234567890123"
     return form
 

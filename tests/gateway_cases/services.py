@@ -10,7 +10,7 @@ from google.protobuf.message_factory import GetMessageClass
 from chassis.client import Reply
 from hrss.benefits.v1 import benefits_service_pb2 as benefits
 from hrss.card.v1 import card_pb2
-from hrss.card.v1 import card_service_pb2 as card
+from hrss.card.v1 import card_service_pb2 as cards
 from hrss.enrollment.v1 import enrollment_service_pb2 as enrollment
 from hrss.training.v1 import training_service_pb2 as training
 from kernel import ids
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from chassis.principal import Principal
 
-FILES = (enrollment, benefits, training, card)
+FILES = (enrollment, benefits, training, cards)
 METHODS = {
     f"/{service.full_name}/{method.name}": method
     for file in FILES
@@ -49,7 +49,7 @@ class Services:
 
     called: list[Called] = field(default_factory=list)
     people: dict[str, str] = field(default_factory=dict)  # last four characters by person
-    cards: dict[str, list[card_pb2.Card]] = field(default_factory=dict)
+    issued: dict[str, list[card_pb2.Card]] = field(default_factory=dict)
     enrollments: dict[str, str] = field(default_factory=dict)  # person by enrolment
     answers: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     replies: dict[tuple[str, str, str], tuple[bytes, bytes]] = field(default_factory=dict)
@@ -67,10 +67,10 @@ class Services:
         self.enrollments[enrollment_id] = person_id
         return enrollment_id
 
-    def card(self, person_id: str, state: card_pb2.CardState = card_pb2.CARD_STATE_ISSUED) -> str:
+    def card(self, person_id: str, state: card_pb2.CardState.ValueType = card_pb2.CARD_STATE_ISSUED) -> str:
         """A card of a person."""
         card_id = ids.to_text("crd", ids.new_id())
-        self.cards.setdefault(person_id, []).append(card_pb2.Card(card_id=card_id, person_id=person_id, state=state))
+        self.issued.setdefault(person_id, []).append(card_pb2.Card(card_id=card_id, person_id=person_id, state=state))
         return card_id
 
     def refuse(self, rpc: str, *errors: Exception) -> None:
@@ -223,20 +223,20 @@ class Services:
 
     # -- cards
 
-    def _ListCards(self, request: card.ListCardsRequest) -> card.ListCardsResponse:
-        return card.ListCardsResponse(cards=self.cards.get(request.person_id, []))
+    def _ListCards(self, request: cards.ListCardsRequest) -> cards.ListCardsResponse:
+        return cards.ListCardsResponse(cards=self.issued.get(request.person_id, []))
 
-    def _ActivateCard(self, request: card.ActivateCardRequest) -> card.ActivateCardResponse:
-        made = card.ActivateCardResponse()
+    def _ActivateCard(self, request: cards.ActivateCardRequest) -> cards.ActivateCardResponse:
+        made = cards.ActivateCardResponse()
         made.card.card_id = request.card_id
         return made
 
-    def _ReportLoss(self, request: card.ReportLossRequest) -> card.ReportLossResponse:
-        made = card.ReportLossResponse()
+    def _ReportLoss(self, request: cards.ReportLossRequest) -> cards.ReportLossResponse:
+        made = cards.ReportLossResponse()
         made.card.card_id = request.card_id
         return made
 
-    def _LiftLoss(self, request: card.LiftLossRequest) -> card.LiftLossResponse:
-        made = card.LiftLossResponse()
+    def _LiftLoss(self, request: cards.LiftLossRequest) -> cards.LiftLossResponse:
+        made = cards.LiftLossResponse()
         made.card.card_id = request.card_id
         return made

@@ -69,6 +69,14 @@ async def test_nobody_works_on_their_own_case(office: Office, rpc: str) -> None:
         await office.call(rpc, request, staff)
 
 
+async def test_who_handed_it_in_at_the_counter_does_not_decide_either(office: Office) -> None:
+    made = await office.create("BE10", CLERK, unemployment_form(), person_id=office.services.person())
+    await office.accept(made.case_no, replace(CLERK, subject="idp|clerk-2", natural_person="idp|clerk-2"))
+
+    with pytest.raises(Forbidden, match="SAME_PERSON"):
+        await office.approve(made.case_no, by=replace(SECOND, natural_person=CLERK.natural_person))
+
+
 async def test_a_login_that_names_no_human_accepts_nothing(office: Office) -> None:
     made = await office.create("BE10", office.citizen(), unemployment_form())
 
@@ -250,12 +258,14 @@ async def test_a_person_sees_their_cases_events_and_messages(office: Office) -> 
     made = await office.create("BE10", citizen, unemployment_form())
     await office.accept(made.case_no)
     await office.approve(made.case_no)
-    person = {"person_id": mine(citizen)}
+    person_id = mine(citizen)
 
-    cases = await office.call("ListPersonCases", pb.ListPersonCasesRequest(**person), citizen)
+    cases = await office.call("ListPersonCases", pb.ListPersonCasesRequest(person_id=person_id), citizen)
     happened = await office.call("ListCaseEvents", pb.ListCaseEventsRequest(case_no=made.case_no), citizen)
-    told = await office.call("ListMessages", pb.ListMessagesRequest(**person, page_size=2), citizen)
-    more = await office.call("ListMessages", pb.ListMessagesRequest(**person, page_token=told.next_page_token), citizen)
+    told = await office.call("ListMessages", pb.ListMessagesRequest(person_id=person_id, page_size=2), citizen)
+    more = await office.call(
+        "ListMessages", pb.ListMessagesRequest(person_id=person_id, page_token=told.next_page_token), citizen
+    )
 
     assert [one.case_no for one in cases.cases] == [made.case_no]
     assert [(one.kind, one.actor) for one in happened.events] == [

@@ -204,7 +204,7 @@ async def die(office: Office, boundary: str) -> None:
         async def no_done(*_given: object) -> None:
             raise asyncio.CancelledError
 
-        worker._done = no_done  # type: ignore[method-assign] # stands for the kill
+        worker._done = no_done  # type: ignore[method-assign, assignment] # stands for the kill
     with pytest.raises(asyncio.CancelledError):
         await worker.run_one()
     worker._call, worker._done = call, done  # type: ignore[method-assign] # a new process has its own
@@ -265,7 +265,7 @@ async def test_two_workers_share_many_cases_and_do_each_once(office: Office) -> 
 
 async def test_a_running_worker_answers_an_instant_item_with_its_end(new_database: NewDatabase) -> None:
     office = Office(await new_database("gateway"))
-    office.seconds = 5.0
+    office.rpc.patience_seconds = 20.0
     stop = asyncio.Event()
     working = asyncio.create_task(office.worker.run(stop))
     try:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tests.gateway.echo import Echo
     from tests.portal.site import Overlay
 
+NAME, ID_NO = "张示例", "990000199003151234"
 PERSON = ids.to_text("per", ids.new_id())
 CARD = ids.to_text("crd", ids.new_id())
 BENEFIT = ids.to_text("ben", ids.new_id())
@@ -104,7 +105,11 @@ def contributions(request: Any) -> enrollment_service_pb2.ListContributionsRespo
                 source="bill:bil_1",
             )
             for month in range(12, 0, -1)
-            for scheme in (1, 2, 3)
+            for scheme in (
+                enrollment_pb2.SCHEME_EMPLOYEE_PENSION,
+                enrollment_pb2.SCHEME_UNEMPLOYMENT,
+                enrollment_pb2.SCHEME_WORK_INJURY,
+            )
         ]
     )
 
@@ -262,6 +267,10 @@ def program(echo: Echo) -> None:
     """Let the services know the person."""
     echo.reset()
     echo.answer("FindPerson", person())
+    echo.answer(
+        "GetApplicant",
+        enrollment_service_pb2.GetApplicantResponse(person=person().person, last_four=ID_NO[-4:]),
+    )
     echo.answer("GetInsurance", insurance())
     echo.answer("ListContributions", contributions)
     echo.answer("GetAccount", account())

@@ -26,12 +26,12 @@ from ops.secrets import Keys
 from services.gateway.edge.backends import Guarded
 from services.gateway.edge.encoder import Encoder
 from services.gateway.edge.identity import HttpIdentityProvider
-from services.gateway.edge.limits import Rates
 from services.gateway.service import Gateway
 from services.gateway.settings import GatewaySettings
 from tests.gateway.conftest import UNLIMITED
 from tests.gateway.echo import Echo, echo_backend
 from tests.plugins.databases import NewDatabase
+from tests.portal.answers import ID_NO, NAME
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from services.gateway.edge.limits import Rates
     from tests.plugins.databases import Templates
 
-NAME, ID_NO = "张示例", "990000199003151234"
 HIDDEN = re.compile(r'<input type="hidden" name="([a-z_.]+)" value="([^"]*)"')
 
 
@@ -183,16 +183,27 @@ def _listener() -> socket.socket:
     return found
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, telling when it accepts connections."""
+
+    def __init__(self, configuration: uvicorn.Config) -> None:
+        super().__init__(configuration)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets)
+        self.listening.set()
+
+
 @contextlib.asynccontextmanager
 async def _serving(app: Any, listener: socket.socket) -> AsyncIterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
+    server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     serving = asyncio.create_task(server._serve([listener]))
     try:
-        async with asyncio.timeout(10):
-            while not server.started:
-                await asyncio.sleep(0.01)
+        await asyncio.wait_for(server.listening.wait(), 10)
         yield
     finally:
         server.should_exit = True

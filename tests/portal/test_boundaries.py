@@ -1,13 +1,16 @@
-"""The pages call the public API and nothing else: no service, no database of anybody, no part of the edge that decides."""
+"""The pages call the public API and nothing else: no service, no database, no part of the edge that decides."""
 
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from services.gateway.portal.texts import FOLDER
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PORTAL = FOLDER.parent
 # Of the rest of the platform: how the edge reads a language, and settings. Sessions are the portal's own rows.

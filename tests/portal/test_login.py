@@ -9,9 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from hrss.card.v1 import card_pb2, card_service_pb2
 from services.gateway.portal.sessions import IDLE, LIFE
 from tests.plugins.databases import owner_execute, owner_fetch
-from tests.portal.answers import CARD
+from tests.portal.answers import CARD, card
+from tests.portal.site import HIDDEN
 
 if TYPE_CHECKING:
     from tests.portal.site import Site
@@ -96,9 +98,6 @@ async def test_a_code_that_another_browser_fetched_is_not_taken(site: Site) -> N
 
 
 async def test_a_step_that_needs_more_asks_for_it_and_goes_on(site: Site) -> None:
-    from hrss.card.v1 import card_pb2, card_service_pb2  # noqa: PLC0415 - of this test alone
-    from tests.portal.answers import card  # noqa: PLC0415 - the same
-
     site.echo.answer("ListCards", card_service_pb2.ListCardsResponse(cards=[card(card_pb2.CARD_STATE_ISSUED)]))
     persona = await site.persona()
     async with site.browser(persona, acr=2) as visitor:
@@ -161,13 +160,10 @@ async def test_logging_out_ends_the_session_on_the_server(site: Site) -> None:
 )
 async def test_a_session_ends_by_itself(site: Site, column: str, back: timedelta) -> None:
     async with site.browser(await site.persona()) as visitor:
-        database = site.gateway.database
-        sets = f"{column} = {column} - $1::interval" + (
-            ", create_time = create_time - $1" if column == "end_time" else ""
-        )
-        await owner_execute(
-            database, f"UPDATE portal_session SET {sets.replace('$1::interval', _sql(back)).replace('$1', _sql(back))}"
-        )
+        moved = f"{column} = {column} - {_sql(back)}"
+        if column == "end_time":
+            moved += f", create_time = create_time - {_sql(back)}"
+        await owner_execute(site.gateway.database, f"UPDATE portal_session SET {moved}")
 
         page = await visitor.get("/me")
 
@@ -229,6 +225,4 @@ def _sql(span: timedelta) -> str:
 
 
 def _hidden(text: str) -> dict[str, str]:
-    from tests.portal.site import HIDDEN  # noqa: PLC0415
-
     return {name: unescape(value) for name, value in HIDDEN.findall(text)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +15,9 @@ from hrss.training.v1 import training_pb2
 from hrss.type.v1 import job_pb2
 from services.gateway.edge.catalogue import placeholders
 from services.gateway.portal.texts import FOLDER, load
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PORTAL = FOLDER.parent
 TEMPLATES = sorted((PORTAL / "templates").rglob("*.html"))
@@ -74,7 +77,7 @@ def test_no_text_is_unused() -> None:
     assert {key for key in load("en") if not MADE.fullmatch(key)} - used() == set()
 
 
-@pytest.mark.parametrize("path", (*TEMPLATES, *CODE), ids=lambda path: str(path.relative_to(PORTAL.parent)))
+@pytest.mark.parametrize("path", [*TEMPLATES, *CODE], ids=lambda path: str(path.relative_to(PORTAL.parent)))
 def test_no_chinese_text_stands_in_templates_or_strings(path: Path) -> None:
     text = path.read_text("utf-8")
     if path.suffix == ".py":  # comments and docstrings name the terms of the trade

@@ -168,9 +168,9 @@ async def _for_staff(tx: Transaction, case_no: str) -> CaseRow:
 
 
 def _second_person(tx: Transaction, row: CaseRow) -> None:
-    """Note who decides; never who accepted it."""
+    """Note who decides; never who handed it in at the counter or accepted it."""
     row.decider = tx.principal.acting_person
-    if row.decider == row.acceptor:
+    if row.decider in {row.acceptor, row.applicant["natural_person"]}:
         raise same_person()
 
 

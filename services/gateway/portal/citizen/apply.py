@@ -6,6 +6,7 @@ with one idempotency key, however often the button is pressed.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.gateway.portal.applications import ACR, FIELDS, LEAST_ACR
@@ -15,7 +16,7 @@ from services.gateway.portal.public_api import ApiProblem
 from services.gateway.portal.visit import LoginNeeded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.responses import Response
 
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
 
 # Employers and counters apply for the others.
 CITIZEN_ITEMS = frozenset({"BE01", "BE09", "BE10", "TR01", "CA06", "CA03"})
+# Items about a card, and the states of a card that they are about.
+CARD_STATES = {
+    "CA06": frozenset({"CARD_STATE_ISSUED"}),
+    "CA03": frozenset({"CARD_STATE_ACTIVE", "CARD_STATE_LOCKED", "CARD_STATE_SUSPENDED"}),
+}
 _MASK = "*"
 
 
@@ -33,76 +39,79 @@ async def apply(visit: Visit) -> Response:
         return visit.render("missing.html", 404)
     _require_level(visit, code)
     person_id = await visit.person_id()
-    item = (await visit.look_up(f"/v1/items/{code}"))["item"]
-    if visit.request.method == "GET":
-        filled = Filled(FIELDS[code], await _known(visit, code, person_id))
-        return visit.render("citizen/apply.html", item=item, filled=filled, problem=None, case_no="")
-    filled = Filled.of(FIELDS[code], visit.form, visit.t)
-    if visit.form.get("step") == "change" or filled.errors:
-        problem = ApiProblem(400, "", visit.t("error.title")) if filled.errors else None
-        return visit.render(
-            "citizen/apply.html", _status(problem), item=item, filled=filled, problem=problem, case_no=""
-        )
-    if visit.form.get("step") != "submit":
-        return visit.render("citizen/check.html", item=item, filled=filled, problem=None, case_no="")
-    body = {"code": code, "person_id": person_id, "channel": "CASE_CHANNEL_WEB", "submit": True, **filled.body()}
-    try:
-        made = await visit.post("/v1/cases", body, key=visit.form.get("key", ""))
-    except ApiProblem as problem:
-        return _again(visit, problem, item, filled, "")
-    return visit.go(f"/cases/{made['case']['case_no']}/done")
+    card_id = await _card(visit, code, person_id)
+    if code in CARD_STATES and not card_id:
+        return visit.go("/card")  # which says why there is nothing to apply for
+    known = await _known(visit, code, person_id) if visit.request.method == "GET" else {}
+
+    async def hand_in(body: dict[str, Any], key: str) -> str:
+        given = {"code": code, "person_id": person_id, "channel": "CASE_CHANNEL_WEB", "submit": True}
+        made = await visit.post("/v1/cases", {**given, **body}, key=key)
+        return str(made["case"]["case_no"])
+
+    return await _steps(visit, _Application(code, known, hand_in, card_id=card_id))
 
 
 async def correct(visit: Visit) -> Response:
     """The same form anew, with the points to correct above it."""
     case_no = visit.request.path_params["case_no"]
     found = await visit.get(f"/v1/cases/{case_no}")
-    case, code = found["case"], found["case"]["item_code"]
+    code, form = found["case"]["item_code"], found.get("form", {})
     if code not in CITIZEN_ITEMS:
         return visit.render("missing.html", 404)
     _require_level(visit, code)
-    item = (await visit.look_up(f"/v1/items/{code}"))["item"]
+    card_id = str(form.get("card_loss", {}).get("card_id", ""))
+
+    async def hand_in(body: dict[str, Any], key: str) -> str:
+        await visit.post(f"/v1/cases/{case_no}:correct", body, key=key)
+        return str(case_no)
+
+    return await _steps(visit, _Application(code, _shown(form, code), hand_in, card_id=card_id, case=found["case"]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Application:
+    """What is applied for, what is known beforehand, and how it is handed in; the reply is the number of the case."""
+
+    code: str
+    known: dict[str, str]
+    hand_in: Callable[[dict[str, Any], str], Awaitable[str]]
+    card_id: str = ""
+    case: Any = None
+
+
+async def _steps(visit: Visit, wanted: _Application) -> Response:
+    item = (await visit.look_up(f"/v1/items/{wanted.code}"))["item"]
+    page = {"item": item, "case": wanted.case, "problem": None}
     if visit.request.method == "GET":
-        filled = Filled(FIELDS[code], _shown(found.get("form", {}), code))
-        return visit.render("citizen/apply.html", item=item, filled=filled, problem=None, case_no=case_no, case=case)
-    filled = Filled.of(FIELDS[code], visit.form, visit.t)
-    if visit.form.get("step") == "change" or filled.errors:
-        problem = ApiProblem(400, "", visit.t("error.title")) if filled.errors else None
-        return visit.render(
-            "citizen/apply.html",
-            _status(problem),
-            item=item,
-            filled=filled,
-            problem=problem,
-            case_no=case_no,
-            case=case,
-        )
+        return visit.render("citizen/apply.html", **page, filled=Filled(FIELDS[wanted.code], wanted.known))
+    filled = Filled.of(FIELDS[wanted.code], visit.form, visit.t)
+    if filled.errors:
+        page["problem"] = ApiProblem(400, "", visit.t("error.title"))
+        return visit.render("citizen/apply.html", 400, **page, filled=filled)
+    if visit.form.get("step") == "change":
+        return visit.render("citizen/apply.html", **page, filled=filled)
     if visit.form.get("step") != "submit":
-        return visit.render("citizen/check.html", item=item, filled=filled, problem=None, case_no=case_no)
+        return visit.render("citizen/check.html", **page, filled=filled)
+    body = filled.body()
+    if wanted.card_id:
+        body["form"]["card" if wanted.code == "CA06" else "card_loss"]["card_id"] = wanted.card_id
     try:
-        await visit.post(f"/v1/cases/{case_no}:correct", filled.body(), key=visit.form.get("key", ""))
+        return visit.go(f"/cases/{await wanted.hand_in(body, visit.form.get('key', ''))}/done")
     except ApiProblem as problem:
-        return _again(visit, problem, item, filled, case_no)
-    return visit.go(f"/cases/{case_no}/done")
-
-
-def _again(visit: Visit, problem: ApiProblem, item: Any, filled: Filled, case_no: str) -> Response:
-    """What the API refused: beside its fields when it names them, above the answers otherwise."""
-    if problem.needs_login:
-        raise problem
-    filled.blame(problem)
-    template = "citizen/apply.html" if filled.errors else "citizen/check.html"
-    return visit.render(template, problem.status, item=item, filled=filled, problem=problem, case_no=case_no)
+        if problem.needs_login:
+            raise
+        filled.blame(problem)
+        page["problem"] = problem
+        # What is said about a field stands beside it; the rest above the answers.
+        template = "citizen/apply.html" if filled.errors else "citizen/check.html"
+        return visit.render(template, problem.status, **page, filled=filled)
 
 
 def _require_level(visit: Visit, code: str) -> None:
     level = ACR.get(code, LEAST_ACR)
     if visit.session is None or visit.session.login.acr < level:
         raise LoginNeeded(level)
-
-
-def _status(problem: ApiProblem | None) -> int:
-    return problem.status if problem else 200
 
 
 async def _known(visit: Visit, code: str, person_id: str) -> dict[str, str]:
@@ -114,6 +123,14 @@ async def _known(visit: Visit, code: str, person_id: str) -> dict[str, str]:
         name = "registration" if code == "BE09" else "unemployment"
         return {f"form.{name}.registration_date": visit.today().isoformat()}
     return {}
+
+
+async def _card(visit: Visit, code: str, person_id: str) -> str:
+    """The card that the item is about; empty where there is none, or the item is about something else."""
+    if code not in CARD_STATES:
+        return ""
+    found = (await visit.get(f"/v1/persons/{person_id}/cards"))["cards"]
+    return next((str(one["card_id"]) for one in found if one["state"] in CARD_STATES[code]), "")
 
 
 def _shown(form: Mapping[str, Any], code: str) -> dict[str, str]:

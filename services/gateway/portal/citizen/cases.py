@@ -67,8 +67,11 @@ async def withdraw(visit: Visit) -> Response:
 
 async def done(visit: Visit) -> Response:
     """Handed in: the number, the promised day, what comes next."""
-    found = await visit.get(f"/v1/cases/{visit.request.path_params['case_no']}")
-    return visit.render("citizen/done.html", case=found["case"])
+    found = (await visit.get(f"/v1/cases/{visit.request.path_params['case_no']}"))["case"]
+    days = 0  # before acceptance there is no promised day yet, only how long it takes from then
+    if found["item_code"] and "end_date" not in found:
+        days = (await visit.look_up(f"/v1/items/{found['item_code']}"))["item"].get("promise_working_days", 0)
+    return visit.render("citizen/done.html", case=found, days=days)
 
 
 async def messages(visit: Visit) -> Response:
