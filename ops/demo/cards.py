@@ -29,10 +29,11 @@ async def make_and_use_cards(stage: Stage, life: Life) -> None:
     citizen = await stage.citizen(holder.name, holder.id_no)
     mine = (await citizen.get(f"/v1/persons/{life.person_id(holder)}/cards"))["cards"]
     stage.check("本人电子社保卡", "own card", card_id, ", ".join(each["card_id"] for each in mine))
-    card = await applications.activate_card(stage, citizen, card_id, PIN)
-    stage.check("激活", "activated", "CARD_STATE_ACTIVE", card["state"])
+    case_no = await applications.activate_card(stage, holder, life.person_id(holder), card_id, PIN)
+    stage.check("激活", "activated", "CARD_STATE_ACTIVE", await _state(citizen, card_id))
+    stage.say(f"办件 {case_no}：电子社保卡已激活", "the holder agrees and sets a PIN: an instant case")
     await show(stage, citizen, card_id, holder)
-    await lose_and_find(stage, citizen, card_id)
+    await lose_and_find(stage, citizen, card_id, life.person_id(holder), holder)
 
 
 async def make(stage: Stage, life: Life) -> None:
@@ -68,19 +69,23 @@ async def show(stage: Stage, citizen: Gateway, card_id: str, holder: Employee) -
     stage.say("展码一次有效,重放被拒", "a code is good once; shown again it is refused")
 
 
-async def lose_and_find(stage: Stage, citizen: Gateway, card_id: str) -> None:
+async def lose_and_find(stage: Stage, citizen: Gateway, card_id: str, person_id: str, holder: Employee) -> None:
     """A reported loss holds at once, also for a code that was made before; lifted, the card is good again."""
     code = await mint(citizen, card_id)
-    lost = await applications.report_loss(stage, citizen, card_id, code)
-    stage.check("挂失", "loss reported", "CARD_STATE_SUSPENDED", lost["state"])
+    await applications.report_loss(stage, holder, person_id, card_id)
+    stage.check("挂失", "loss reported", "CARD_STATE_SUSPENDED", await _state(citizen, card_id))
     refused = await verify(stage, code, "lost")
     stage.check("挂失后验码", "verified after the loss", "VERIFY_RESULT_NOT_VALID", refused["result"])
     stage.check("挂失后展码", "shown after the loss", "CARD_NOT_ACTIVE", await _refusal(citizen, card_id))
-    found = await applications.lift_loss(stage, citizen, card_id, code)
-    stage.check("解挂", "loss lifted", "CARD_STATE_ACTIVE", found["state"])
+    await applications.lift_loss(stage, holder, person_id, card_id)
+    stage.check("解挂", "loss lifted", "CARD_STATE_ACTIVE", await _state(citizen, card_id))
     good = await verify(stage, await mint(citizen, card_id), "found")
     stage.check("解挂后验码", "verified after the lift", "VERIFY_RESULT_OK", good["result"])
     stage.say("挂失即停,解挂即用", "a loss holds at once and is lifted by its holder")
+
+
+async def _state(citizen: Gateway, card_id: str) -> str:
+    return str((await citizen.get(f"/v1/cards/{card_id}"))["card"]["state"])
 
 
 async def mint(citizen: Gateway, card_id: str) -> str:

@@ -111,24 +111,22 @@ async def raise_wage(stage: Stage, life: Life) -> None:
 
 
 async def lose_job(stage: Stage, life: Life) -> None:
-    """Act 5: the contract of one employee is ended by the employer."""
+    """Act 5: the contract of one employee is ended; everything that follows from it is one bundle."""
     stage.act(5, "失业", "One employee is dismissed and claims unemployment benefit")
     jobless = life.cast.jobless
-    await stage.today(date(2025, 10, 9))
-    await stage.office.post(
-        f"/v1/enrollments/{life.enrollment(jobless)['enrollment_id']}:end",
-        {"end_month": str(LAST_JOB_MONTH), "reason": "END_REASON_DISMISSED"},
-        key=stage.key("end"),
-    )
     await stage.today(REGISTRATION)
-    prepared = await applications.unemployment(stage, jobless, life.person_id(jobless), REGISTRATION)
+    prepared = await applications.end_of_contract(
+        stage, jobless, life.enrollment(jobless), LAST_JOB_MONTH, REGISTRATION
+    )
     expected = life.law.unemployment(jobless, FIRST_BENEFIT)
     stage.check_money("失业金月标准", "unemployment benefit", Money(expected), prepared.statement["total"])
-    life.unemployment_id = (await applications.approve(stage, prepared)).result_id
-    stage.check("失业金期限", "unemployment benefit ends", FIRST_BENEFIT.plus(17), prepared.details["last_month"])
+    decided = await applications.approve(stage, prepared)
+    life.unemployment_id = decided.result_id
+    benefit = (await stage.second.get(f"/v1/benefits/{decided.result_id}"))["benefit"]
+    stage.check("失业金期限", "unemployment benefit ends", FIRST_BENEFIT.plus(17), benefit["last_month"])
     stage.say(
-        f"核定失业金 {prepared.statement['total']} 元/月,至 {prepared.details['last_month']}",
-        "determined by one person, approved by another",
+        f"办件 {decided.case_no}：核定失业金 {prepared.statement['total']} 元/月,至 {benefit['last_month']}",
+        "one bundle: participation ended, registered, determined by one person and approved by another",
     )
 
 
@@ -206,7 +204,10 @@ async def retire(stage: Stage, life: Life) -> None:
     stage.check_money("养老金合计", "pension", Money(expected.total), prepared.statement["total"])
     life.pension = await applications.approve(stage, prepared)
     life.pension_id = life.pension.result_id
-    stage.say(f"核定养老金 {prepared.statement['total']} 元/月", "pension determined and approved")
+    stage.say(
+        f"办件 {life.pension.case_no}：核定养老金 {prepared.statement['total']} 元/月",
+        "pension determined and approved",
+    )
     insurance = await until(
         lambda: citizen.get(f"/v1/persons/{person_id}/insurance"),
         lambda body: all(each["state"] == "PARTICIPATION_STATE_ENDED" for each in body["participations"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chassis.values import to_date, to_month
 from hrss.enrollment.v1 import enrollment_pb2 as register
@@ -13,6 +13,9 @@ from hrss.gateway.v1 import items_service_pb2 as catalogue
 from hrss.type.v1 import money_pb2, statement_pb2
 from kernel import ids
 from kernel.calendar import Month
+
+if TYPE_CHECKING:
+    from tests.portal.site import Overlay
 
 CASE_NO = "3206132026112310000174"
 PERSON = ids.to_text("per", ids.new_id())
@@ -179,8 +182,8 @@ def a_person() -> register.Person:
 
 def a_queue(*cases: pb.Case, **counts: int) -> pb.ListQueueResponse:
     """A page of the queue."""
-    values = {"to_accept_count": 3, "to_decide_count": 2, "overdue_count": 1, "stuck_count": 1} | counts
-    return pb.ListQueueResponse(cases=cases, **values)
+    values: dict[str, Any] = {"to_accept_count": 3, "to_decide_count": 2, "overdue_count": 1, "stuck_count": 1}
+    return pb.ListQueueResponse(cases=cases, **(values | counts))
 
 
 def items(*codes: str) -> catalogue.ListItemsResponse:
@@ -207,3 +210,21 @@ def bundles() -> catalogue.ListBundlesResponse:
             ),
         ]
     )  # fmt: skip
+
+
+def program(overlay: Overlay, case: pb.Case | None = None) -> None:
+    """Let the API know a case and all that is asked beside it."""
+    answers = overlay.answers
+    answers["GET", f"/v1/cases/{CASE_NO}"] = shown(a_case() if case is None else case)
+    answers["GET", f"/v1/cases/{CASE_NO}/events"] = events("submitted", "accepted")
+    answers["GET", "/v1/persons/per_[0-9a-f]+/insurance"] = insurance()
+    answers["GET", "/v1/persons/per_[0-9a-f]+"] = enrollment.GetPersonResponse(person=a_person())
+    answers["GET", "/v1/persons/per_[0-9a-f]+/cases"] = pb.ListPersonCasesResponse(cases=[in_review()])
+    answers["GET", "/v1/cases"] = a_queue(stuck(), in_review(), a_case(clock=None))
+    answers["GET", "/v1/items"] = items("BE01", "BE09", "BE10", "TR01", "EN05", "CA06")
+    answers["GET", "/v1/bundles"] = bundles()
+
+
+def refusal(status: int, code: str, **more: Any) -> dict[str, Any]:
+    """What the API says when it refuses."""
+    return {"status": status, "code": code, "title": f"{code} happened", "detail": "why", "hint": "what to do", **more}

@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections import Counter
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -47,6 +46,11 @@ def figures(**counts: int) -> Figures:
         return counts
 
     return count
+
+
+def behind() -> dict[str, str]:
+    """A service that is not ready."""
+    return {"relay": "31 s behind"}
 
 
 class Platform:
@@ -91,8 +95,7 @@ async def platform(new_database: NewDatabase, keys_dir: Path) -> AsyncIterator[P
     async with contextlib.AsyncExitStack() as running:
         backends = {"benefits": Guarded("benefits", Backend("benefits", NOWHERE, signer))}
         for name, count in counts.items():
-            missing = {"relay": "31 s behind"} if name == "card" else {}
-            state = State(partial(dict, missing), lambda: False, ())
+            state = State(behind if name == "card" else dict, lambda: False, ())
             server = await running.enter_async_context(serve([OperationsRpc(state, count)], database=databases[name]))
             backends[name] = Guarded(name, Backend(name, server.address, signer))
         gateway = Gateway(settings, own, provider=provider, backends=backends, rates=UNLIMITED)
@@ -161,13 +164,13 @@ async def test_seventeen_indicators_in_the_order_of_the_plan(platform: Platform)
 async def test_a_figure_is_exact_and_held_against_its_target(platform: Platform) -> None:
     rows = {row["key"]: row for row in (await platform.shown("/v1/stats/indicators"))["indicators"]}
 
-    def told(key: str) -> tuple[str, int, str, bool]:
-        return tuple(rows[key][name] for name in ("actual", "count", "gap", "is_reached"))
+    def told(key: str) -> list[Any]:
+        return [rows[key][name] for name in ("actual", "count", "gap", "is_reached")]
 
-    assert told("employee_pension_insured") == ("200.0001", 2_000_001, "0.0001", True)
-    assert told("work_injury_insured") == ("148.0000", 1_480_000, "0.0000", True)
-    assert told("unemployment_insured") == ("0.0003", 3, "-139.9997", False)
-    assert told("skill_certificates") == ("25.0000", 250_000, "0.0000", True)
+    assert told("employee_pension_insured") == ["200.0001", 2_000_001, "0.0001", True]
+    assert told("work_injury_insured") == ["148.0000", 1_480_000, "0.0000", True]
+    assert told("unemployment_insured") == ["0.0003", 3, "-139.9997", False]
+    assert told("skill_certificates") == ["25.0000", 250_000, "0.0000", True]
     assert rows["skill_certificates"]["is_partial"]
     assert not rows["employee_pension_insured"]["is_partial"]
     assert rows["unemployment_insured"]["count_time"]

@@ -265,7 +265,7 @@ async def test_two_workers_share_many_cases_and_do_each_once(office: Office) -> 
 
 async def test_a_running_worker_answers_an_instant_item_with_its_end(new_database: NewDatabase) -> None:
     office = Office(await new_database("gateway"))
-    office.seconds = 5.0
+    office.rpc.patience_seconds = 20.0
     stop = asyncio.Event()
     working = asyncio.create_task(office.worker.run(stop))
     try:

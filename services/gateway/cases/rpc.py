@@ -61,8 +61,9 @@ class CaseRpc(Servicer):
 
     service = pb.DESCRIPTOR.services_by_name["CaseService"]
 
-    def __init__(self, desk: Desk, register: Guarded) -> None:
+    def __init__(self, desk: Desk, register: Guarded, *, patience_seconds: float = INSTANT_SECONDS) -> None:
         self._desk = desk
+        self.patience_seconds = patience_seconds
         self._register = register
 
     async def CreateCase(self, request: pb.CreateCaseRequest, call: Call) -> pb.CreateCaseResponse:
@@ -214,7 +215,7 @@ class CaseRpc(Servicer):
         if made.state != pb.CASE_STATE_ACCEPTED or made.bundle_code:
             return made
         case_no = number.parse(made.case_no)
-        until = time.monotonic() + max(0.0, min(INSTANT_SECONDS, call.remaining() - _REST_SECONDS))
+        until = time.monotonic() + max(0.0, min(self.patience_seconds, call.remaining() - _REST_SECONDS))
         row = await self._transaction(call, lambda tx: store.find(tx, case_no))
         assert row is not None
         moved = self._desk.watch(row.case_id)

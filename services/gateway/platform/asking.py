@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-# A service that is well says how it is within milliseconds, and counts two million insured in a third of a second; a
-# page that refreshes itself must not wait longer for one that is ill.
+# A service that is well says how it is within milliseconds, and counts a million insured in half a second on two busy
+# cores; a page that refreshes itself must not wait longer for one that is ill.
 ASK_SECONDS = 2.0
 
 M = TypeVar("M", bound=Message)
