@@ -130,6 +130,11 @@ class Transaction:
         return bool(self._audit)
 
     @property
+    def is_silent(self) -> bool:
+        """Whether the work neither said a fact nor asked for an audit row."""
+        return not (self._facts or self._audit)
+
+    @property
     def is_broken(self) -> bool:
         """Whether the connection is lost, so that nothing done here can commit."""
         return self._begun.raw.is_closed()
