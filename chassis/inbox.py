@@ -40,7 +40,7 @@ Handler = Callable[["Transaction", Any], Awaitable[None]]
 ManyHandler = Callable[["Transaction", Sequence[Any]], Awaitable[None]]
 
 SIDE_BY_SIDE = 4  # transactions of different aggregates at once; half of the connections
-PACE_SECONDS = 0.04  # between two beginnings: a lone event passes at once, in a stream the next ones gather meanwhile
+PACE_SECONDS = 0.05  # between two beginnings: a lone event passes at once, in a stream the next ones gather meanwhile
 HEARTBEAT_SECONDS = 3.0  # a third of the time after which the broker gives a message to somebody else
 POLL_SECONDS = 0.2
 AWAY_SECONDS = 0.5
