@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
     from nats.aio.msg import Msg
+    from nats.js import JetStreamContext
 
     from chassis.inbox import Consumer
 
@@ -73,6 +74,7 @@ class Bus:
         self.service = service
         self._servers = [part.strip() for part in url.split(",") if part.strip()]
         self._client: Client | None = None
+        self._stream: JetStreamContext | None = None  # making one costs more than publishing
         self._connecting: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._closing = False
@@ -115,11 +117,10 @@ class Bus:
         Raises:
             Unavailable: BROKER_UNAVAILABLE (nothing was sent) or PUBLISH_UNCERTAIN (it may have arrived).
         """
-        client = self._client
-        if client is None or not client.is_connected:
+        stream = self._stream
+        if stream is None or not self.is_connected:
             raise away()
         try:
-            stream = client.jetstream(timeout=PUBLISH_SECONDS)
             await stream.publish(subject, payload, timeout=PUBLISH_SECONDS, headers=dict(headers))
         except nats.js.errors.NoStreamResponseError:
             raise Unavailable("STREAM_MISSING", "no stream takes this subject", retry_after=5.0) from None
@@ -188,6 +189,7 @@ class Bus:
             on_reconnected=reconnected,
             on_closed=closed,
         )
+        self._stream = self._client.jetstream(timeout=PUBLISH_SECONDS)
         await reconnected()
 
     async def _connect_again(self) -> None:

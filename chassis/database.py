@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,9 @@ class Pool:
         self._places = asyncio.Semaphore(size)
         self.name = settings.database_url.rpartition("/")[2].partition("?")[0]
         self.engine = _engine(settings, size, statement_seconds, command_timeout)
+        # Open connections at rest, the last used on top: fetching one from the engine costs more than a statement.
+        self._resting: list[AsyncConnection] = []
+        self._is_closed = False
         trace_statements(self.engine, self.name)
 
     @property
@@ -185,7 +189,7 @@ class Pool:
         """
         for _ in range(self.size + 1):  # after a restart of the server every pooled connection may be dead
             connection = await self._connect()
-            begun = Begun(connection, driver(connection))
+            begun = Begun(connection, self)
             try:
                 await begun.raw.execute(statement, timeout=BEGIN_TIMEOUT_SECONDS)
             except asyncio.CancelledError:
@@ -212,13 +216,28 @@ class Pool:
                 raise unavailable() from None
             raise
         finally:
-            await connection.close()
+            await self.rest(connection)
+
+    async def rest(self, connection: AsyncConnection) -> None:
+        """Keep a connection for the next; one that is broken, old or not clean goes to the engine to be replaced."""
+        if not (self._is_closed or connection.invalidated or connection.in_transaction()):
+            assert connection.sync_connection is not None
+            made: float = connection.sync_connection.info.setdefault("hrss_made", time.monotonic())
+            if time.monotonic() - made < RECYCLE_SECONDS and not driver(connection).is_closed():
+                self._resting.append(connection)
+                return
+        await connection.close()
 
     async def close(self) -> None:
         """Close all connections."""
+        self._is_closed = True
+        while self._resting:
+            await self._resting.pop().close()
         await self.engine.dispose()
 
     async def _connect(self) -> AsyncConnection:
+        if self._resting:
+            return self._resting.pop()
         connection = self.engine.connect()
         try:
             await connection.start()
@@ -231,11 +250,12 @@ class Pool:
 class Begun:
     """A connection inside a transaction that we ourselves began."""
 
-    __slots__ = ("connection", "raw")
+    __slots__ = ("_pool", "connection", "raw")
 
-    def __init__(self, connection: AsyncConnection, raw: asyncpg.Connection[asyncpg.Record]) -> None:
+    def __init__(self, connection: AsyncConnection, pool: Pool) -> None:
         self.connection = connection
-        self.raw = raw
+        self.raw = driver(connection)
+        self._pool = pool
 
     async def rollback(self) -> None:
         """Undo everything; a connection that cannot is thrown away, which undoes it too."""
@@ -252,7 +272,7 @@ class Begun:
         if self.raw.is_closed() or self.raw.is_in_transaction():
             await self.drop()
         else:
-            await self.connection.close()
+            await self._pool.rest(self.connection)
 
     async def drop(self) -> None:
         """Throw the connection away: nobody knows its state."""

@@ -1,7 +1,8 @@
 """The inbox: each fact takes effect exactly once and in order, however often and in whatever order it is delivered.
 
-One transaction per message: the row of the event id, the version gate of each fact, the effects, and what the effects
-say themselves. The message is acknowledged after the commit. The gate, per aggregate: the next version is applied; a
+One transaction per message, or for many plain ones together (`chassis.together`): the row of the event id, the version
+gate of each fact, the effects, and what the effects say themselves. Messages are acknowledged after the commit. The
+gate, per aggregate: the next version is applied; a
 later one waits in `waiting` until its turn, which comes in the transaction that closes the gap; an earlier one under
 another event id is parked and alarms. A fact that its handler refuses is parked and the others of the message commit;
 later facts of the same aggregate then wait behind it until an operator replays or drops it.
@@ -19,7 +20,8 @@ from chassis.facts import DeclarationWrong, EventType, day_of, of_message, sibli
 from chassis.logs import get_logger
 from chassis.receive import Incoming, TryAgain, backoff, incoming, receive
 from chassis.spans import process_span
-from chassis.telemetry import remote
+from chassis.telemetry import is_sampled, remote
+from chassis.together import MESSAGES_MAX, packs, receive_together
 from kernel.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ log = get_logger(__name__)
 Handler = Callable[["Transaction", Any], Awaitable[None]]
 ManyHandler = Callable[["Transaction", Sequence[Any]], Awaitable[None]]
 
-SIDE_BY_SIDE = 4  # messages of different aggregates at once; half of the connections
+SIDE_BY_SIDE = 4  # transactions of different aggregates at once; half of the connections
+PACE_SECONDS = 0.05  # between two beginnings: a lone event passes at once, in a stream the next ones gather meanwhile
 HEARTBEAT_SECONDS = 3.0  # a third of the time after which the broker gives a message to somebody else
 POLL_SECONDS = 0.2
 AWAY_SECONDS = 0.5
@@ -130,6 +133,12 @@ class _Held:
     raw: Msg
     message: Incoming
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether it goes in a transaction of its own: it cannot be read, came before, or its trace is recorded."""
+        message = self.message
+        return bool(message.wrong) or self.raw.metadata.num_delivered > 1 or is_sampled(message.traceparent)
+
 
 class ConsumerLoop:
     """Takes the messages of one consumer, side by side where they concern different aggregates."""
@@ -179,10 +188,14 @@ class ConsumerLoop:
                 self._wake.clear()
                 await _first(self._wake, POLL_SECONDS)
                 continue
-            batch = await self._read()
-            await lanes.go(batch, lambda held: held.message.keys, self._process, side_by_side=SIDE_BY_SIDE)
+            begun = asyncio.get_running_loop().time()
+            batch = self._read()
+            together = list(packs(batch, lambda held: held.message, lambda held: held.is_alone))
+            await lanes.go(together, lambda _: (), self._process_pack, side_by_side=SIDE_BY_SIDE)
+            if len(self._arrived) < MESSAGES_MAX:
+                await _first(stop, begun + PACE_SECONDS - asyncio.get_running_loop().time())
 
-    async def _read(self) -> list[_Held]:
+    def _read(self) -> list[_Held]:
         """Parse what arrived, in pieces that leave the event loop to others in between."""
         batch: list[_Held] = []
         size = 0
@@ -192,7 +205,19 @@ class ConsumerLoop:
             batch.append(_Held(raw, incoming(self.consumer, raw.subject, raw.data, raw.headers or {})))
         return batch
 
-    async def _process(self, held: _Held) -> bool:
+    async def _process_pack(self, pack: Sequence[_Held]) -> bool:
+        """Let messages take effect in one transaction where that is possible, else one after the other."""
+        is_plain = len(pack) > 1 and not any(held.is_alone for held in pack)
+        if is_plain and await receive_together(self._database, self.consumer, [held.message for held in pack]):
+            crash.at("after_effect_before_ack")
+            for held in pack:
+                await self._answer(held.raw, None)
+            return True
+        for held in pack:
+            await self._process(held)
+        return True
+
+    async def _process(self, held: _Held) -> None:
         """Let one message take effect and answer for it; never ends its lane, the gate keeps the order."""
         message = held.message
         try:
@@ -210,7 +235,6 @@ class ConsumerLoop:
         else:
             crash.at("after_effect_before_ack")
             await self._answer(held.raw, None)
-        return True
 
     async def _answer(self, raw: Msg, again_in: float | None) -> None:
         """Acknowledge, or ask for the message again; an answer that is lost is given again with the next delivery."""

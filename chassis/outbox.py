@@ -38,6 +38,7 @@ BYTES_MAX = 512 * 1024  # half of what NATS takes, so that headers never decide
 BATCH_ROWS = 200
 SIDE_BY_SIDE = 64  # publishes in flight; the broker flushes each, so more would only queue there
 BATCH_SECONDS = 4.0  # with the timeout of one publish still below the database's limit for idle transactions
+PACE_SECONDS = 0.05  # between the ends of two batches: a lone row goes at once, in a stream the next ones gather
 POLL_SECONDS = 0.1  # rows of other processes of this service are found by looking
 BREAKER_SECONDS = 1.0  # how long nothing is tried after a failed publish
 DRAIN_SECONDS = 2.0
@@ -51,6 +52,7 @@ INSERT = """
     FROM unnest(${1}::uuid[], ${2}::text[], ${3}::text[], ${4}::bytea[]) AS said (event_id, subject, keys, payload)
 """
 COLUMNS = "seq, event_id, epoch, subject, keys, payload, traceparent"
+ANY_UNPUBLISHED = "SELECT EXISTS (SELECT FROM outbox WHERE published IS NULL)"
 UNPUBLISHED = f"SELECT {COLUMNS} FROM outbox WHERE published IS NULL ORDER BY seq LIMIT $1"  # noqa: S608 - constant
 MARK = "UPDATE outbox SET published = clock_timestamp() WHERE seq = ANY($1::bigint[])"
 PUBLISHED = f"""
@@ -152,9 +154,12 @@ class Relay:
         """Relay until told to stop, then hand over what is left."""
         while not stop.is_set():
             try:
-                if await self.relay_batch() == 0:
+                count = await self.relay_batch()
+                if count == 0:
                     await self._purge()
                     await self._wait()
+                elif count < BATCH_ROWS:
+                    await asyncio.sleep(PACE_SECONDS)
             except Unavailable:
                 await asyncio.sleep(BREAKER_SECONDS)
             except Exception:
@@ -167,17 +172,18 @@ class Relay:
         if not self._bus.is_connected or time.monotonic() < self._closed_until:
             return 0
         self._database.outbox_written.clear()
-        async with self._database.connection() as connection, connection.transaction():
-            # The lock is a statement of its own: rows must be read after it is held, not with an older view.
-            if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LEADER_LOCK):
+        async with self._database.connection() as connection:
+            if not await connection.fetchval(ANY_UNPUBLISHED):  # the usual answer, in one round trip instead of four
                 return 0
-            found = await connection.fetch(UNPUBLISHED, BATCH_ROWS)
-            if not found:
-                return 0
-            done = await self._publish_all(found)
-            crash.at("after_publish_before_mark")
-            if done:
-                await connection.execute(MARK, done)
+            async with connection.transaction():
+                # The lock is a statement of its own: rows must be read after it is held, not with an older view.
+                if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LEADER_LOCK):
+                    return 0
+                found = await connection.fetch(UNPUBLISHED, BATCH_ROWS)
+                done = await self._publish_all(found)
+                crash.at("after_publish_before_mark")
+                if done:
+                    await connection.execute(MARK, done)
         return len(done)
 
     async def _publish_all(self, found: Iterable[asyncpg.Record]) -> list[int]:

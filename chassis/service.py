@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from chassis import inbox, logs, metrics, outbox, telemetry
+from chassis import collector, inbox, logs, metrics, outbox, telemetry
 from chassis.bus import Bus
 from chassis.database import Database
 from chassis.inbox import Consumer, ConsumerLoop
@@ -157,6 +157,7 @@ class Process:
             self.rpc_port = await self._server.start()
         await self._check()
         self._part("readiness", self._watch_readiness)
+        collector.spare_what_stays()
         self._write_ready_file()
         log.info(
             "service_ready",

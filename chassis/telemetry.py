@@ -190,6 +190,11 @@ def parse(text: str | None) -> SpanContext:
     return SpanContext(int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=flags)
 
 
+def is_sampled(text: str) -> bool:
+    """Whether the trace of a traceparent is recorded, here too."""
+    return _State.tracer is not None and parse(text).trace_flags.sampled
+
+
 def _attach(made: Span) -> Token[Context]:
     return otel_context.attach(trace.set_span_in_context(made))
 

@@ -41,6 +41,9 @@ NUMBER = """
     ON CONFLICT (kind, id) DO UPDATE SET version = mine.version + excluded.version
     RETURNING kind, id, version
 """
+NUMBER_NEW = """
+    INSERT INTO aggregate (kind, id, version) SELECT * FROM unnest(${0}::text[], ${1}::text[], ${2}::bigint[])
+"""
 MIN_VERSION_KEYS = 16  # a token travels in a header; who changed more than this reads a list, not one record
 KEEP_REPLY = """
     UPDATE request SET reply = ${0}, versions = ${1} WHERE caller = ${2} AND method = ${3} AND request_id = ${4}
@@ -101,6 +104,7 @@ class Transaction:
         self._begun = begun
         self._session: AsyncSession | None = None
         self._facts: list[outbox.Emitted] = []
+        self._new: set[tuple[str, str]] = set()  # aggregates whose first fact is among them
         self._audit: list[audit.Entry] = []
         self._after_commit: list[Callable[[], None]] = []
         self._rows: list[outbox.Row] = []
@@ -114,11 +118,20 @@ class Transaction:
             self._session = AsyncSession(self._begun.connection, expire_on_commit=False)
         return self._session
 
-    def emit(self, fact: Message) -> None:
-        """Say a fact when this commits. Its version, and its business day when unset, are filled in place."""
+    def emit(self, fact: Message, *, is_first: bool = False) -> None:
+        """Say a fact when this commits. Its version, and its business day when unset, are filled in place.
+
+        Args:
+            fact: What is said.
+            is_first: The aggregate was made in this transaction, so its versions begin here and need not be asked for.
+                Where that is not true nothing commits.
+        """
         if self._call.read_only:
             raise RuntimeError("a read-only transaction has nothing to say")
-        self._facts.append(outbox.emitted(of_fact(fact), fact, self.today))
+        one = outbox.emitted(of_fact(fact), fact, self.today)
+        if is_first:
+            self._new.add(one.key)
+        self._facts.append(one)
 
     def audit(self, action: str, *, person_id: UUID | None = None, detail: Mapping[str, str] | None = None) -> None:
         """Write an audit row when this commits; `detail` holds ids, counts and digests, never personal data."""
@@ -128,6 +141,11 @@ class Transaction:
     def is_audited(self) -> bool:
         """Whether the work itself asked for an audit row."""
         return bool(self._audit)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the work neither said a fact nor asked for an audit row."""
+        return not (self._facts or self._audit)
 
     @property
     def is_broken(self) -> bool:
@@ -167,12 +185,14 @@ class Transaction:
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that can fail alone: when an exception leaves it, what was done, said and audited inside is undone."""
         marks = (len(self._facts), len(self._audit), len(self._after_commit))
+        new = set(self._new)
         part = self._session_part() if self._session is not None else self._raw_part()
         try:
             async with part:
                 yield
         except BaseException:
             del self._facts[marks[0] :], self._audit[marks[1] :], self._after_commit[marks[2] :]
+            self._new = new
             raise
 
     @contextlib.asynccontextmanager
@@ -210,15 +230,17 @@ class Transaction:
             await session.flush()
 
     async def _finish(self) -> None:
-        """Write what goes with the rows: versions, then outbox, audit and reply in one statement."""
+        """Write what goes with the rows: versions asked for, then new ones, outbox, audit, reply in one statement."""
         await self._flush_session()
         if self._call.read_only:
             return
-        if self._facts:
-            await self._number_facts()
-            self._rows = outbox.rows(self._facts)
         off = self._call.database.settings.is_off
         parts: list[tuple[str, tuple[Any, ...]]] = []
+        if self._facts:
+            new = await self._number_facts()
+            if new:
+                parts.append((NUMBER_NEW, ([kind for kind, _ in new], [key for _, key in new], list(new.values()))))
+            self._rows = outbox.rows(self._facts)
         if self._rows and not off("outbox"):
             parts.append((outbox.INSERT, outbox.parameters(self._rows)))
         if self._audit:
@@ -230,19 +252,24 @@ class Transaction:
             statement = _together(tuple(text for text, _ in parts))
             await self.execute(statement, *(value for _, values in parts for value in values))
 
-    async def _number_facts(self) -> None:
+    async def _number_facts(self) -> dict[tuple[str, str], int]:
+        """Give every fact its version; the last ones of new aggregates, which are written with the rest."""
         counts: dict[tuple[str, str], int] = {}
         for one in self._facts:
             counts[one.key] = counts.get(one.key, 0) + 1
-        keys = sorted(counts)  # everybody locks in the same order, so two transactions cannot wait for each other
-        found = await self.fetch(
-            NUMBER, [kind for kind, _ in keys], [key for _, key in keys], [counts[key] for key in keys]
-        )
-        self.versions = {(row["kind"], row["id"]): row["version"] for row in found}
+        new = {key: count for key, count in sorted(counts.items()) if key in self._new}
+        self.versions = dict(new)
+        keys = sorted(counts.keys() - new.keys())  # all lock in this order, so two cannot wait for each other
+        if keys:
+            found = await self.fetch(
+                NUMBER, [kind for kind, _ in keys], [key for _, key in keys], [counts[key] for key in keys]
+            )
+            self.versions |= {(row["kind"], row["id"]): row["version"] for row in found}
         following = {key: last - counts[key] for key, last in self.versions.items()}
         for one in self._facts:
             following[one.key] += 1
             one.fact.header.version = following[one.key]
+        return new
 
     def _audit_parameters(self) -> tuple[Any, ...]:
         return audit.parameters(

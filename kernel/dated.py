@@ -5,6 +5,7 @@ A parameter is asked for the day the rule names. A day without a row, or a row w
 value, and then the result says that it is provisional.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -40,6 +41,7 @@ class DatedValue(Generic[T]):
     provisional: bool = False
     # What `use` answered: one row of law is used by every statement of a day, and always says the same.
     _use: ParameterUse | None = field(default=None, init=False, repr=False, compare=False)
+    _standing_in: "DatedValue[T] | None" = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def effective(self) -> str:
@@ -62,6 +64,13 @@ class DatedValue(Generic[T]):
         if shown is None:
             object.__setattr__(self, "_use", use)
         return use
+
+    def standing_in(self) -> "DatedValue[T]":
+        """This row where it stands in for one that is not published yet: provisional."""
+        if self._standing_in is None:
+            object.__setattr__(self, "_standing_in", replace(self, provisional=True))
+        assert self._standing_in is not None
+        return self._standing_in
 
     def map(self, convert: Callable[[T], S]) -> "DatedValue[S]":
         """The same row with its value converted."""
@@ -89,6 +98,10 @@ class Dated(Generic[T]):
     file: str
     key: str
     rows: tuple[DatedValue[T | None], ...]
+    _starts: tuple[date, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_starts", tuple(row.from_ for row in self.rows))
 
     def on(self, day: date) -> DatedValue[T]:
         """The value in force on a day.
@@ -114,11 +127,11 @@ class Dated(Generic[T]):
         """
         row = self._row(day)
         if row is not None and row.value is not None:
-            return _published(row)
+            return row  # type: ignore[return-value] # as in `_published`; asked for every year of a working life
         published = [row for row in self.rows if row.value is not None and row.from_ <= day]
         if not published:
             raise PolicyParameterMissing(self.file, self.key, day)
-        return replace(_published(published[-1]), provisional=True)
+        return _published(published[-1]).standing_in()
 
     def map(self, convert: Callable[[T], S]) -> "Dated[S]":
         """The same history with every known value converted."""
@@ -129,10 +142,11 @@ class Dated(Generic[T]):
         )
 
     def _row(self, day: date) -> DatedValue[T | None] | None:
-        for row in reversed(self.rows):
-            if row.from_ <= day:
-                return row if row.to is None or day <= row.to else None
-        return None
+        place = bisect_right(self._starts, day)
+        if place == 0:
+            return None
+        row = self.rows[place - 1]
+        return row if row.to is None or day <= row.to else None
 
 
 def _published(row: DatedValue[T | None]) -> DatedValue[T]:

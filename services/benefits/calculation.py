@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
-from itertools import groupby
-from operator import attrgetter
 from typing import Any, Self
 
 from kernel.calendar import Month, parse_date
@@ -23,7 +21,7 @@ from kernel.statement import Statement
 from services.benefits.domain import pension, retirement, unemployment
 from services.benefits.domain.pension import PensionFacts, YearOfBases
 from services.benefits.domain.retirement import Retirement, Track
-from services.benefits.history import History, Standing
+from services.benefits.history import History
 from services.benefits.lifecycle import Kind
 from services.benefits.policy import BenefitsPolicy
 
@@ -179,15 +177,15 @@ def pension_statement(inputs: PensionInputs, policy: BenefitsPolicy) -> Statemen
         PolicyParameterMissing: A parameter of the month is not known.
     """
     counted = inputs.history.counted
-    if not counted.months:
+    if not counted:
         raise Refused("NO_CONTRIBUTIONS", "no contribution month of the employee pension is known")
-    payout = _payout_months(inputs, len(counted), policy)
-    years = _years(counted)
+    years, months = _years(counted), len(counted)
+    payout = _payout_months(inputs, months, policy)
     index = policy.pension.average_index(years, inputs.retirement_month)
     before_accounts = _months_before_accounts(years)
     facts = PensionFacts(
         index=index.index4,
-        months=len(counted),
+        months=months,
         balance=inputs.balance,
         payout_months=payout,
         transitional_index=index.exact if before_accounts else None,
@@ -221,12 +219,10 @@ def _payout_months(inputs: PensionInputs, months: int, policy: BenefitsPolicy) -
 
 def _years(counted: History) -> list[YearOfBases]:
     """The history by year, as the average index wants it."""
-    deemed = Standing.DEEMED  # looked up once: a history has hundreds of months
     found = []
-    for year, of_year in groupby(counted.months, key=attrgetter("month.year")):
-        months = list(of_year)
-        bases_fen = [one.base.fen for one in months if one.standing is not deemed]
-        found.append(YearOfBases(year, Money(sum(bases_fen)), len(bases_fen), len(months) - len(bases_fen)))
+    for year, record in counted.years.items():
+        total_fen, paid, deemed = record.contributed()
+        found.append(YearOfBases(year, Money(total_fen), paid, deemed))
     return found
 
 

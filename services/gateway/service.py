@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from chassis import clocks, logs, metrics, telemetry
+from chassis import clocks, collector, logs, metrics, telemetry
 from chassis.client import Backend
 from chassis.database import Database
 from chassis.files import Files
@@ -273,6 +273,7 @@ class _Process:
     async def _announce(self, gateway: Gateway, server: _Server, metrics_port: int) -> None:
         await server.listening.wait()
         await gateway.check()
+        collector.spare_what_stays()
         port = self._listener.getsockname()[1]
         _write_ready_file(self._settings, port, metrics_port)
         log.info("service_ready", http_port=port, metrics_port=metrics_port)

@@ -391,3 +391,59 @@ async def test_a_failing_after_commit_action_changes_nothing(database: Database)
     await run(database, work)
 
     assert done == [2]
+
+
+async def test_facts_of_a_new_aggregate_count_from_one_and_go_on(database: Database) -> None:
+    async def begin(tx: Transaction) -> dict[tuple[str, str], int]:
+        tx.emit(written("new"), is_first=True)
+        tx.emit(written("known"))
+        tx.emit(a_fact(NoteErased, "new"))
+        return tx.versions
+
+    await say(database, written("known"))
+
+    assert await run(database, begin) == {("note", "new"): 2, ("note", "known"): 2}
+    await say(database, written("new"))
+
+    rows = await owner_fetch(database, "SELECT id, version FROM aggregate ORDER BY id")
+    assert [tuple(row) for row in rows] == [("known", 2), ("new", 3)]
+
+
+async def test_an_aggregate_that_is_not_new_cannot_begin_again(database: Database) -> None:
+    async def begin(tx: Transaction) -> None:
+        await insert(tx)
+        tx.emit(written("a"), is_first=True)
+
+    await say(database, written("a"))
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await run(database, begin)
+
+    assert not await owner_fetch(database, "SELECT 1 FROM note")
+    assert len(await owner_fetch(database, "SELECT 1 FROM outbox")) == 1
+
+
+async def test_a_part_that_failed_does_not_leave_its_aggregates_new(database: Database) -> None:
+    async def part(tx: Transaction) -> None:
+        async with tx.savepoint():
+            tx.emit(written("a"), is_first=True)
+            raise Refused("TOO_LATE", "no")
+
+    async def work(tx: Transaction) -> None:
+        with pytest.raises(Refused):
+            await part(tx)
+        tx.emit(written("a"))
+
+    await say(database, written("a"))
+    await run(database, work)
+
+    (row,) = await owner_fetch(database, "SELECT version FROM aggregate")
+    assert row["version"] == 2
+
+
+async def test_a_connection_serves_many_transactions(database: Database) -> None:
+    async def backend(tx: Transaction) -> Any:
+        await tx.session.execute(text("SELECT 1"))
+        return (await tx.fetchrow("SELECT pg_backend_pid()"))[0]  # type: ignore[index] # the row is always there
+
+    assert len({await run(database, backend) for _ in range(20)}) == 1

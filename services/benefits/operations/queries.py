@@ -100,11 +100,12 @@ async def estimate_pension(tx: Transaction, command: EstimatePension, policy: Be
     month = command.retirement_month or shown.retirement.statutory
     calculation.require_window(track, birth, month, policy)
     base = command.future_base or history.last_base
-    if base is None or not history.counted.months:
+    if base is None or not history.counted:
         raise Refused("NO_CONTRIBUTIONS", "no contribution month of the employee pension is known")
     known = history.until(month).counted
     assumed = known.extended(_first_assumed(spells, known, Month.of(tx.today)), month, base)
-    coming = {one.month: one.base for one in assumed.months if one.month not in {old.month for old in known.months}}
+    before = {one.month for one in known.months}
+    coming = {one.month: one.base for one in assumed.months if one.month not in before}
     account = await _projected(tx, person.person_id, coming, month, policy)
     inputs = PensionInputs(
         birth=birth,

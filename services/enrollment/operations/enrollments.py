@@ -54,9 +54,9 @@ async def enroll_person(tx: Transaction, command: EnrollPerson, office: Office) 
     else:
         raise Conflict("CONCURRENT_CHANGE", "others are enrolling the same person", retry_after=0.2)
     if new is not None:
-        tx.emit(facts.person_registered(new, office.exchange))
+        tx.emit(facts.person_registered(new, office.exchange), is_first=True)
     for one in enrollment.participations:
-        tx.emit(facts.participation_started(one, desk.employer_division))
+        tx.emit(facts.participation_started(one, desk.employer_division), is_first=True)
     tx.audit("EnrollPerson", person_id=enrollment.person_id, detail=_detail(enrollment))
     return enrollment, new is not None
 
