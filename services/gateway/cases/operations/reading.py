@@ -152,7 +152,7 @@ async def track(tx: Transaction, desk: Desk, case_no: str, last_four: str) -> Sh
 
     After some wrong guesses the right answer is a no as well, until the next day.
     """
-    row = await store.find(tx, case_no)
+    row = await store.find(tx, case_no, lock=True)  # one guess after the other: many at once would all be the first
     if row is None or row.tail_index is None:
         return None
     given = store.tail_index(tx, row.case_id, last_four)
