@@ -12,7 +12,7 @@ from chassis import transaction
 from chassis.principal import Principal
 from chassis.problems import Fault
 from hrss.gateway.v1 import cases_service_pb2 as pb
-from kernel.errors import Forbidden, NotFound, Refused
+from kernel.errors import Forbidden, InvalidInput, NotFound, Refused
 from services.gateway.cases import store
 from services.gateway.cases.operations import progress
 from services.gateway.cases.operations.reading import WRONG_GUESSES_MAX
@@ -26,6 +26,7 @@ from tests.gateway_cases.office import (
     subsidy_form,
     unemployment_form,
 )
+from tests.plugins.grpc_harness import a_principal
 
 OTHER_CLERK = replace(CLERK, subject="idp|clerk-2", natural_person="idp|clerk-2")
 BOTH = replace(CLERK, roles=frozenset({"CLERK", "SUPERVISOR"}))
@@ -182,3 +183,22 @@ async def test_guesses_that_come_all_at_once_are_counted_one_by_one(office: Offi
     assert [row["wrong_count"] for row in await office.rows("SELECT wrong_count FROM case_guess")] == [
         WRONG_GUESSES_MAX
     ]
+
+
+async def test_a_case_from_elsewhere_does_not_look_like_one_of_the_counter(office: Office) -> None:
+    with pytest.raises(InvalidInput, match="CASE_FORM_WRONG"):
+        await office.create("BE10", office.citizen(), unemployment_form(), channel=pb.CASE_CHANNEL_COUNTER)
+
+
+async def test_operators_find_traces_and_read_nothing_that_people_wrote(office: Office) -> None:
+    made = await office.create("BE10", office.citizen(), unemployment_form())
+    await office.call("RequestCorrection", pb.RequestCorrectionRequest(case_no=made.case_no, points=POINTS))
+    operator = a_principal(["OPERATOR"], subject="idp|operator")
+    request = pb.ListCaseEventsRequest(case_no=made.case_no)
+
+    seen = await office.call("ListCaseEvents", request, operator)
+    read = await office.call("ListCaseEvents", request)
+
+    assert POINTS[0] in read.events[-1].text
+    assert [one.kind for one in seen.events] == [one.kind for one in read.events]
+    assert not any(POINTS[0] in one.text for one in seen.events)

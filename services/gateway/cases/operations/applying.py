@@ -59,6 +59,8 @@ def permit(command: Application, principal: Principal) -> Application:
     items = catalog.items_of(command.code)
     _require_applicant(items, command.form, principal)
     is_citizen = _is_citizen(principal)
+    if command.channel == COUNTER and not principal.is_staff:
+        raise InvalidInput("CASE_FORM_WRONG", "the counter is where staff sit", field="channel")
     forms.check(command.form, items)
     if not items[0].names_person:
         if command.person_id is not None:
