@@ -42,7 +42,7 @@ class LocalSettings(config.Settings):
 
     def reach_problems(self, name: str, host: str) -> list[tuple[str, str, str]]:
         """Refuse an address that others could reach; `name` is the variable that sets it."""
-        if self.allow_private_network or config.is_loopback(host):
+        if (self.allow_private_network and not self.is_prod) or config.is_loopback(host):
             return []
         zh = "没有登录保护，只能监听本机地址；容器专用网络内请设 HRSS_ALLOW_PRIVATE_NETWORK=yes"
         en = "no login protects it, so it stays on the loopback; HRSS_ALLOW_PRIVATE_NETWORK=yes between containers"

@@ -9,6 +9,7 @@ import pytest
 
 from hrss.enrollment.v1 import enrollment_service_pb2 as enrollment
 from hrss.gateway.v1 import cases_service_pb2 as pb
+from services.gateway.console.desk import actions
 from tests.console import shown_cases as cases
 from tests.console.shown_cases import CASE_NO, DIGEST, PERSON
 from tests.portal import answers
@@ -284,3 +285,18 @@ async def test_a_supervisor_does_not_sit_at_the_counter_and_a_citizen_at_no_desk
     async with site.browser(await site.persona(), acr=3) as citizen:
         for path in ("/desk/cases", PAGE, "/desk/counter"):
             assert (await citizen.get(path)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("state", "role", "may"),
+    [
+        ("SUBMITTED", "CLERK", {"decline", "correction", "retry"}),
+        ("ACCEPTED", "CLERK", {"correction", "retry"}),
+        ("ACCEPTED", "SUPERVISOR", {"reject", "retry"}),
+        ("APPROVED", "SUPERVISOR", {"reject", "retry"}),
+    ],
+)
+async def test_a_case_that_stands_still_can_be_moved_from_the_desk(state: str, role: str, may: set[str]) -> None:
+    case = {"state": f"CASE_STATE_{state}", "accepted_by_me": False, "steps": [{"state": "CASE_STEP_STATE_REFUSED"}]}
+
+    assert actions(case, frozenset({role})) == may

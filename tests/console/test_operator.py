@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from services.gateway.console.charts import bars
-from services.gateway.console.operator import percent_done
+from services.gateway.console.operator import as_csv, percent_done
 from tests.console import shown_cases, shown_platform
 
 if TYPE_CHECKING:
@@ -201,3 +201,12 @@ async def test_each_begins_at_their_own_desk(site: Site, persona: str, home: str
 
     assert answer.headers["location"] == home
     assert arrived.status_code == 200
+
+
+async def test_no_cell_of_the_file_is_a_formula() -> None:
+    rows = [{"name_zh": "=HYPERLINK(1)", "name_en": "@x", "note_zh": "-1+2", "note_en": "+1", "gap": "-12.50"}]
+
+    (row,) = csv.DictReader(io.StringIO(as_csv(rows).decode("utf-8-sig")))
+
+    assert (row["name_zh"], row["name_en"], row["note_zh"], row["note_en"]) == ("'=HYPERLINK(1)", "'@x", "'-1+2", "'+1")
+    assert row["gap"] == "-12.50"

@@ -225,3 +225,13 @@ async def test_staff_pages_of_the_reference_are_still_there(site: Site) -> None:
     async with site.browser() as visitor:
         assert (await visitor.get("/developers")).status_code == 200
         assert (await visitor.get("/docs")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["//elsewhere.example/", "/%5Celsewhere.example", "/a%3Fnext=//elsewhere.example"])
+async def test_links_of_a_page_that_does_not_exist_stay_here(site: Site, path: str) -> None:
+    async with site.browser() as visitor:
+        page = await visitor.get(f"{site.url}{path}")
+
+    assert page.status_code == 404
+    assert not re.findall(r'(?:href|action)="(?:/[/\\]|https?:)[^"]*elsewhere', page.text)
+    assert re.search(r'href="/[^"?]*elsewhere[^"?]*\?', page.text)

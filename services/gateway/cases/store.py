@@ -133,7 +133,7 @@ _COLUMNS = ", ".join(f"{name}::text" if name in _JSON else name for name in _NAM
 _PLACES = ", ".join(
     f"${place}::text::jsonb" if name in _JSON else f"${place}" for place, name in enumerate(_NAMES, start=1)
 )
-_FIXED = frozenset({"case_id", "case_no", "code", "parent_id", "channel", "applicant", "create_time", "version"})
+_FIXED = frozenset({"case_id", "case_no", "code", "parent_id", "channel", "create_time", "version"})
 _CHANGES = ", ".join(
     f"{name} = ${place}" + ("::text::jsonb" if name in _JSON else "")
     for place, name in enumerate((name for name in _NAMES if name not in _FIXED), start=2)
@@ -297,9 +297,10 @@ async def add_step(
     )
 
 
-async def steps(tx: Transaction, case_id: UUID) -> list[StepRow]:
-    """The steps of a case in their order."""
-    rows = await tx.fetch(f"SELECT {_STEP_COLUMNS} FROM case_step WHERE case_id = $1 ORDER BY number", case_id)  # noqa: S608 - constant
+async def steps(tx: Transaction, case_id: UUID, *, lock: bool = False) -> list[StepRow]:
+    """The steps of a case in their order; locked, no worker takes one of them meanwhile."""
+    query = f"SELECT {_STEP_COLUMNS} FROM case_step WHERE case_id = $1 ORDER BY number"  # noqa: S608 - constant
+    rows = await tx.fetch(f"{query}{' FOR UPDATE' if lock else ''}", case_id)
     return [_step(row) for row in rows]
 
 
@@ -421,6 +422,13 @@ async def events(tx: Transaction, case_ids: Sequence[UUID]) -> list[EventRow]:
     ]
 
 
+async def corrections(tx: Transaction, case_id: UUID) -> int:
+    """How often a case was handed in corrected."""
+    row = await tx.fetchrow("SELECT count(*) FROM case_event WHERE case_id = $1 AND kind = 'corrected'", case_id)
+    assert row is not None
+    return int(row["count"])
+
+
 async def add_message(tx: Transaction, row: CaseRow, kind: str, detail: Mapping[str, str]) -> None:
     """Write a message to the person of a case; a part of a bundle speaks in the bundle's name."""
     if row.person_id is None:
@@ -494,6 +502,11 @@ def open_form(tx: Transaction, row: CaseRow) -> bytes:
 def tail_index(tx: Transaction, case_id: UUID, last_four: str) -> bytes:
     """What the last four characters of a number are compared by; for each case another."""
     return tx.database.sealer.blind_index("case_tail", f"{case_id.hex}|{last_four.strip().upper()}")
+
+
+def hands(row: CaseRow) -> set[str]:
+    """The humans who filled in or handed in a case, as far as their logins say who they are."""
+    return {row.applicant["natural_person"], *row.applicant.get("hands", ())} - {""}
 
 
 def to_snapshot(principal: Principal) -> dict[str, Any]:

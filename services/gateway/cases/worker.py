@@ -60,6 +60,7 @@ class _Job:
     own: StepRow
     step: Step
     request: Message | None
+    request_id: str
 
 
 class Worker:
@@ -106,12 +107,15 @@ class Worker:
         if row is None:
             return False
         crash.at("case_step_taken")
-        await self._run_step(store.Taken(row["case_id"], row["name"], row["attempts"]))
+        await self.run_step(store.Taken(row["case_id"], row["name"], row["attempts"]))
         self._desk.moved(row["case_id"])
         return True
 
-    async def _run_step(self, taken: Taken) -> None:
+    async def run_step(self, taken: Taken) -> None:
+        """Work on a step that was taken, unless it is not ours any more."""
         job = await self._transaction("case step read", lambda tx: self._read(tx, taken), read_only=True)
+        if job is None:
+            return
         attributes = {"hrss.case.id": job.row.text_id, "hrss.case.step": taken.name}
         with telemetry.remote(job.own.traceparent), telemetry.span("case step", attributes=attributes):
             try:
@@ -123,13 +127,20 @@ class Worker:
             await self._transaction("case step done", lambda tx: self._done(tx, job, outcome))
         crash.at("case_step_done")
 
-    async def _read(self, tx: transaction.Transaction, taken: Taken) -> _Job:
+    async def _read(self, tx: transaction.Transaction, taken: Taken) -> _Job | None:
+        """What the step is made from; None when it was taken from us, or given up, before we began."""
         row = await store.get(tx, taken.case_id)
         steps = await store.steps(tx, taken.case_id)
         own = next(step for step in steps if step.name == taken.name)
+        if own.state is not StepState.WORKING or own.attempts != taken.attempts:
+            log.warning("case_step_lost", case=row.text_id, step=taken.name)
+            return None
         step = catalog.ITEMS[row.code].step(taken.name)
         work = progress.work_of(tx, row, steps)
-        return _Job(taken, row, work, own, step, step.build(work))
+        # A corrected form is another request: under the old id its service would refuse it, or answer for the old one.
+        corrections = await store.corrections(tx, taken.case_id)
+        request_id = f"{row.text_id}:{taken.name}" + (f":{corrections}" if corrections else "")
+        return _Job(taken, row, work, own, step, step.build(work), request_id)
 
     async def _call(self, job: _Job) -> Outcome | None:
         """Call the service in the name of whoever caused the phase; None where there is nothing to do.
@@ -141,7 +152,7 @@ class Worker:
             return None
         request: Any = job.request
         if "request_id" in request.DESCRIPTOR.fields_by_name:
-            request.request_id = f"{job.row.text_id}:{job.step.name}"
+            request.request_id = job.request_id
         principal = store.of_snapshot(job.own.principal, purpose=f"case {job.row.code}", case_no=job.row.shown_no)
         today = self._today()
         day = job.own.business_date
@@ -153,7 +164,7 @@ class Worker:
             today=day if day == today - _DAY else today,
             deadline=Deadline.after(CALL_SECONDS),
             priority="staff" if principal.is_staff else "citizen",
-            request_id=f"{job.row.text_id}:{job.step.name}",
+            request_id=job.request_id,
         )
         return job.step.read(job.work, job.step.reply(reply.body))
 

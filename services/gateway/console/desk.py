@@ -132,13 +132,20 @@ async def _case(visit: Visit, case_no: str, problem: ApiProblem | None = None) -
 def actions(case: Mapping[str, Any], roles: frozenset[str]) -> frozenset[str]:
     """What this member of staff may try now; the API decides, this only leaves out what cannot be."""
     state = case["state"]
-    found: set[str] = set()
+    is_stuck = any(step["state"] == "CASE_STEP_STATE_REFUSED" for step in case["steps"])
+    found: set[str] = {"retry"} if is_stuck else set()
     if "CLERK" in roles and state == "CASE_STATE_SUBMITTED":
-        found |= {"accept", "decline", "correction"}
-    if "SUPERVISOR" in roles and state == "CASE_STATE_IN_REVIEW" and not case["accepted_by_me"]:
-        found |= {"approve", "reject"}
-    if any(step["state"] == "CASE_STEP_STATE_REFUSED" for step in case["steps"]):
-        found.add("retry")
+        found |= {"decline", "correction"} if is_stuck else {"accept", "decline", "correction"}
+    if "CLERK" in roles and state == "CASE_STATE_ACCEPTED" and is_stuck:
+        found.add("correction")
+    if "SUPERVISOR" in roles and not case["accepted_by_me"]:
+        if state == "CASE_STATE_IN_REVIEW":
+            found |= {"approve", "reject"}
+        elif state in {"CASE_STATE_ACCEPTED", "CASE_STATE_APPROVED"} and is_stuck:
+            found.add("reject")
+    # A service holds the claim and would hear of neither: it is accepted, and a no takes two persons.
+    if any(step["state"] == "CASE_STEP_STATE_DONE" and step.get("result_id") for step in case["steps"]):
+        found -= {"decline", "correction"}
     return frozenset(found if roles & {"CLERK", "SUPERVISOR"} else ())
 
 

@@ -27,6 +27,8 @@ _TRACE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _CASE = re.compile(r"[0-9]{6}-?[0-9]{8}-?[0-9]-?[0-9]{6}-?[0-9]", re.ASCII)
 _REQUEST = re.compile(r"[0-9A-Za-z._-]{8,64}", re.ASCII)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FIGURE = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _COLUMNS = (
     "number", "key", "name_zh", "name_en", "unit", "comparison", "target", "actual", "gap", "is_reached", "count",
     "is_binding", "is_cumulative", "is_partial", "counted_by", "count_time", "business_date", "note_zh", "note_en",
@@ -145,7 +147,9 @@ def _cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return " ".join(value)
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    # A spreadsheet takes such a text for a formula; figures are none, and stay as they are.
+    return f"'{text}" if text.startswith(_FORMULA) and not _FIGURE.fullmatch(text) else text
 
 
 PAGES = (

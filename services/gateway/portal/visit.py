@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import secrets
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 FORM_MAX = 64 * 1024
 _FIELDS_MAX = 100
+_PATH_CHARACTERS = "/:@!$&'()*+,;=~"
 _TOKEN = "csrf"  # noqa: S105 - the name of the form's field, not a secret
 
 
@@ -118,8 +119,8 @@ class Visit:
 
     @property
     def path(self) -> str:
-        """The address without its query."""
-        return str(self.request.url.path)
+        """The address without its query, as a link of our own: never "//elsewhere", whatever was asked for."""
+        return "/" + quote(self.request.scope["path"].lstrip("/"), safe=_PATH_CHARACTERS)
 
     @property
     def address(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hrss.gateway.v1 import cases_service_pb2 as pb
+from kernel import ids
 from kernel.errors import DomainError, Forbidden, InvalidInput, Refused, Unauthenticated
 from services.gateway.cases import forms, store
 from services.gateway.cases.domain.states import Action, State, StepState, after, wrong
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from chassis.principal import Principal
     from chassis.transaction import Transaction
     from services.gateway.cases.desk import Desk
+    from services.gateway.cases.effects.model import Item
     from services.gateway.cases.store import CaseRow
 
 _FILLED_LATER = frozenset({"unemployment.registration_date"})  # by the registration, where both are parts of a bundle
@@ -55,11 +57,10 @@ def permit(command: Application, principal: Principal) -> Application:
         NotFound: PERSON_NOT_FOUND.
     """
     items = catalog.items_of(command.code)
-    if any(item.roles.isdisjoint(principal.roles) for item in items):
-        raise Forbidden("ROLE_NOT_ALLOWED", "none of the caller's roles may apply for this")
-    is_citizen = principal.roles.isdisjoint({"CLERK", "PARTNER"})
-    if is_citizen and principal.acr < (acr := max(item.acr(command.form) for item in items)):
-        raise Unauthenticated("INSUFFICIENT_ACR", "the login is not sure enough for this", acr=str(acr))
+    _require_applicant(items, command.form, principal)
+    is_citizen = _is_citizen(principal)
+    if command.channel == COUNTER and not principal.is_staff:
+        raise InvalidInput("CASE_FORM_WRONG", "the counter is where staff sit", field="channel")
     forms.check(command.form, items)
     if not items[0].names_person:
         if command.person_id is not None:
@@ -70,9 +71,28 @@ def permit(command: Application, principal: Principal) -> Application:
     if person_id is None:
         raise InvalidInput("CASE_INCOMPLETE", "say whom the case is about", field="person_id")
     principal.require_person(person_id)
-    if not is_citizen and principal.person_id == person_id:
+    if not is_citizen and is_about(principal, person_id):
         raise same_person()
     return replace(command, person_id=person_id)
+
+
+def is_about(principal: Principal, person_id: UUID | None) -> bool:
+    """Whether the human behind a login is this person, whichever of their logins it is."""
+    return person_id is not None and (
+        principal.person_id == person_id or principal.known_person == ids.to_text("per", person_id)
+    )
+
+
+def _is_citizen(principal: Principal) -> bool:
+    return principal.roles.isdisjoint({"CLERK", "PARTNER"})
+
+
+def _require_applicant(items: tuple[Item, ...], form: pb.CaseForm, principal: Principal) -> None:
+    """Let only those fill in and hand in a form who might have begun with it."""
+    if any(item.roles.isdisjoint(principal.roles) for item in items):
+        raise Forbidden("ROLE_NOT_ALLOWED", "none of the caller's roles may apply for this")
+    if _is_citizen(principal) and principal.acr < (acr := max(item.acr(form) for item in items)):
+        raise Unauthenticated("INSUFFICIENT_ACR", "the login is not sure enough for this", acr=str(acr))
 
 
 async def create(tx: Transaction, desk: Desk, command: Application, applicant: Applicant) -> CaseRow:
@@ -109,11 +129,15 @@ async def submit(tx: Transaction, desk: Desk, case_no: str) -> CaseRow:
         Refused: CASE_STATE_WRONG.
         InvalidInput: CASE_INCOMPLETE.
         AlreadyExists: CASE_OPEN_ALREADY.
+        Forbidden: ROLE_NOT_ALLOWED; SAME_PERSON.
+        Unauthenticated: INSUFFICIENT_ACR.
     """
     row = await own(tx, case_no)
     if row.state is not State.DRAFT:
         raise wrong(row.state)
-    await _hand_in(tx, desk, row, pb.CaseForm.FromString(store.open_form(tx, row)), Action.SUBMIT)
+    form = pb.CaseForm.FromString(store.open_form(tx, row))
+    _take_in_hand(tx, row, form)
+    await _hand_in(tx, desk, row, form, Action.SUBMIT)
     return row
 
 
@@ -124,11 +148,14 @@ async def correct(tx: Transaction, desk: Desk, case_no: str, form: pb.CaseForm) 
         NotFound: CASE_NOT_FOUND.
         Refused: CASE_STATE_WRONG.
         InvalidInput: CASE_FORM_WRONG, CASE_INCOMPLETE.
+        Forbidden: ROLE_NOT_ALLOWED; SAME_PERSON.
+        Unauthenticated: INSUFFICIENT_ACR.
     """
     row = await own(tx, case_no)
     forms.check(form, catalog.items_of(row.code))
     if row.state not in {State.DRAFT, State.CORRECTION_REQUESTED}:
         raise wrong(row.state)
+    _take_in_hand(tx, row, form)
     row.form_sealed = store.seal_form(tx, row.case_id, form.SerializeToString())
     if row.state is State.DRAFT:
         await store.save(tx, row)
@@ -147,8 +174,8 @@ async def withdraw(tx: Transaction, desk: Desk, case_no: str) -> CaseRow:
     """
     row = await own(tx, case_no)
     state = after(row.state, Action.WITHDRAW, is_stuck=row.is_stuck)
-    steps = await store.steps(tx, row.case_id)
-    if any(step.state is StepState.DONE or (step.state is StepState.WORKING and step.attempts) for step in steps):
+    steps = await progress.idle_steps(tx, row)
+    if any(step.state is StepState.DONE for step in steps):
         raise Refused("CASE_STATE_WRONG", "a service has begun to work on it", state=row.state.value)
     row.state = state
     await store.skip_steps(tx, row.case_id)
@@ -188,9 +215,15 @@ async def _hand_in(tx: Transaction, desk: Desk, row: CaseRow, form: pb.CaseForm,
         codes = {row.code, *(item.code for item in items)}
         if await store.open_codes(tx, row.person_id, codes):
             raise store.open_already()
-    if action is Action.SUBMIT:
-        row.applicant = store.to_snapshot(tx.principal)
     await progress.submit(tx, desk, row, action)
+
+
+def _take_in_hand(tx: Transaction, row: CaseRow, form: pb.CaseForm) -> None:
+    """Note who filled the form in now: what follows is done in their name, and none of these hands decides."""
+    _require_applicant(catalog.items_of(row.code), form, tx.principal)
+    if not _is_citizen(tx.principal) and is_about(tx.principal, row.person_id):
+        raise same_person()
+    row.applicant = store.to_snapshot(tx.principal) | {"hands": sorted(store.hands(row) | {tx.principal.known_person})}
 
 
 def _channel_of(principal: Principal) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from chassis import telemetry
 from hrss.gateway.v1 import cases_service_pb2 as pb
 from kernel import ids
+from kernel.errors import Refused
 from services.gateway.cases import facts, forms, store
 from services.gateway.cases.domain import clock, number
 from services.gateway.cases.domain.states import ENDED, OPEN, Action, State, StepState, after
@@ -80,6 +81,18 @@ async def add_steps(tx: Transaction, row: CaseRow, phase: Phase, principal: Prin
     parent = telemetry.traceparent()
     for place, step in enumerate(catalog.ITEMS[row.code].of(phase), start=_PHASE_PLACE[phase]):
         await store.add_step(tx, row, step.name, place=place, phase=phase, principal=principal, traceparent=parent)
+
+
+async def idle_steps(tx: Transaction, row: CaseRow) -> list[StepRow]:
+    """The steps, held still: nobody works on one, and of every call that was made the answer is known.
+
+    Raises:
+        Refused: CASE_STATE_WRONG: what its service makes of a step is not known yet.
+    """
+    steps = await store.steps(tx, row.case_id, lock=True)
+    if any(step.state is StepState.WORKING and step.attempts for step in steps):
+        raise Refused("CASE_STATE_WRONG", "a service is working on it", state=row.state.value)
+    return steps
 
 
 async def advance(tx: Transaction, desk: Desk, row: CaseRow) -> None:

@@ -11,14 +11,14 @@ from services.gateway.cases.domain.states import Action, StepState, after, wrong
 from services.gateway.cases.effects import all as catalog
 from services.gateway.cases.effects.model import Phase
 from services.gateway.cases.operations import progress
-from services.gateway.cases.operations.applying import same_person
+from services.gateway.cases.operations.applying import is_about, same_person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chassis.transaction import Transaction
     from services.gateway.cases.desk import Desk
-    from services.gateway.cases.store import CaseRow
+    from services.gateway.cases.store import CaseRow, StepRow
 
 REASON_MIN, REASON_MAX = 2, 500
 POINTS_MAX, POINT_MAX = 20, 200
@@ -49,13 +49,14 @@ async def decline(tx: Transaction, desk: Desk, case_no: str, reason: str) -> Cas
 
     Raises:
         NotFound: CASE_NOT_FOUND.
-        Refused: CASE_STATE_WRONG.
+        Refused: CASE_STATE_WRONG, also once a service holds a claim: then a no needs two persons.
         InvalidInput: REASON_REQUIRED.
         Forbidden: SAME_PERSON.
     """
     row = await _for_staff(tx, case_no)
-    row.state = after(row.state, Action.DECLINE)
-    row.reason = _reason(reason)
+    state = after(row.state, Action.DECLINE)
+    await _nothing_held(tx, row)
+    row.state, row.reason = state, _reason(reason)
     await store.skip_steps(tx, row.case_id)
     await progress.end(tx, desk, row, "declined", reason=row.reason)
     return row
@@ -66,7 +67,7 @@ async def request_correction(tx: Transaction, desk: Desk, case_no: str, points: 
 
     Raises:
         NotFound: CASE_NOT_FOUND.
-        Refused: CASE_STATE_WRONG.
+        Refused: CASE_STATE_WRONG, also once a service holds a claim: it would not hear of another form.
         InvalidInput: CORRECTION_POINTS_REQUIRED.
         Forbidden: SAME_PERSON.
     """
@@ -76,9 +77,10 @@ async def request_correction(tx: Transaction, desk: Desk, case_no: str, points: 
         message = f"1 to {POINTS_MAX} points of at most {POINT_MAX} characters"
         raise InvalidInput("CORRECTION_POINTS_REQUIRED", message, field="points")
     row.state = after(row.state, Action.REQUEST_CORRECTION, is_stuck=row.is_stuck)
+    steps = await _nothing_held(tx, row)
     row.points, row.is_stuck = given, False
     row.clock = clock.stopped(row.clock, tx.today, desk.calendar)
-    for step in await store.steps(tx, row.case_id):
+    for step in steps:
         if step.state is not StepState.DONE:
             await store.end_step(tx, row.case_id, step.name, StepState.SKIPPED)
     await store.save(tx, row)
@@ -162,15 +164,23 @@ async def _for_staff(tx: Transaction, case_no: str) -> CaseRow:
     row = await store.find(tx, case_no, lock=True)
     if row is None:
         raise store.not_found()
-    if row.person_id is not None and tx.principal.person_id == row.person_id:
+    if is_about(tx.principal, row.person_id):
         raise same_person()
     return row
+
+
+async def _nothing_held(tx: Transaction, row: CaseRow) -> Sequence[StepRow]:
+    """The steps, held still, of a case from which no service has made anything yet."""
+    steps = await progress.idle_steps(tx, row)
+    if any(step.state is StepState.DONE and step.result_id for step in steps):
+        raise Refused("CASE_STATE_WRONG", "a service holds what was applied for", state=row.state.value)
+    return steps
 
 
 def _second_person(tx: Transaction, row: CaseRow) -> None:
     """Note who decides; never who handed it in at the counter or accepted it."""
     row.decider = tx.principal.acting_person
-    if row.decider in {row.acceptor, row.applicant["natural_person"]}:
+    if row.decider in {row.acceptor, *store.hands(row)}:
         raise same_person()
 
 
