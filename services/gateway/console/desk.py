@@ -40,6 +40,9 @@ _ACTIONS = {
     "reject": "decide",
     "retry": "retry",
 }
+# Accepted and not at an end: a step that a service refuses in one of these leaves the case stuck.
+_ACCEPTED = frozenset({"CASE_STATE_ACCEPTED", "CASE_STATE_APPROVED"})
+_OPEN = _ACCEPTED | {"CASE_STATE_SUBMITTED", "CASE_STATE_IN_REVIEW"}
 
 
 async def start(visit: Visit) -> Response:
@@ -133,11 +136,17 @@ def actions(case: Mapping[str, Any], roles: frozenset[str]) -> frozenset[str]:
     """What this member of staff may try now; the API decides, this only leaves out what cannot be."""
     state = case["state"]
     found: set[str] = set()
+    stuck = any(step["state"] == "CASE_STEP_STATE_REFUSED" for step in case["steps"])
     if "CLERK" in roles and state == "CASE_STATE_SUBMITTED":
         found |= {"accept", "decline", "correction"}
-    if "SUPERVISOR" in roles and state == "CASE_STATE_IN_REVIEW" and not case["accepted_by_me"]:
-        found |= {"approve", "reject"}
-    if any(step["state"] == "CASE_STEP_STATE_REFUSED" for step in case["steps"]):
+    if "CLERK" in roles and state == "CASE_STATE_ACCEPTED" and stuck:
+        found.add("correction")
+    if "SUPERVISOR" in roles and not case["accepted_by_me"]:
+        if state == "CASE_STATE_IN_REVIEW":
+            found |= {"approve", "reject"}
+        elif state in _ACCEPTED and stuck:
+            found.add("reject")
+    if stuck and state in _OPEN:
         found.add("retry")
     return frozenset(found if roles & {"CLERK", "SUPERVISOR"} else ())
 
@@ -157,5 +166,5 @@ async def _insurance(visit: Visit, person_id: str, case_no: str) -> Any:
 PAGES = (
     Page("/desk", start, STAFF),
     Page("/desk/cases", queue, STAFF),
-    Page("/desk/cases/{case_no}", case, STAFF, acr=2, methods=("GET", "POST")),
+    Page("/desk/cases/{case_no}", case, STAFF, acr=3, methods=("GET", "POST")),
 )
