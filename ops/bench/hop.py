@@ -1,4 +1,7 @@
-"""The bare hop: JSON in, checked, one gRPC call to a stub, JSON out; our edge beside a FastAPI gateway."""
+"""The bare hop: JSON in, checked, one gRPC call to a stub, JSON out; our edge beside a FastAPI gateway.
+
+The peer runs twice: bare, and with the duties that our edge always has (assertion, limit, log line, metric).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,13 @@ PARTNER = "front-office"
 REQUESTS = 2000  # per turn; a partner may send so many changes at once before its limit of 1,000 a second counts
 ROUNDS = 5
 WARM_UP = 300
+LIST_REQUESTS = 700  # per turn: a list counts as heavy, and a partner may ask for 500 a second
 REQUIRED = 2.0
+KINDS = {"change": "change", "look-up": "look-up", "list": "list of 36 rows"}
+PEERS = (
+    ("peer", "bare FastAPI and pydantic gateway", REQUIRED),
+    ("dutiful", "the same with assertion, limit, log line and metric", None),
+)
 
 
 def change(token: str, employer_id: str, tag: str) -> Callable[[int], bytes]:
@@ -51,8 +60,15 @@ def look_up(token: str, enrollment_id: str) -> Callable[[int], bytes]:
     return lambda _number: sent
 
 
-def start(ground: Ground) -> tuple[Process, Process, Process]:
-    """The stub and both gateways in front of it."""
+def a_year(token: str, person_id: str) -> Callable[[int], bytes]:
+    """Reads of one person's contributions of a year: 36 rows."""
+    headers = {"authorization": f"Bearer {token}", "accept-language": "zh-CN", "hrss-purpose": "bench"}
+    sent = http("GET", f"/v1/persons/{person_id}/contributions?year=2026&page_size=200", headers)
+    return lambda _number: sent
+
+
+def start(ground: Ground) -> tuple[Process, dict[str, Process]]:
+    """The stub and the gateways in front of it."""
     stub = ground.program("ops.bench.stub", "stub")
     address = f"127.0.0.1:{stub.ready['port']}"
     issuer = str(ground.state["issuer"])
@@ -66,7 +82,8 @@ def start(ground: Ground) -> tuple[Process, Process, Process]:
         **addresses,
     )
     peer = ground.program("ops.bench.peer", "peer", HRSS_IDP_ISSUER=issuer, **addresses)
-    return stub, ours, peer
+    dutiful = ground.program("ops.bench.peer", "dutiful", HRSS_IDP_ISSUER=issuer, PEER_DUTIES="yes", **addresses)
+    return stub, {"ours": ours, "peer": peer, "dutiful": dutiful}
 
 
 async def turn(process: Process, request: Callable[[int], bytes], count: int) -> tuple[float, float]:
@@ -77,46 +94,53 @@ async def turn(process: Process, request: Callable[[int], bytes], count: int) ->
 
 
 async def measure(ground: Ground, *, rounds: int = ROUNDS, count: int = REQUESTS) -> dict[str, dict[str, list[float]]]:
-    """Both gateways in turns: processor per request and rate, for changes and look-ups."""
-    stub, ours, peer = start(ground)
+    """All gateways in turns: processor per request and rate, for each kind of request."""
+    stub, gateways = start(ground)
     try:
         token = ground.partner_token(PARTNER)
         found: dict[str, dict[str, list[float]]] = {}
-        for kind in ("change", "look-up"):
-            for number in range(-1, rounds):  # the first turn warms both up
-                for name, process in (("ours", ours), ("peer", peer)):
-                    request = (
-                        change(token, str(stub.ready["employer_id"]), f"{name}-{number}")
-                        if kind == "change"
-                        else look_up(token, str(stub.ready["enrollment_id"]))
-                    )
-                    rate, cpu = await turn(process, request, count if number >= 0 else WARM_UP)
+        for kind in KINDS:
+            for number in range(-1, rounds):  # the first turn warms all up
+                for name, process in gateways.items():
+                    request = _request(kind, token, stub, f"{name}-{number}")
+                    asked = min(count, LIST_REQUESTS) if kind == "list" else count
+                    rate, cpu = await turn(process, request, asked if number >= 0 else WARM_UP)
                     if number >= 0:
                         found.setdefault(f"{kind} {name}", {"rate": [], "cpu": []})["rate"].append(rate)
                         found[f"{kind} {name}"]["cpu"].append(cpu)
     finally:
-        for process in (ours, peer, stub):
+        for process in (*gateways.values(), stub):
             process.stop()
     return found
 
 
+def _request(kind: str, token: str, stub: Process, tag: str) -> Callable[[int], bytes]:
+    if kind == "change":
+        return change(token, str(stub.ready["employer_id"]), tag)
+    if kind == "list":
+        return a_year(token, str(stub.ready["person_id"]))
+    return look_up(token, str(stub.ready["enrollment_id"]))
+
+
 def rows(ground: Ground, options: Options) -> Iterator[Row]:
-    """The hop as a cost: processor per request of either gateway."""
+    """The hop as a cost: processor per request of each gateway."""
     ground.up()
     found = asyncio.run(measure(ground, rounds=options.rounds, count=options.count(REQUESTS)))
-    for kind in ("change", "look-up"):
-        ours, peer = found[f"{kind} ours"], found[f"{kind} peer"]
-        # The ratio of each pair of turns, then its median: what disturbs one pair does not disturb the others.
-        ratio = median(theirs / own for own, theirs in zip(ours["cpu"], peer["cpu"], strict=True))
+    for kind, title in KINDS.items():
+        ours = found[f"{kind} ours"]
         cost = median(ours["cpu"])
-        note = f"requests a second as measured: ours {median(ours['rate']):.0f}, peer {median(peer['rate']):.0f}"
-        yield Row(
-            f"bare hop, {kind}",
-            cost,
-            "µs processor",
-            peer="FastAPI and pydantic gateway, the same job",
-            peer_figure=cost * ratio,
-            required=REQUIRED,
-            is_cost=True,
-            note=note,
-        )
+        for name, peer_title, required in PEERS:
+            peer = found[f"{kind} {name}"]
+            # The ratio of each pair of turns, then its median: what disturbs one pair does not disturb the others.
+            ratio = median(theirs / own for own, theirs in zip(ours["cpu"], peer["cpu"], strict=True))
+            note = f"requests a second as measured: ours {median(ours['rate']):.0f}, peer {median(peer['rate']):.0f}"
+            yield Row(
+                f"hop, {title}",
+                cost,
+                "µs processor",
+                peer=peer_title,
+                peer_figure=cost * ratio,
+                required=required,
+                is_cost=True,
+                note=note,
+            )

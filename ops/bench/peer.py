@@ -1,8 +1,9 @@
 """`python -m ops.bench.peer`: the same hop as one writes it with FastAPI and pydantic, to measure our edge against.
 
 An honest peer: one process on uvloop and httptools, models that check what the edge checks, a token verified once and
-remembered by its hash, one kept channel, answers written by pydantic. It does less than the edge, not more: it signs no
-assertion, counts no limits, writes no log line, keeps no metrics.
+remembered by its hash, one kept channel, answers written by pydantic. Bare, it does less than the edge: it signs no
+assertion, counts no limits, writes no log line, keeps no metrics. With `PEER_DUTIES=yes` it does these too, each in the
+cheapest way that we know (`ops/bench/duties.py`).
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ import grpc
 import grpc.aio
 import httpx
 import uvicorn
-from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, Field
 
+from chassis.principal import METADATA_KEY
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from hrss.type.v1 import calendar_pb2, money_pb2
+from ops.bench import duties
 from ops.http import write_ready
 
 SERVICE = "/hrss.enrollment.v1.EnrollmentService"
@@ -104,6 +107,25 @@ class Shown(BaseModel):
     enrollment: Enrollment
 
 
+class Month(BaseModel):
+    """A contribution month."""
+
+    month: str
+    scheme: str
+    base: str
+    employer: str
+    employee: str
+    state: str
+    source: str
+
+
+class Months(BaseModel):
+    """Answer of the contributions of a year."""
+
+    months: list[Month]
+    next_page_token: str
+
+
 class Caller(BaseModel):
     """Who calls."""
 
@@ -121,6 +143,7 @@ class Gateway:
         self.keys = KeySet.import_key_set(httpx.get(found["jwks_uri"]).raise_for_status().json())
         self.known: dict[bytes, tuple[float, Caller]] = {}
         self.calls: dict[str, Any] = {}
+        self.vouch = duties.voucher() if duties.are_asked else None
 
     def open(self) -> None:
         """Open the channel inside the running loop."""
@@ -128,6 +151,7 @@ class Gateway:
         for name, request, response in (
             ("EnrollPerson", pb.EnrollPersonRequest, pb.EnrollPersonResponse),
             ("GetEnrollment", pb.GetEnrollmentRequest, pb.GetEnrollmentResponse),
+            ("ListContributions", pb.ListContributionsRequest, pb.ListContributionsResponse),
         ):
             self.calls[name] = channel.unary_unary(
                 f"{SERVICE}/{name}",
@@ -137,7 +161,12 @@ class Gateway:
 
     async def call(self, name: str, request: Any, caller: Caller, request_id: str) -> Any:
         """Call the backend with who calls as metadata."""
-        metadata = (("subject", caller.subject), ("client", caller.client), ("request-id", request_id))
+        metadata: tuple[tuple[str, str | bytes], ...]
+        if self.vouch is not None:
+            signed = self.vouch(f"{SERVICE}/{name}", request.SerializeToString(), caller.subject, caller.client)
+            metadata = ((METADATA_KEY, signed),)
+        else:
+            metadata = (("subject", caller.subject), ("client", caller.client), ("request-id", request_id))
         try:
             return await self.calls[name](request, timeout=SECONDS, metadata=metadata)
         except grpc.aio.AioRpcError as error:
@@ -197,6 +226,37 @@ async def show(enrollment_id: str, who: Annotated[Caller, Depends(caller)], requ
     return Shown(enrollment=_enrollment(reply.enrollment))
 
 
+@app.get("/v1/persons/{person_id}/contributions")
+async def contributions(
+    person_id: str,
+    who: Annotated[Caller, Depends(caller)],
+    request: Request,
+    year: Annotated[int, Query(ge=0, le=9999)] = 0,
+    page_size: Annotated[int, Query(ge=0, le=200)] = 0,
+) -> Months:
+    """List the contributions of a year."""
+    message = pb.ListContributionsRequest(person_id=person_id, year=year, page_size=page_size)
+    given = request.headers.get("x-request-id") or uuid.uuid4().hex
+    reply = await gateway.call("ListContributions", message, who, given)
+    months = [
+        Month(
+            month=_month_text(each.month),
+            scheme=model.Scheme.Name(each.scheme),
+            base=_money_text(each.base),
+            employer=_money_text(each.employer),
+            employee=_money_text(each.employee),
+            state=model.ContributionState.Name(each.state),
+            source=each.source,
+        )
+        for each in reply.months
+    ]
+    return Months(months=months, next_page_token=reply.next_page_token)
+
+
+def _money_text(money: money_pb2.Money) -> str:
+    return f"{money.fen // 100}.{money.fen % 100:02d}"
+
+
 def _month(text: str) -> calendar_pb2.Month:
     year, month = text.split("-")
     return calendar_pb2.Month(year=int(year), month=int(month))
@@ -215,10 +275,7 @@ def _enrollment(one: model.Enrollment) -> Enrollment:
         end_month=_month_text(one.end_month) if one.HasField("end_month") else None,
         end_reason=model.EndReason.Name(one.end_reason),
         post=model.Post.Name(one.post),
-        wages=[
-            Wage(from_month=_month_text(each.from_month), wage=f"{each.wage.fen // 100}.{each.wage.fen % 100:02d}")
-            for each in one.wages
-        ],
+        wages=[Wage(from_month=_month_text(each.from_month), wage=_money_text(each.wage)) for each in one.wages],
         participations=[
             Participation(
                 participation_id=each.participation_id,
@@ -240,8 +297,9 @@ async def main() -> None:
     """Serve until the process is ended."""
     gateway.open()
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    served = duties.Duties(app) if duties.are_asked else app
     configuration = uvicorn.Config(
-        app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
+        served, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False, server_header=False
     )
     server = uvicorn.Server(configuration)
     serving = asyncio.create_task(server.serve(sockets=[listener]))

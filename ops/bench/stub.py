@@ -1,4 +1,4 @@
-"""`python -m ops.bench.stub`: a backend that answers two RPCs with bytes made before: only the way there counts.
+"""`python -m ops.bench.stub`: a backend that answers three RPCs with bytes made before: only the way there counts.
 
 Both gateways of the bare hop call this same process. It looks at nothing: no assertion, no request.
 """
@@ -20,6 +20,24 @@ from ops.http import write_ready
 
 SERVICE = "hrss.enrollment.v1.EnrollmentService"
 SCHEMES = (model.SCHEME_EMPLOYEE_PENSION, model.SCHEME_UNEMPLOYMENT, model.SCHEME_WORK_INJURY)
+
+
+def a_year() -> pb.ListContributionsResponse:
+    """A year of contributions as the service answers it: twelve months in three schemes."""
+    months = [
+        model.ContributionMonth(
+            month=calendar_pb2.Month(year=2026, month=number),
+            scheme=scheme,
+            base=money_pb2.Money(fen=620_000),
+            employer=money_pb2.Money(fen=99_200),
+            employee=money_pb2.Money(fen=49_600),
+            state=model.CONTRIBUTION_STATE_PAID,
+            source="bill:" + ids.to_text("bil", ids.new_id()),
+        )
+        for number in range(12, 0, -1)
+        for scheme in SCHEMES
+    ]
+    return pb.ListContributionsResponse(months=months)
 
 
 def an_enrollment() -> model.Enrollment:
@@ -54,6 +72,7 @@ async def main() -> None:
     one = an_enrollment()
     answers = {
         "EnrollPerson": pb.EnrollPersonResponse(enrollment=one, person_created=True).SerializeToString(),
+        "ListContributions": a_year().SerializeToString(),
         "GetEnrollment": pb.GetEnrollmentResponse(enrollment=one).SerializeToString(),
     }
 
@@ -68,7 +87,7 @@ async def main() -> None:
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    details = {"enrollment_id": one.enrollment_id, "employer_id": one.employer_id}
+    details = {"enrollment_id": one.enrollment_id, "employer_id": one.employer_id, "person_id": one.person_id}
     write_ready(Path(os.environ["HRSS_READY_FILE"]), name="stub", port=port, details=details)
     await server.wait_for_termination()
 

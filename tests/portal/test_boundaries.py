@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PORTAL = FOLDER.parent
-# Of the rest of the platform: how the edge reads a language, and settings. Sessions are the portal's own rows.
+# Of the rest of the platform: how the edge reads a language, where the provider is reached, settings. Sessions are the
+# portal's own rows.
 ALLOWED = {
     "services.gateway.edge.catalogue": {"Language"},
+    "services.gateway.edge.identity": {"reached_at"},
     "services.gateway.edge.problems": {"language_of"},
     "services.gateway.settings": {"GatewaySettings"},
 }

@@ -7,9 +7,13 @@ from html import unescape
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
+from starlette.applications import Starlette
 
 from hrss.card.v1 import card_pb2, card_service_pb2
+from services.gateway.portal.all_pages import ALL_PAGES
+from services.gateway.portal.portal import Portal
 from services.gateway.portal.sessions import IDLE, LIFE
 from tests.plugins.databases import owner_execute, owner_fetch
 from tests.portal.answers import CARD, card
@@ -58,6 +62,29 @@ async def test_cookies_are_out_of_reach_of_scripts_and_other_sites(site: Site) -
         assert "HttpOnly" in cookie
         assert "SameSite=lax" in cookie
         assert "Path=/" in cookie
+
+
+async def test_in_production_cookies_are_bound_to_the_host_and_to_tls(site: Site) -> None:
+    gateway = site.gateway
+    settings = gateway.settings.model_copy(update={"env": "prod"})
+    portal = Portal(settings, gateway.database, site.overlay, lambda: gateway.clock.today, ALL_PAGES, sources={})
+    transport = httpx.ASGITransport(Starlette(routes=portal.routes))
+    async with httpx.AsyncClient(transport=transport, base_url="https://hrss.example") as http:
+        leaving = await http.get("/login")
+        page = await http.get("/track")
+    await portal.close()
+
+    left, shown = leaving.headers["set-cookie"], page.headers["set-cookie"]
+    assert left.startswith("__Host-hrss-login=")
+    assert shown.startswith("__Host-hrss-form=")
+    for cookie in (left, shown):
+        assert {"Secure", "HttpOnly", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+        assert "Domain" not in cookie
+    assert parse_qs(urlsplit(leaving.headers["location"]).query)["redirect_uri"] == [
+        "https://hrss.example/login/callback"
+    ]
+    assert "max-age" in page.headers["strict-transport-security"]
+    assert "Development platform" not in page.text
 
 
 async def test_leaving_shows_the_provider_a_challenge_and_no_verifier(site: Site) -> None:
