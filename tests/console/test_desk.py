@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -179,6 +180,24 @@ async def test_a_step_that_was_refused_can_be_tried_again(site: Site) -> None:
     await sent(site, CLERK, action="retry")
 
     assert last_post(site)[0].endswith(":retry")
+
+
+async def test_a_stuck_case_is_sent_back_by_a_clerk_or_rejected_by_a_supervisor(site: Site) -> None:
+    cases.program(site.overlay, cases.stuck())
+
+    clerk, supervisor = await opened(site, PAGE), await opened(site, PAGE, SUPERVISOR)
+
+    assert re.findall(r'name="action" value="(\w+)"', clerk) == ["retry", "correction"]
+    assert re.findall(r'name="action" value="(\w+)"', supervisor) == ["retry", "reject"]
+
+
+async def test_a_stronger_login_is_asked_for_before_anything_can_be_lost(site: Site) -> None:
+    async with site.browser(CLERK, acr=2) as visitor:
+        answer = await visitor.get(PAGE)
+        asked = await visitor.get(answer.headers["location"])
+
+    assert answer.status_code == 303
+    assert "other people&#39;s benefits" in asked.text
 
 
 async def test_an_auditor_reads_and_changes_nothing(site: Site) -> None:

@@ -61,6 +61,18 @@ async def test_a_platform_that_is_well_says_so_in_one_line(site: Site) -> None:
     assert "hrss events parked" not in page
 
 
+async def test_a_platform_without_its_broker_is_not_called_well(site: Site) -> None:
+    platform = shown_platform.well()
+    platform.services[0].is_broker_away = True
+    site.overlay.answers["GET", "/v1/platform"] = platform
+
+    page = await opened(site, "/console/platform")
+
+    assert "1 services are not well" in page
+    assert "No connection to the broker" in row_of(page, "enrollment")
+    assert ">✓ Well<" not in row_of(page, "enrollment")
+
+
 async def test_the_page_refreshes_itself_until_it_is_told_to_stop(site: Site) -> None:
     async with site.browser(OPERATOR, acr=3) as visitor:
         page = (await visitor.get("/console/platform")).text

@@ -235,3 +235,46 @@ async def test_links_of_a_page_that_does_not_exist_stay_here(site: Site, path: s
     assert page.status_code == 404
     assert not re.findall(r'(?:href|action)="(?:/[/\\]|https?:)[^"]*elsewhere', page.text)
     assert re.search(r'href="/[^"?]*elsewhere[^"?]*\?', page.text)
+@pytest.mark.parametrize(
+    ("persona", "home"), [("staff-clerk-1", "/desk/cases"), ("staff-operator-1", "/console/platform")]
+)
+async def test_staff_begin_at_their_own_page(site: Site, persona: str, home: str) -> None:
+    async with site.browser() as visitor:
+        assert 'href="/login"' in (await visitor.get("/")).text
+        assert 'href="/login?next=/items"' in (await visitor.get("/items")).text
+    async with site.browser(persona) as visitor:
+        answer = await visitor.get("/")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, home)
+
+
+async def test_only_what_has_a_form_here_is_listed_as_online(site: Site) -> None:
+    async with site.browser() as visitor:
+        page = (await visitor.get("/items")).text
+        start = (await visitor.get("/")).text
+
+    online, _, elsewhere = page.partition("Through an employer or at a counter")
+    assert "/items/BE01" in online
+    assert "/items/EN05" in elsewhere
+    assert start.count("at a counter</span>") == 10
+    assert start.count("started by your employer or a clerk") == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "offered"),
+    [
+        ("SUBMITTED", "", True),
+        ("ACCEPTED", "REFUSED", True),
+        ("ACCEPTED", "WORKING", False),
+        ("IN_REVIEW", "DONE", False),
+    ],
+)
+async def test_withdrawing_is_offered_where_it_can_be_done(site: Site, state: str, step: str, offered: bool) -> None:
+    steps = [cases_service_pb2.CaseStep(name="settle", state=f"CASE_STEP_STATE_{step}")] if step else []  # type: ignore[arg-type] # the stubs know numbers only
+    number = cases_service_pb2.CaseState.Value(f"CASE_STATE_{state}")
+    answers.program_cases(site.overlay, answers.case(number, steps=steps))
+    async with site.browser(await site.persona()) as visitor:
+        page = await visitor.get(f"/cases/{answers.CASE_NO}")
+
+    assert page.status_code == 200
+    assert ("/withdraw" in page.text) is offered

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 from hrss.benefits.v1 import benefits_pb2
 from hrss.card.v1 import card_pb2
@@ -17,9 +18,11 @@ from services.gateway.edge.catalogue import placeholders
 from services.gateway.portal.texts import FOLDER, load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 PORTAL = FOLDER.parent
+ROOT = PORTAL.parents[2]
 TEMPLATES = sorted((PORTAL / "templates").rglob("*.html"))
 CODE = sorted([*PORTAL.rglob("*.py"), *(PORTAL.parent / "console").rglob("*.py")])
 CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uff60]")
@@ -28,7 +31,7 @@ LITERAL = re.compile(r"""["']([a-z_]+\.[a-z0-9_]+)["']""")
 MADE = re.compile(
     r"format\.month_\d+|login\.[a-z_]+|stronger\.text_\d|statement\.(input|parameter)_\w+|card\.level_\d"
     r"|console\.(name|found)_\w+|desk\.(queue|done|actor)_\w+|job\.\w+"
-    r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|words\..+"
+    r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|papers\..+|words\..+"
 )
 SHOWN = (
     cases_service_pb2.CaseState,
@@ -97,3 +100,24 @@ def test_every_value_that_is_shown_has_its_words(kind: object) -> None:
     names = [value.name for value in kind.DESCRIPTOR.values if value.number]  # type: ignore[attr-defined] # protobuf's stubs
 
     assert [name for name in names if f"words.{name}" not in load("zh")] == []
+
+
+def test_every_paper_of_the_catalogue_has_an_english_name() -> None:
+    law = yaml.safe_load((ROOT / "policy" / "services.yaml").read_text("utf-8"))
+    named = {name for found in papers_of(law) for name in found}
+
+    assert len(named) > 50
+    assert {f"papers.{name}" for name in named} == {key for key in load("en") if key.startswith("papers.")}
+
+
+def papers_of(node: object) -> Iterator[list[str]]:
+    """Every list of papers or of other authorities' business, wherever it stands."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in {"shared", "materials", "external"} and isinstance(value, list):
+                yield value
+            else:
+                yield from papers_of(value)
+    elif isinstance(node, list):
+        for one in node:
+            yield from papers_of(one)

@@ -40,6 +40,9 @@ _ACTIONS = {
     "reject": "decide",
     "retry": "retry",
 }
+# Accepted and not at an end: a step that a service refuses in one of these leaves the case stuck.
+_ACCEPTED = frozenset({"CASE_STATE_ACCEPTED", "CASE_STATE_APPROVED"})
+_OPEN = _ACCEPTED | {"CASE_STATE_SUBMITTED", "CASE_STATE_IN_REVIEW"}
 
 
 async def start(visit: Visit) -> Response:
@@ -133,7 +136,7 @@ def actions(case: Mapping[str, Any], roles: frozenset[str]) -> frozenset[str]:
     """What this member of staff may try now; the API decides, this only leaves out what cannot be."""
     state = case["state"]
     is_stuck = any(step["state"] == "CASE_STEP_STATE_REFUSED" for step in case["steps"])
-    found: set[str] = {"retry"} if is_stuck else set()
+    found: set[str] = {"retry"} if is_stuck and state in _OPEN else set()
     if "CLERK" in roles and state == "CASE_STATE_SUBMITTED":
         found |= {"decline", "correction"} if is_stuck else {"accept", "decline", "correction"}
     if "CLERK" in roles and state == "CASE_STATE_ACCEPTED" and is_stuck:
@@ -141,7 +144,7 @@ def actions(case: Mapping[str, Any], roles: frozenset[str]) -> frozenset[str]:
     if "SUPERVISOR" in roles and not case["accepted_by_me"]:
         if state == "CASE_STATE_IN_REVIEW":
             found |= {"approve", "reject"}
-        elif state in {"CASE_STATE_ACCEPTED", "CASE_STATE_APPROVED"} and is_stuck:
+        elif state in _ACCEPTED and is_stuck:
             found.add("reject")
     # A service holds the claim and would hear of neither: it is accepted, and a no takes two persons.
     if any(step["state"] == "CASE_STEP_STATE_DONE" and step.get("result_id") for step in case["steps"]):
@@ -164,5 +167,5 @@ async def _insurance(visit: Visit, person_id: str, case_no: str) -> Any:
 PAGES = (
     Page("/desk", start, STAFF),
     Page("/desk/cases", queue, STAFF),
-    Page("/desk/cases/{case_no}", case, STAFF, acr=2, methods=("GET", "POST")),
+    Page("/desk/cases/{case_no}", case, STAFF, acr=3, methods=("GET", "POST")),
 )

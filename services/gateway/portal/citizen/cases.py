@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from services.gateway.portal.forms import Field, Filled
 from services.gateway.portal.page import CITIZEN, Page
@@ -11,20 +11,14 @@ from services.gateway.portal.public_api import ApiProblem
 from services.gateway.portal.statements import explained
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.responses import Response
 
     from services.gateway.portal.visit import Visit
 
-# States in which an applicant may still take a case back.
-WITHDRAWABLE = frozenset(
-    {
-        "CASE_STATE_DRAFT",
-        "CASE_STATE_SUBMITTED",
-        "CASE_STATE_CORRECTION_REQUESTED",
-        "CASE_STATE_ACCEPTED",
-        "CASE_STATE_IN_REVIEW",
-    }
-)
+# States in which an applicant may still take a case back; an accepted one only while nothing has been done for it.
+WITHDRAWABLE = frozenset({"CASE_STATE_DRAFT", "CASE_STATE_SUBMITTED", "CASE_STATE_CORRECTION_REQUESTED"})
 CORRECTABLE = frozenset({"CASE_STATE_DRAFT", "CASE_STATE_CORRECTION_REQUESTED"})
 TRACK = (
     Field("case_no", "digits", "track.case_no", "track.case_no_hint"),
@@ -51,8 +45,17 @@ async def case(visit: Visit) -> Response:
         events=happened["events"],
         statement=explained(shown.get("statement"), visit.t),
         can_correct=shown["state"] in CORRECTABLE and bool(shown["item_code"]),
-        can_withdraw=shown["state"] in WITHDRAWABLE,
+        can_withdraw=_can_withdraw(shown),
     )
+
+
+def _can_withdraw(case: Mapping[str, Any]) -> bool:
+    """Whether it can be taken back; the API decides, this only leaves out what cannot be."""
+    steps = {step["state"] for step in case["steps"]}
+    if "CASE_STEP_STATE_DONE" in steps:
+        return False
+    stuck = case["state"] == "CASE_STATE_ACCEPTED" and "CASE_STEP_STATE_REFUSED" in steps
+    return stuck or case["state"] in WITHDRAWABLE
 
 
 async def withdraw(visit: Visit) -> Response:

@@ -34,7 +34,9 @@ _QUERY_MAX = 60
 
 
 async def home(visit: Visit) -> Response:
-    """The start page."""
+    """The start page; staff begin at their own."""
+    if visit.session is not None and "CITIZEN" not in visit.roles:
+        return visit.go(visit.home)
     bundles = [] if visit.elder else (await visit.look_up("/v1/bundles"))["bundles"]
     frequent = FREQUENT[:ELDER_FREQUENT] if visit.elder else FREQUENT
     return visit.render("citizen/home.html", frequent=frequent, bundles=bundles, bye=visit.query.get("bye") == "1")
@@ -46,7 +48,13 @@ async def items(visit: Visit) -> Response:
     service = visit.query.get("service", "")
     service = service if service in SERVICES else ""
     found = (await visit.look_up("/v1/items", query=query, service=service))["items"]
-    return visit.render("citizen/items.html", query=query, service=service, services=SERVICES, items=found)
+    return visit.render(
+        "citizen/items.html",
+        query=query,
+        service=service,
+        services=SERVICES,
+        items=[{**one, "start": start_of(one)} for one in found],
+    )
 
 
 async def item(visit: Visit) -> Response:
