@@ -146,6 +146,17 @@ class Participation:
 
 
 @dataclass(frozen=True, slots=True)
+class Employment:
+    """An employment in short, with the name of the employer, as its person recognises it."""
+
+    enrollment_id: UUID
+    employer_id: UUID
+    employer_name: str
+    start_month: Month
+    end_month: Month | None
+
+
+@dataclass(frozen=True, slots=True)
 class Enrollment:
     """An employment with its participations and its wages, newest first."""
 

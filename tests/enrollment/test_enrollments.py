@@ -72,6 +72,12 @@ async def test_a_known_person_comes_back_after_an_end(bureau: Bureau) -> None:
     insurance = await bureau.call("GetInsurance", pb.GetInsuranceRequest(person_id=first.person_id))
     states = [(part.start_month.month, part.state) for part in insurance.participations]
     assert states == [(3, model.PARTICIPATION_STATE_ACTIVE)] * 3 + [(12, model.PARTICIPATION_STATE_ENDED)] * 3
+    named = [(one.enrollment_id, one.employer_name, one.HasField("end_month")) for one in insurance.employments]
+    employer = (await bureau.call("GetEmployer", pb.GetEmployerRequest(employer_id=employer_id))).employer
+    assert named == [
+        (again.enrollment.enrollment_id, employer.name, False),
+        (first.enrollment_id, employer.name, True),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ async def test_a_refused_part_takes_nothing_back_and_the_rest_is_named(office: O
     assert ended.state == pb.CASE_STATE_PARTLY_DONE
     assert states(ended) == {**OPEN_PARTS, "BE10": pb.CASE_STATE_REJECTED}
     assert ended.parts[2].problem_code == "VOLUNTARY_END"
+    assert ended.parts[2].problem_text == "条件不符"
     assert office.services.effects == {"EndEnrollment": 1}
 
 
@@ -112,6 +113,8 @@ async def test_a_part_that_cannot_begin_is_left_out_and_named(office: Office) ->
 
     assert ended.state == pb.CASE_STATE_PARTLY_DONE
     assert ended.parts[2].problem_code == "CASE_OPEN_ALREADY"
+    assert "CASE_OPEN_ALREADY" not in ended.parts[2].problem_text
+    assert len(ended.parts[2].problem_text) > 5
 
 
 async def test_an_employee_hands_it_in_and_a_clerk_accepts_the_end(office: Office) -> None:

@@ -27,6 +27,9 @@ PERSON = ids.to_text("per", ids.new_id())
 CARD = ids.to_text("crd", ids.new_id())
 BENEFIT = ids.to_text("ben", ids.new_id())
 CASE_NO = "3206022026110810000174"
+BUNDLE_NO, PART_NO = "3206022026110810000182", "3206022026110810000190"
+ENROLLMENT = ids.to_text("enr", ids.new_id())
+EMPLOYER_NAME = "南通示例纺织有限公司"
 
 PENSION = Statement(
     (
@@ -85,6 +88,21 @@ def insurance() -> enrollment_service_pb2.GetInsuranceResponse:
             enrollment_service_pb2.SchemeMonths(
                 scheme=enrollment_pb2.SCHEME_EMPLOYEE_PENSION, paid_months=343, deemed_months=12
             )
+        ],
+        employments=[
+            enrollment_pb2.Employment(
+                enrollment_id=ENROLLMENT,
+                employer_id=ids.to_text("emp", ids.new_id()),
+                employer_name=EMPLOYER_NAME,
+                start_month=to_month(Month(2025, 1)),
+            ),
+            enrollment_pb2.Employment(
+                enrollment_id=ids.to_text("enr", ids.new_id()),
+                employer_id=ids.to_text("emp", ids.new_id()),
+                employer_name="南通从前机械有限公司",
+                start_month=to_month(Month(2003, 4)),
+                end_month=to_month(Month(2024, 12)),
+            ),
         ],
     )
 
@@ -247,6 +265,53 @@ def case(state: int = cases_service_pb2.CASE_STATE_IN_REVIEW, **changes: Any) ->
     )
 
 
+def bundle(
+    first: int = cases_service_pb2.CASE_STATE_CORRECTION_REQUESTED,
+    last: int = cases_service_pb2.CASE_STATE_UNSPECIFIED,
+    **changes: Any,
+) -> cases_service_pb2.Case:
+    """An application for PK05: where its first and its last part stand."""
+    states = {"EN06": first, "BE09": cases_service_pb2.CASE_STATE_UNSPECIFIED, "BE10": last}
+    shown: dict[str, Any] = {
+        "case_no": BUNDLE_NO,
+        "item_code": "",
+        "bundle_code": "PK05",
+        "title_zh": "企业与员工解除终止劳动合同“一件事”",
+        "title_en": "Ending an employment, in one go",
+        "parts": [
+            cases_service_pb2.CasePart(
+                item_code=code,
+                case_no=PART_NO if state else "",
+                title_zh=f"{code} 事项",
+                title_en=f"Part {code}",
+                state=state,  # type: ignore[arg-type] # a number of the enum
+                problem_text="本人辞职" if state == cases_service_pb2.CASE_STATE_REJECTED else "",
+            )
+            for code, state in states.items()
+        ],
+        **changes,
+    }
+    made = case(cases_service_pb2.CASE_STATE_ACCEPTED, **shown)
+    made.ClearField("steps")
+    made.ClearField("statement")
+    return made
+
+
+def part() -> cases_service_pb2.GetCaseResponse:
+    """The first part of the bundle, sent back, with what was filled in."""
+    sent_back = case(
+        cases_service_pb2.CASE_STATE_CORRECTION_REQUESTED,
+        case_no=PART_NO,
+        parent_case_no=BUNDLE_NO,
+        item_code="EN06",
+        correction_points=["最后月份不对"],
+    )
+    filled = cases_service_pb2.EndEnrollmentForm(
+        enrollment_id=ENROLLMENT, end_month=to_month(Month(2026, 10)), reason=enrollment_pb2.END_REASON_DISMISSED
+    )
+    return cases_service_pb2.GetCaseResponse(case=sent_back, form=cases_service_pb2.CaseForm(end_enrollment=filled))
+
+
 def events() -> cases_service_pb2.ListCaseEventsResponse:
     """What happened."""
     return cases_service_pb2.ListCaseEventsResponse(
@@ -307,7 +372,9 @@ def program_cases(overlay: Overlay, shown: cases_service_pb2.Case | None = None)
             ("GET", r"/v1/persons/[^/]+/cases"): person_cases,
             ("GET", r"/v1/persons/[^/]+/messages"): cases_service_pb2.ListMessagesResponse(messages=[message]),
             ("GET", rf"/v1/cases/{CASE_NO}"): cases_service_pb2.GetCaseResponse(case=one),
-            ("GET", rf"/v1/cases/{CASE_NO}/events"): events(),
+            ("GET", rf"/v1/cases/({CASE_NO}|{BUNDLE_NO}|{PART_NO})/events"): events(),
+            ("GET", rf"/v1/cases/{BUNDLE_NO}"): cases_service_pb2.GetCaseResponse(case=bundle()),
+            ("GET", rf"/v1/cases/{PART_NO}"): part(),
             ("POST", r"/v1/cases"): cases_service_pb2.CreateCaseResponse(case=one),
             ("POST", rf"/v1/cases/{CASE_NO}:(correct|withdraw)"): cases_service_pb2.WithdrawCaseResponse(case=one),
             ("POST", r"/v1/cases:track"): tracked,

@@ -15,6 +15,7 @@ from services.enrollment.domain.contributions import Scheme, Side
 from services.enrollment.messages.words import CONTRIBUTION_STATES, END_REASONS, SCHEMES, SEXES, TRACKS
 from services.enrollment.register import (
     Employer,
+    Employment,
     EndReason,
     Enrollment,
     Participation,
@@ -121,15 +122,25 @@ def applicant(person: Person) -> pb.GetApplicantResponse:
 
 
 def insurance(
-    result: tuple[Sequence[Participation], Mapping[Scheme, tuple[int, int]]],
+    result: tuple[Sequence[Participation], Mapping[Scheme, tuple[int, int]], Sequence[Employment]],
 ) -> pb.GetInsuranceResponse:
-    """Answer GetInsurance: participations, and paid and deemed months by scheme."""
-    participations, months = result
+    """Answer GetInsurance: participations, paid and deemed months by scheme, and employments."""
+    participations, months, employments = result
     return pb.GetInsuranceResponse(
         participations=[_participation(one) for one in participations],
         months=[
             pb.SchemeMonths(scheme=SCHEMES[scheme], paid_months=paid, deemed_months=deemed)
             for scheme, (paid, deemed) in months.items()
+        ],
+        employments=[
+            model.Employment(
+                enrollment_id=ids.to_text("enr", one.enrollment_id),
+                employer_id=ids.to_text("emp", one.employer_id),
+                employer_name=one.employer_name,
+                start_month=to_month(one.start_month),
+                end_month=to_month(one.end_month) if one.end_month else None,
+            )
+            for one in employments
         ],
     )
 

@@ -11,7 +11,7 @@ from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from services.enrollment.accounting import ContributionMonth
 from services.enrollment.domain.contributions import Scheme
-from services.enrollment.register import Participation, Person
+from services.enrollment.register import Employment, Participation, Person
 from services.enrollment.store import contributions, employments, people
 
 FIRST_YEAR, LAST_YEAR = 1949, 2200
@@ -44,14 +44,18 @@ async def person(tx: Transaction, person_id: UUID) -> Person:
 
 async def insurance(
     tx: Transaction, person_id: UUID
-) -> tuple[Sequence[Participation], Mapping[Scheme, tuple[int, int]]]:
-    """Show the participations of a person and the months that count.
+) -> tuple[Sequence[Participation], Mapping[Scheme, tuple[int, int]], Sequence[Employment]]:
+    """Show the participations of a person, the months that count, and the employments.
 
     Raises:
         NotFound: PERSON_NOT_FOUND.
     """
     await _check_known(tx, person_id)
-    return await employments.participations(tx, person_id), await contributions.counts(tx, person_id)
+    return (
+        await employments.participations(tx, person_id),
+        await contributions.counts(tx, person_id),
+        await employments.of_person(tx, person_id),
+    )
 
 
 async def list_contributions(

@@ -13,6 +13,7 @@ from kernel.calendar import Month
 from kernel.money import Money
 from services.enrollment.register import (
     SCHEME_CODES,
+    Employment,
     EndReason,
     Enrollment,
     Participation,
@@ -186,6 +187,27 @@ async def participations(tx: Transaction, person_id: UUID) -> Sequence[Participa
         .order_by(desc(col(ParticipationRow.start_month)), col(ParticipationRow.scheme))
     )
     return [_participation(row) for row in rows]
+
+
+async def of_person(tx: Transaction, person_id: UUID) -> Sequence[Employment]:
+    """The employments of a person with the names of their employers, newest first."""
+    rows = await tx.fetch(
+        """
+        SELECT enrollment_id, employer_id, name, start_month, end_month
+        FROM employment JOIN employer USING (employer_id) WHERE person_id = $1 ORDER BY start_month DESC
+        """,
+        person_id,
+    )
+    return [
+        Employment(
+            enrollment_id=row["enrollment_id"],
+            employer_id=row["employer_id"],
+            employer_name=row["name"],
+            start_month=Month.of(row["start_month"]),
+            end_month=_month(row["end_month"]),
+        )
+        for row in rows
+    ]
 
 
 async def _complete(tx: Transaction, row: EmploymentRow) -> Enrollment:

@@ -200,10 +200,15 @@ def _part(part: PartShown) -> pb.CasePart:
         title_en=part.terms.title_en,
         problem_code=part.problem,
     )
+    values = {}
     if part.row is not None:
         made.case_no = part.row.shown_no
         made.state = _STATES[part.row.state]
         made.result_id = part.row.result_id
+        made.problem_text = part.row.reason
+        values = part.row.problem_values
+    if part.problem and not made.problem_text:
+        made.problem_text = texts.problem(part.problem, values, LANGUAGE.get())
     if part.promised is not None:
         made.promised_date.CopyFrom(to_date(part.promised))
     return made

@@ -6,6 +6,7 @@ page's business.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from services.gateway.portal.forms import Field
@@ -76,6 +77,17 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
             choices=("report_loss", "lift_loss"),
             sends=(("report_loss", False), ("lift_loss", True)),
         ),
+    ),
+}
+# Code of a bundle → what one form asks for all its parts; what two parts need is asked once.
+BUNDLE_FIELDS: Mapping[str, tuple[Field, ...]] = {
+    "PK05": (
+        *(
+            replace(field, hint="apply.bundle_reason_hint") if field.kind == "choice" else field
+            for field in FIELDS["EN06"]
+        ),
+        Field("form.registration.registration_date", "date", "apply.registration_date", "apply.bundle_day_hint"),
+        *_payee("unemployment"),
     ),
 }
 # The login's level that the item's service asks for in the end; better asked for before a form is filled in.

@@ -47,7 +47,7 @@ class Field:
         label: Key of its label.
         hint: Key of its hint; empty: none.
         choices: Values of a choice, named by the words of the catalogue.
-        options: Values of a select with their texts.
+        options: Values of a select with their texts, or those of a choice that the words do not name.
         complete: The autocomplete token of HTML, where there is one.
         sends: What is sent for a choice, where it is not the choice itself.
     """
@@ -86,6 +86,10 @@ class Field:
     def is_secret(self) -> bool:
         """Whether it is not shown again."""
         return self.kind == "pin"
+
+    def text_of(self, value: str) -> str:
+        """How a value is shown where the field itself names it; else empty."""
+        return dict(self.options).get(value, "")
 
     def read(self, given: str) -> str:
         """The value as the contract wants it."""

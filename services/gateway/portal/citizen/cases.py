@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from services.gateway.portal.citizen.offers import CITIZEN_ITEMS, CORRECTED_ITEMS
 from services.gateway.portal.forms import Field, Filled
 from services.gateway.portal.page import CITIZEN, Page
 from services.gateway.portal.public_api import ApiProblem
@@ -39,12 +40,16 @@ async def case(visit: Visit) -> Response:
     case_no = visit.request.path_params["case_no"]
     found, happened = await asyncio.gather(visit.get(f"/v1/cases/{case_no}"), visit.get(f"/v1/cases/{case_no}/events"))
     shown = found["case"]
+    parts = shown["parts"]
     return visit.render(
         "citizen/case.html",
         case=shown,
         events=happened["events"],
         statement=explained(shown.get("statement"), visit.t),
-        can_correct=shown["state"] in CORRECTABLE and bool(shown["item_code"]),
+        left=sum(part["state"] != "CASE_STATE_DELIVERED" for part in parts),
+        to_correct=[part for part in parts if part["state"] == "CASE_STATE_CORRECTION_REQUESTED"],
+        again=CITIZEN_ITEMS,
+        can_correct=shown["state"] in CORRECTABLE and shown["item_code"] in CORRECTED_ITEMS,
         can_withdraw=_can_withdraw(shown),
     )
 

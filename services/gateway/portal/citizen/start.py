@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from services.gateway.portal.citizen.offers import CITIZEN_BUNDLES, CITIZEN_ITEMS
 from services.gateway.portal.page import Link, Page
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ ELDER_FREQUENT = 6
 SERVICES = ("enrollment", "benefits", "training", "card")
 # Items that a page answers at once; the other available ones are applied for.
 DIRECT = {"BE19": "/estimate"}
-CITIZENS = frozenset({"person", "employer_or_person"})
+ONLINE = CITIZEN_ITEMS | frozenset(DIRECT)
 _QUERY_MAX = 60
 
 
@@ -38,8 +39,15 @@ async def home(visit: Visit) -> Response:
     if visit.session is not None and "CITIZEN" not in visit.roles:
         return visit.go(visit.home)
     bundles = [] if visit.elder else (await visit.look_up("/v1/bundles"))["bundles"]
+    bundles.sort(key=lambda one: one["bundle_code"] not in CITIZEN_BUNDLES)
     frequent = FREQUENT[:ELDER_FREQUENT] if visit.elder else FREQUENT
-    return visit.render("citizen/home.html", frequent=frequent, bundles=bundles, bye=visit.query.get("bye") == "1")
+    return visit.render(
+        "citizen/home.html",
+        frequent=frequent,
+        bundles=bundles,
+        online=CITIZEN_BUNDLES,
+        bye=visit.query.get("bye") == "1",
+    )
 
 
 async def items(visit: Visit) -> Response:
@@ -74,7 +82,9 @@ async def bundle(visit: Visit) -> Response:
     if found is None:
         return visit.render("missing.html", 404)
     by_code = {one["item_code"]: one for one in known["items"]}
-    return visit.render("citizen/bundle.html", bundle=found, items=[by_code[one] for one in found["item_codes"]])
+    start = f"/apply/{code}" if found["is_available"] and code in CITIZEN_BUNDLES else ""
+    items_of = [by_code[one] for one in found["item_codes"]]
+    return visit.render("citizen/bundle.html", bundle=found, items=items_of, start=start)
 
 
 async def help_page(visit: Visit) -> Response:
@@ -84,9 +94,9 @@ async def help_page(visit: Visit) -> Response:
 
 def start_of(item: Any) -> str:
     """Where an item begins; empty where it cannot be done here, or not by citizens."""
-    if not item["is_available"] or item["audience"] not in CITIZENS:
-        return ""
     code = item["item_code"]
+    if not item["is_available"] or code not in ONLINE:
+        return ""
     return DIRECT.get(code, f"/apply/{code}")
 
 
