@@ -270,7 +270,7 @@ async def test_only_what_has_a_form_here_is_listed_as_online(site: Site) -> None
         ("IN_REVIEW", "DONE", False),
     ],
 )
-async def test_withdrawing_is_offered_where_it_can_be_done(site: Site, state: str, step: str, offered: bool) -> None:
+async def test_withdrawing_is_offered_where_it_can_be_done(site: Site, state: str, step: str, *, offered: bool) -> None:
     steps = [cases_service_pb2.CaseStep(name="settle", state=f"CASE_STEP_STATE_{step}")] if step else []  # type: ignore[arg-type] # the stubs know numbers only
     number = cases_service_pb2.CaseState.Value(f"CASE_STATE_{state}")
     answers.program_cases(site.overlay, answers.case(number, steps=steps))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ops.client import Answer, Gateway, Problem
+from services.gateway.cases.domain import number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 # What to change in a body so that it is another request; the first that the body has.
 CHANGES: dict[str, str] = {
+    "channel": "CASE_CHANNEL_WEB",
     "statement_digest": "0" * 64,
     "digest": "0" * 64,
     "end_month": "2024-12",
@@ -37,7 +40,8 @@ CHANGES: dict[str, str] = {
     "purpose": "presence",
     "physical_card_ref": "SIM-OTHER",
 }
-ID = re.compile(r"/[a-z]{3}_[0-9a-f]{32}|/(?<=account-years/)\d{4}")
+OTHER_CASE = number.make("320600", date(2024, 1, 1), 1, 999_999)
+ID = re.compile(r"/[a-z]{3}_[0-9a-f]{32}|/[0-9]{6}-[0-9]{8}-[0-9]-[0-9]{6}-[0-9]|/(?<=account-years/)\d{4}")
 
 
 @dataclass
@@ -83,4 +87,5 @@ def another(path: str, body: Json) -> tuple[str, Json]:
             changed[name] = value
             return path, changed
     other_id = re.sub(r"/(clm|crd)_[0-9a-f]{32}", lambda found: f"/{found[1]}_{'0' * 32}", path)
+    other_id = re.sub(r"/cases/[0-9-]{22,26}", f"/cases/{OTHER_CASE}", other_id)
     return other_id.replace("/2025:", "/2024:"), changed

@@ -39,12 +39,11 @@ async def home(visit: Visit) -> Response:
     if visit.session is not None and "CITIZEN" not in visit.roles:
         return visit.go(visit.home)
     bundles = [] if visit.elder else (await visit.look_up("/v1/bundles"))["bundles"]
-    bundles.sort(key=lambda one: one["bundle_code"] not in CITIZEN_BUNDLES)
     frequent = FREQUENT[:ELDER_FREQUENT] if visit.elder else FREQUENT
     return visit.render(
         "citizen/home.html",
         frequent=frequent,
-        bundles=bundles,
+        bundles=sorted(bundles, key=lambda one: one["bundle_code"] not in CITIZEN_BUNDLES),
         online=CITIZEN_BUNDLES,
         bye=visit.query.get("bye") == "1",
     )
