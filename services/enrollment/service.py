@@ -11,7 +11,7 @@ from services.enrollment.operations import accounts, figures, history, roster
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
-from services.enrollment.rpc import EnrollmentRpc
+from services.enrollment.rpc.enrollment import EnrollmentRpc
 
 
 def build(settings: Settings) -> Service:

@@ -15,7 +15,7 @@ from kernel import ids
 from kernel.errors import InvalidInput, Refused
 from services.enrollment import history_file, roster_file
 from services.enrollment.operations.archive import Archive
-from services.enrollment.rpc import EnrollmentRpc
+from services.enrollment.rpc.enrollment import EnrollmentRpc
 from services.enrollment.service import build, open_office
 from services.enrollment.store import people, rows
 from tests.enrollment.builders import (

@@ -1,4 +1,4 @@
-"""The edge of enrolment: three lines a method."""
+"""EnrollmentService: the register, bills, accounts and imports of files."""
 
 from functools import partial
 
