@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SHARE = 0.12
 AT_ONCE = 16
 SETTLE_SECONDS = 120.0
+LEAST_MS = 0.05  # of processor per request to be named
 PARTNER = "front-office"
 _HEARD = "SELECT (SELECT count(*) FROM person) + (SELECT count(*) FROM participation)"
 _POLL_SECONDS = 0.05
@@ -80,14 +81,14 @@ class Enrolments:
         headers["traceparent"] = f"00-{number + 1:032x}-{number + 1:016x}-00"
         return http("POST", "/v1/enrollments", headers, json.dumps(body, ensure_ascii=False).encode())
 
-    async def turn(self, count: int) -> tuple[Outcome, float, float]:
-        """So many enrolments: outcome, processor of gateway and enrollment, and of all processes, in seconds."""
+    async def turn(self, count: int) -> tuple[Outcome, dict[str, float]]:
+        """So many enrolments: outcome, and seconds of processor by name of the process."""
         pids = self.ground.pids()
-        own = [pids["gateway"], pids["enrollment"]]
         every = descendants(pids["supervisor"])
-        before, before_all = _spent(own), _spent(every)
+        before = _spent(every, pids)
         outcome = await send(int(self.url.rpartition(":")[2]), self.request, count, connections=AT_ONCE)
-        return outcome, _spent(own) - before, _spent(every) - before_all
+        after = _spent(every, pids)
+        return outcome, {name: after[name] - before[name] for name in after}
 
 
 class BareCommits:
@@ -145,7 +146,7 @@ def enrol(ground: Ground, options: Options) -> Iterator[Row]:
 
 async def _turns(
     ground: Ground, enrolments: Enrolments, options: Options, *, is_paused: bool
-) -> tuple[list[tuple[float, Outcome, float, float]], list[float]]:
+) -> tuple[list[tuple[float, Outcome, dict[str, float]]], list[float]]:
     """Bare commits and enrolments in turns; for each pair the rates, and how long the rest took to settle."""
     bare = BareCommits(ground)
     found, lags = [], []
@@ -155,26 +156,30 @@ async def _turns(
         if not is_paused:
             await _settled(ground)
         commits = await bare.turn(options.count(4000))
-        outcome, own, every = await enrolments.turn(options.count(600))
+        outcome, spent = await enrolments.turn(options.count(600))
         begun = time.perf_counter()
         if not is_paused:
             await _settled(ground)
         lags.append(time.perf_counter() - begun)
-        found.append((commits, outcome, own, every))
+        found.append((commits, outcome, spent))
     return found, lags
 
 
-def _rows(name: str, turns: list[tuple[float, Outcome, float, float]], share: float | None, note: str) -> Iterator[Row]:
+def _rows(
+    name: str, turns: list[tuple[float, Outcome, dict[str, float]]], share: float | None, note: str
+) -> Iterator[Row]:
     count = len(turns[0][1].latencies)
-    p50 = median(one.percentile(0.5) for _, one, _, _ in turns) * 1000
-    p99 = median(one.percentile(0.99) for _, one, _, _ in turns) * 1000
-    own = median(own for _, _, own, _ in turns) / count * 1000
-    every = median(every for _, _, _, every in turns) / count * 1000
-    said = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms at {AT_ONCE} at once; processor per request: gateway and enrollment"
-    said += f" {own:.2f} ms, all processes {every:.2f} ms"
+    p50 = median(one.percentile(0.5) for _, one, _ in turns) * 1000
+    p99 = median(one.percentile(0.99) for _, one, _ in turns) * 1000
+    every = median(sum(spent.values()) for _, _, spent in turns) / count * 1000
+    each = {who: median(spent.get(who, 0.0) for _, _, spent in turns) / count * 1000 for who in turns[0][2]}
+    shares = ", ".join(
+        f"{who} {cost:.2f}" for who, cost in sorted(each.items(), key=lambda one: -one[1]) if cost >= LEAST_MS
+    )
+    said = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms at {AT_ONCE} at once; processor per request {every:.2f} ms: {shares}"
     # The ratio of each pair of turns, then its median: what disturbs one pair does not disturb the others.
-    ratio = median(one.rate / commits for commits, one, _, _ in turns)
-    rate = median(one.rate for _, one, _, _ in turns)
+    ratio = median(one.rate / commits for commits, one, _ in turns)
+    rate = median(one.rate for _, one, _ in turns)
     yield Row(
         name,
         rate,
@@ -234,11 +239,14 @@ async def _settled(ground: Ground) -> None:
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _spent(pids: list[int]) -> float:
-    total = 0.0
-    for pid in pids:
+def _spent(every: list[int], named: dict[str, int]) -> dict[str, float]:
+    """Seconds of processor so far; processes without a name are PostgreSQL's."""
+    names = {pid: name for name, pid in named.items()}
+    spent: dict[str, float] = {}
+    for pid in every:
         try:
-            total += cpu_seconds(pid)
+            name = names.get(pid, "postgres")
+            spent[name] = spent.get(name, 0.0) + cpu_seconds(pid)
         except (FileNotFoundError, ProcessLookupError):  # a connection of PostgreSQL that was closed
             continue
-    return total
+    return spent
