@@ -1,0 +1,68 @@
+"""The rows of cases: the only SQL of this part of the gateway."""
+
+from services.gateway.cases.store.files import (
+    add,
+    children,
+    counts,
+    find,
+    get,
+    next_serial,
+    not_found,
+    of_person,
+    open_already,
+    open_codes,
+    queue,
+    save,
+)
+from services.gateway.cases.store.rows import CaseRow, EventRow, MessageRow, StepRow, hands, of_snapshot, to_snapshot
+from services.gateway.cases.store.said import (
+    add_event,
+    add_message,
+    corrections,
+    count_wrong_guess,
+    events,
+    messages,
+    wrong_guesses,
+)
+from services.gateway.cases.store.sealed import open_form, seal_form, tail_index
+from services.gateway.cases.store.steps import LATER, TAKE, Taken, add_step, begin_step, end_step, skip_steps, steps
+
+__all__ = [
+    "LATER",
+    "TAKE",
+    "CaseRow",
+    "EventRow",
+    "MessageRow",
+    "StepRow",
+    "Taken",
+    "add",
+    "add_event",
+    "add_message",
+    "add_step",
+    "begin_step",
+    "children",
+    "corrections",
+    "count_wrong_guess",
+    "counts",
+    "end_step",
+    "events",
+    "find",
+    "get",
+    "hands",
+    "messages",
+    "next_serial",
+    "not_found",
+    "of_person",
+    "of_snapshot",
+    "open_already",
+    "open_codes",
+    "open_form",
+    "queue",
+    "save",
+    "seal_form",
+    "skip_steps",
+    "steps",
+    "tail_index",
+    "to_snapshot",
+    "wrong_guesses",
+]
