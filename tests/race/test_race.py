@@ -341,6 +341,21 @@ async def test_what_four_ask_for_at_once_happens_once(
     assert duplicates == dict.fromkeys(duplicates, 0)
     for step in ("enrol", "activate", "approve"):
         assert told[step]["done"] == ROUNDS
+    assert await duplicates_of_a_spoilt_register(pair, contest) == {"enrollment persons": 1, "enrollment numbers": 1}
+
+
+async def duplicates_of_a_spoilt_register(pair: Replicas, contest: Race) -> dict[str, int]:
+    """What the count says once one person stands in the register twice: the count is not blind."""
+    connection = await asyncpg.connect(pair.ground.databases.owner_urls["enrollment"])
+    try:
+        await connection.execute(
+            "INSERT INTO person (person_id, id_no_index, id_no_sealed, name_sealed, birth_date, sex, division)"
+            " SELECT gen_random_uuid(), decode(repeat('00', 16), 'hex'), id_no_sealed, name_sealed, birth_date, sex,"
+            " division FROM person LIMIT 1"
+        )
+    finally:
+        await connection.close()
+    return {name: count for name, count in (await duplicates_of(pair, contest)).items() if count}
 
 
 async def duplicates_of(pair: Replicas, contest: Race) -> dict[str, int]:
