@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.plugins.databases"]
 
+# Files of one or two long journeys: begun first, so that two workers end together.
+LONG = ("tests/system/", "tests/race/", "tests/portal/test_browser.py", "tests/console/test_browser.py")
 # Allowed in tests only: a test database is thrown away, so nothing in it has to survive a power cut.
 FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long journeys come first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(scope="session")

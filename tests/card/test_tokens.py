@@ -228,11 +228,11 @@ def test_threat_12_twenty_thousand_hostile_codes_are_never_accepted(ring: KeyRin
                 text = "".join(chr(draw.randrange(1, 0xD800)) for _ in range(draw.randint(0, 60)))
         if text == good:
             continue
-        began = time.perf_counter()
+        began = time.thread_time()
         outcome = tokens.read(text, ring)
-        slowest = max(slowest, time.perf_counter() - began)
+        slowest = max(slowest, time.thread_time() - began)
         assert isinstance(outcome, Detail), text
-    assert slowest < 0.2  # with room for a busy machine; a good one needs a millisecond
+    assert slowest < 0.2  # of this thread's own processor, whatever else runs; one needs a millisecond
 
 
 def test_several_keys_with_one_id_are_each_tried() -> None:
