@@ -11,8 +11,11 @@ from chassis.policy import PolicyStore
 from ops.policy_calculations.benefits import BenefitCalculations
 from ops.policy_calculations.card import CardCalculations
 from ops.policy_calculations.enrollment import EnrollmentCalculations
+from ops.policy_calculations.injuries import InjuryCalculations
 from ops.policy_calculations.inputs import Calculation, Inputs
+from ops.policy_calculations.other_pensions import OtherPensionCalculations
 from ops.policy_calculations.pensions import PensionCalculations
+from ops.policy_calculations.platform import PlatformCalculations
 from ops.policy_calculations.training import TrainingCalculations
 
 if TYPE_CHECKING:
@@ -28,9 +31,12 @@ class Calculator:
         self._calculations: Mapping[str, Calculation] = {
             **EnrollmentCalculations(store).calculations,
             **PensionCalculations(store).calculations,
+            **OtherPensionCalculations(store).calculations,
             **BenefitCalculations(store).calculations,
+            **InjuryCalculations(store).calculations,
             **TrainingCalculations(store).calculations,
             **CardCalculations(store).calculations,
+            **PlatformCalculations().calculations,
         }
 
     def calculate(self, calc: str, inputs: Inputs) -> dict[str, Any] | None:

@@ -40,6 +40,14 @@ class Inputs:
         self._asked.add(name)
         return self._values.get(name) is not None
 
+    def named(self, *words: str) -> str | None:
+        """The first input that is there and whose name holds one of the words; examples name optional facts freely."""
+        return next((name for name in self.names if any(word in name for word in words) and self.has(name)), None)
+
+    def first(self, *names: str) -> str | None:
+        """The first of some names that is there."""
+        return next((name for name in names if self.has(name)), None)
+
     def raw(self, name: str) -> Any:
         """An input as written."""
         if not self.has(name):
@@ -66,6 +74,10 @@ class Inputs:
     def money(self, name: str) -> Money:
         """An amount of yuan, rounded half-up to the fen where it has more decimals."""
         return Money.rounded(self.number(name))
+
+    def money_or(self, name: str | None, default: Money = Money.ZERO) -> Money:
+        """An amount of yuan where it is given."""
+        return self.money(name) if name is not None and self.has(name) else default
 
     def flag(self, name: str, *, default: bool) -> bool:
         """True or false."""

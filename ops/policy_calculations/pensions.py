@@ -8,9 +8,9 @@ from typing import Any
 
 from chassis.policy import PolicyStore
 from kernel.calendar import Month
-from kernel.dated import given
+from kernel.dated import DatedValue, given
 from ops.policy_calculations.inputs import DAY, Calculation, Inputs, always
-from services.benefits.domain import pension, retirement
+from services.benefits.domain import adjustment, pension, retirement
 from services.benefits.policy import BenefitsPolicy
 
 
@@ -30,6 +30,7 @@ class PensionCalculations:
             "avg_index": self._avg_index,
             "employee_pension": self._employee_pension,
             "recompute": self._recompute,
+            "adjustment": self._adjustment,
         }
 
     def _retirement(self, inputs: Inputs) -> dict[str, Any]:
@@ -153,3 +154,76 @@ class PensionCalculations:
             blend=always("blend_ratio", ratio),
             retirement_day=DAY,
         )
+
+    def _adjustment(self, inputs: Inputs) -> dict[str, Any]:
+        result = adjustment.adjust(_adjustment_facts(inputs), self._amounts(inputs))
+        return {
+            "flat": str(result.item("flat")),
+            "years": str(result.item("years")),
+            "percent": str(result.item("percent")),
+            "tilt": str(result.item("tilt")),
+            "increase": str(result.increase),
+            "new_pension": str(result.new_pension),
+        }
+
+    def _amounts(self, inputs: Inputs) -> DatedValue[adjustment.Amounts]:
+        """The amounts that the example states; where it states none, those of the year it names."""
+        law = self._law.adjustment
+        if not any(inputs.has(name) for name in ("flat", "bands", "per_year", "percent", "tilt")):
+            year = inputs.text("year") if inputs.has("year") else str(DAY.year)
+            return (
+                adjustment.demo_amounts(law, DAY.year)
+                if year == "DEMO"
+                else law.of_year(inputs.whole("year", DAY.year))
+            )
+        least_years = inputs.named("years_min", "per_year_min", "year_floor", "years_floor", "min_years_amount")
+        least = inputs.named("increase_min", "min_increase", "increase_floor", "floor")
+        amounts = adjustment.Amounts(
+            flat=inputs.money_or("flat"),
+            per_year=_bands(inputs),
+            percent=inputs.number("percent") if inputs.has("percent") else Decimal(0),
+            tilt=_tilt(inputs),
+            per_year_minimum=None if least_years is None else inputs.money(least_years),
+            increase_minimum=None if least is None or least == least_years else inputs.money(least),
+        )
+        return given("amounts", amounts, DAY)
+
+
+def _adjustment_facts(inputs: Inputs) -> adjustment.AdjustmentFacts:
+    if inputs.has("full_years"):
+        years = inputs.whole("full_years")
+    else:
+        years = adjustment.full_years(inputs.whole(inputs.named("contribution_months", "months") or "full_years"))
+    age = inputs.whole("age", 0)
+    if inputs.has("birth"):
+        age = adjustment.age_for(inputs.month("birth"), inputs.whole("year", DAY.year))
+    return adjustment.AdjustmentFacts(inputs.money("pension"), years, age)
+
+
+def _bands(inputs: Inputs) -> tuple[adjustment.YearBand, ...]:
+    """Bands of years as a list, or one amount for every year."""
+    name = next((name for name in ("bands", "per_year") if inputs.has(name)), None)
+    if name is None:
+        return ()
+    if not isinstance(inputs.raw(name), list):
+        return (adjustment.YearBand(None, inputs.number(name)),)
+    bands = [
+        adjustment.YearBand(band.whole("upto_years") if band.has("upto_years") else None, band.number("amount"))
+        for band in inputs.items(name)
+    ]
+    return tuple(sorted(bands, key=lambda band: (band.upto_years is None, band.upto_years or 0)))
+
+
+def _tilt(inputs: Inputs) -> tuple[adjustment.TiltBand, ...]:
+    """Bands of age as a list, or one amount for the person."""
+    if not inputs.has("tilt"):
+        return ()
+    if not isinstance(inputs.raw("tilt"), list):
+        return (adjustment.TiltBand(0, None, inputs.money("tilt")),)
+    bands = [
+        adjustment.TiltBand(
+            band.whole("age_from", 0), band.whole("age_to") if band.has("age_to") else None, band.money("amount")
+        )
+        for band in inputs.items("tilt")
+    ]
+    return tuple(sorted(bands, key=lambda band: band.age_from))
