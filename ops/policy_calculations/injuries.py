@@ -37,6 +37,7 @@ class InjuryCalculations:
 
     def _injury(self, inputs: Inputs) -> dict[str, Any]:
         law, day = self._law.injury, _event_day(inputs)
+        grade, average = inputs.whole("grade"), _average(inputs)
         rules = injury.InjuryRules(
             limits=law.limits.on(day),
             area_average=self._area_average(inputs, day),
@@ -45,8 +46,8 @@ class InjuryCalculations:
             minimum_wage=given("min_wage", inputs.money("min_wage"), day) if inputs.has("min_wage") else None,
         )
         result = injury.assess(
-            inputs.whole("grade"),
-            _average(inputs),
+            grade,
+            average,
             rules,
             nursing=_nursing(inputs.text("nursing")) if inputs.has("nursing") else None,
             suitable_work=inputs.flag("suitable_work", default=False),
