@@ -1,11 +1,19 @@
-"""The files of law that benefits read, as the domain wants them: retirement, payout months, pension, unemployment."""
+"""The files of law that benefits read, as the domain wants them: one law of the domain for each scheme."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from chassis.policy import PolicyStore
+from services.benefits.domain.adjustment import AdjustmentLaw, Amounts, TiltBand, YearBand
+from services.benefits.domain.certification import CertificationLaw
+from services.benefits.domain.disability import DisabilityLaw
+from services.benefits.domain.government import GovernmentLaw
+from services.benefits.domain.injury import GradeTerms, InjuryLaw, Nursing, WageLimits
+from services.benefits.domain.injury_death import DeathLaw, DependantShares, MissingTerms
+from services.benefits.domain.injury_end import Reductions, TerminationLaw
 from services.benefits.domain.pension import Denominator, PensionLaw
+from services.benefits.domain.resident import Eligibility, ResidentLaw
 from services.benefits.domain.retirement import (
     DisabilityTerms,
     Interpolation,
@@ -14,15 +22,21 @@ from services.benefits.domain.retirement import (
     Track,
     TrackRule,
 )
+from services.benefits.domain.survivors import MonthsTable, SurvivorLaw
 from services.benefits.domain.unemployment import DurationBand, RateBand, UnemploymentLaw
 from services.benefits.projection import ProjectionLaw
 
 ACCOUNT = "personal-account.yaml"
+CERTIFICATION = "certification.yaml"
 CONTRIBUTION = "contribution.yaml"
 DIVISIONS = "divisions.yaml"
+GOVERNMENT = "pension-government.yaml"
+INJURY = "work-injury.yaml"
 PAYOUT = "payout-months.yaml"
 PENSION = "pension-employee.yaml"
+RESIDENT = "pension-resident.yaml"
 RETIREMENT = "retirement.yaml"
+SURVIVOR = "survivor.yaml"
 UNEMPLOYMENT = "unemployment.yaml"
 
 
@@ -67,6 +81,67 @@ class BenefitsPolicy:
             interest_rate=store.rate(ACCOUNT, "interest_rate"),
             credit_rate=store.rate(CONTRIBUTION, "pension.employee.account_credit_rate"),
         )
+        self.adjustment = AdjustmentLaw(
+            amounts=store.table(PENSION, "annual_adjustment.jiangsu_amounts", _amounts),
+            demo=store.table(PENSION, "annual_adjustment.demo_amounts", _amounts),
+        )
+        self.government = GovernmentLaw(
+            reform_month=store.month(GOVERNMENT, "reform_month"),
+            window_last_month=store.month(GOVERNMENT, "transition.last_month"),
+            ratio=store.rate(GOVERNMENT, "transition.ratio"),
+            basic_rate=store.rate(GOVERNMENT, "basic_rate_per_year"),
+            coefficient=store.rate(GOVERNMENT, "transitional_coefficient"),
+        )
+        self.resident = ResidentLaw(
+            eligibility=store.table(RESIDENT, "eligibility", lambda value: Eligibility(**value)),
+            national_minimum=store.money(RESIDENT, "base_pension.national_minimum"),
+            base_pension={
+                "city": store.money(RESIDENT, "base_pension.nantong.city"),
+                "county": store.money(RESIDENT, "base_pension.nantong.county"),
+            },
+            divisor=store.rate(PAYOUT, "resident_fixed"),
+            long_rate=store.rate(RESIDENT, "long_contribution.rate"),
+            tilt_age=store.integer(RESIDENT, "age_tilt.from_age"),
+            tilt_amount=store.money(RESIDENT, "age_tilt.amount"),
+            funeral_aid=store.money(RESIDENT, "death.funeral_aid"),
+        )
+        self.injury = InjuryLaw(
+            limits=store.table(INJURY, "own_wage.limits", lambda value: WageLimits(**value)),
+            area_average=store.money(INJURY, "area_average_wage"),
+            grades=store.table(INJURY, "grades", _grades),
+            nursing=store.table(INJURY, "nursing", _nursing),
+        )
+        self.injury_end = TerminationLaw(
+            medical=store.table(INJURY, "termination.medical", _by_grade),
+            employment=store.table(INJURY, "termination.employment", _by_grade),
+            city_factor=store.rate(INJURY, "termination.city_factor"),
+            disease_factor=store.rate(INJURY, "termination.occupational_disease_factor"),
+            medical_reductions=store.table(INJURY, "termination.near_retirement.medical", _reductions),
+            employment_reductions=store.table(INJURY, "termination.near_retirement.employment", _reductions),
+        )
+        self.injury_death = DeathLaw(
+            area_average=self.injury.area_average,
+            national_income=store.money(INJURY, "national_urban_income"),
+            funeral_months=store.integer(INJURY, "death.funeral_months"),
+            one_off_multiple=store.integer(INJURY, "death.one_off_multiple"),
+            shares=store.table(INJURY, "death.dependants", lambda value: DependantShares(**value)),
+            missing=store.table(INJURY, "missing_person", lambda value: MissingTerms(**value)),
+        )
+        self.survivors = SurvivorLaw(
+            annual_income=store.money(SURVIVOR, "annual_income.jiangsu"),
+            funeral_months=store.integer(SURVIVOR, "funeral_months"),
+            pension_months=store.table(SURVIVOR, "pension_months", lambda value: MonthsTable(**value)),
+        )
+        self.certification = CertificationLaw(
+            cycle_months=store.integer(CERTIFICATION, "cycle_months"),
+            reminder_days=store.integer(CERTIFICATION, "reminder_days"),
+            grace_months=store.integer(CERTIFICATION, "grace_months"),
+            schemes=store.table(CERTIFICATION, "schemes", tuple),
+        )
+        self.disability = DisabilityLaw(
+            near_months=store.integer(RETIREMENT, "disability.near_months"),
+            resident_average=store.money(RETIREMENT, "disability.resident_average"),
+        )
 
 
 def _tracks(value: Mapping[str, Any]) -> Mapping[Track, TrackRule]:
@@ -76,6 +151,35 @@ def _tracks(value: Mapping[str, Any]) -> Mapping[Track, TrackRule]:
 
 def _by_age(value: tuple[Mapping[str, Any], ...]) -> Mapping[int, Any]:
     return MappingProxyType({row["age"]: row["months"] for row in value})
+
+
+def _amounts(value: Mapping[str, Any]) -> Amounts:
+    return Amounts(
+        flat=value["flat"],
+        per_year=tuple(YearBand(band["upto_years"], band["amount"]) for band in value["per_year"]),
+        percent=value["percent"],
+        tilt=tuple(TiltBand(band["age_from"], band["age_to"], band["amount"]) for band in value["tilt"]),
+        per_year_minimum=value["per_year_minimum"],
+        increase_minimum=value["increase_minimum"],
+    )
+
+
+def _grades(value: tuple[Mapping[str, Any], ...]) -> Mapping[int, GradeTerms]:
+    return MappingProxyType(
+        {row["grade"]: GradeTerms(row["one_off_months"], row["allowance_ratio"], row["payer"]) for row in value}
+    )
+
+
+def _nursing(value: Mapping[str, Any]) -> Mapping[Nursing, Any]:
+    return MappingProxyType({need: value[need.value] for need in Nursing})
+
+
+def _by_grade(value: tuple[Mapping[str, Any], ...]) -> Mapping[int, Any]:
+    return MappingProxyType({row["grade"]: row["amount"] for row in value})
+
+
+def _reductions(value: tuple[Mapping[str, Any], ...]) -> Reductions:
+    return tuple((row["months_below"], row["ratio"]) for row in value)
 
 
 def _rate_bands(value: tuple[Mapping[str, Any], ...]) -> tuple[RateBand, ...]:

@@ -236,7 +236,7 @@ def calculate(facts: PensionFacts, rules: PensionRules) -> EmployeePension:
         PolicyParameterMissing: The blend ratio of the year of retirement is not known, and new is higher than old.
     """
     new = _transitional_new(facts, rules)
-    lines = [_basic(facts, rules), _account(facts)]
+    lines = [basic_line(facts, rules), account_line(facts)]
     if facts.pre1996_months or facts.old_transitional is not None:
         lines.append(_transitional(facts, rules, new))
     before = Money.total(line.amount for line in lines)
@@ -272,7 +272,8 @@ def recompute(
     return Recomputation(old, new, difference, difference * paid_months)
 
 
-def _basic(facts: PensionFacts, rules: PensionRules) -> Line:
+def basic_line(facts: PensionFacts, rules: PensionRules) -> Line:
+    """The basic item: base × (1 + index) ÷ 2 × months ÷ 12 × 1 %, the index with 4 decimals."""
     rate = rules.basic_rate.value
     index = round_decimal(Fraction(facts.index), _INDEX_PLACES)
     ratio = (1 + Fraction(index)) / 2 * Fraction(facts.months, _MONTHS) * Fraction(rate)
@@ -290,7 +291,8 @@ def _basic(facts: PensionFacts, rules: PensionRules) -> Line:
     )
 
 
-def _account(facts: PensionFacts) -> Line:
+def account_line(facts: PensionFacts) -> Line:
+    """The account item: balance ÷ payout months."""
     months = facts.payout_months
     amount = facts.balance.divided(months.value)
     return Line(

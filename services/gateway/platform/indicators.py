@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from fractions import Fraction
+
+from kernel.errors import InvalidInput
+from kernel.money import round_decimal
+
+_PERCENT = 100
 
 
 class Comparison(StrEnum):
@@ -12,6 +18,7 @@ class Comparison(StrEnum):
 
     AT_LEAST = ">="
     MORE = ">"
+    AT_MOST = "<="
     LESS = "<"
     ABOUT = "about"
 
@@ -89,7 +96,20 @@ def reaches(actual: Decimal, comparison: Comparison, target: Decimal) -> bool:
             return actual >= target
         case Comparison.MORE:
             return actual > target
+        case Comparison.AT_MOST:
+            return actual <= target
         case Comparison.LESS:
             return actual < target
         case Comparison.ABOUT:
             return actual.quantize(target, rounding=ROUND_HALF_UP) == target
+
+
+def progress(actual: Decimal, target: Decimal) -> Decimal:
+    """How much of its target a figure is, in percent, half-up to two decimals; not limited to 100.
+
+    Raises:
+        InvalidInput: TARGET_ZERO.
+    """
+    if target == 0:
+        raise InvalidInput("TARGET_ZERO", "nothing can be held against a target of zero", field="target")
+    return round_decimal(Fraction(actual) * _PERCENT / Fraction(target), 2)
