@@ -10,6 +10,7 @@ from kernel import ids
 from kernel.statement import Statement
 from services.benefits.calculation import Calculation, canonical
 from services.benefits.lifecycle import BenefitState, Kind
+from services.benefits.store import register
 from services.benefits.store.rows import BenefitRow, CalculationRow, DeterminationRow, PayeeRow
 
 if TYPE_CHECKING:
