@@ -7,10 +7,11 @@ from chassis.sealed import Sealer
 from chassis.service import Service
 from services.enrollment import history_file, roster_file
 from services.enrollment.events import CONSUMERS
-from services.enrollment.operations import accounts, figures, history, roster
+from services.enrollment.operations import accounts, city, figures, history, roster
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
+from services.enrollment.rpc.city import CityRpc
 from services.enrollment.rpc.enrollment import EnrollmentRpc
 
 
@@ -21,9 +22,14 @@ def build(settings: Settings) -> Service:
     rosters = Archive(office.files, roster_file.open_file)
     return Service(
         settings=settings,
-        servicers=[EnrollmentRpc(office, histories, rosters)],
+        servicers=[EnrollmentRpc(office, histories, rosters), CityRpc(office)],
         consumers=CONSUMERS,
-        jobs=[accounts.job_kind(office), history.job_kind(histories, office), roster.job_kind(rosters, office)],
+        jobs=[
+            accounts.job_kind(office),
+            history.job_kind(histories, office),
+            roster.job_kind(rosters, office),
+            city.job_kind(office),
+        ],
         figures=figures.count,
     )
 
