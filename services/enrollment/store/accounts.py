@@ -24,7 +24,8 @@ LOCK_RANGE = """
     ORDER BY person_id FOR UPDATE
 """
 # The set form of `domain.account.YearTerms.close`: half-up in integers, as in `store.assessment`, of factors that are
-# exact. Each account is looked up by itself (LATERAL with OFFSET 0), so a chunk never reads the city.
+# exact. Each account is looked up by itself (LATERAL with OFFSET 0), so a chunk never reads the city; the
+# range of the persons says so to the planner once more.
 CLOSE = """
     WITH mine AS MATERIALIZED (
         SELECT one.person_id, coalesce(before.closing_fen, 0) AS opening_fen, booked.*
@@ -57,7 +58,7 @@ CLOSE = """
         FROM closed WHERE interest_fen > 0
     )
     UPDATE account SET balance_fen = balance_fen + interest_fen, closed_through = $2
-    FROM closed WHERE account.person_id = closed.person_id
+    FROM closed WHERE account.person_id = closed.person_id AND account.person_id BETWEEN $12 AND $13
     RETURNING account.person_id, interest_fen, balance_fen
 """
 BOOKED = """
@@ -130,7 +131,12 @@ async def keep_terms(tx: Transaction, terms_id: UUID, terms: YearTerms) -> YearT
 async def close(
     tx: Transaction, person_ids: Sequence[UUID], terms_id: UUID, terms: YearTerms, *, policy_version: str
 ) -> Sequence[Closed]:
-    """Close a year of accounts that are locked and whose next open year it is, with one statement; by person."""
+    """Close a year of accounts that are locked and whose next open year it is, with one statement.
+
+    The persons are given in order, and so is the answer.
+    """
+    if not person_ids:
+        return ()
     rows = await tx.fetch(
         CLOSE,
         list(person_ids),
@@ -142,6 +148,8 @@ async def close(
         policy_version,
         PLATFORM,
         terms_id,
+        person_ids[0],
+        person_ids[-1],
     )
     closed = [Closed(row["person_id"], Money(row["interest_fen"]), Money(row["balance_fen"])) for row in rows]
     return sorted(closed, key=lambda one: one.person_id)
