@@ -94,7 +94,7 @@ def tariff(month: Month, law: ContributionLaw, employer: EmployerTerms) -> Tarif
     )
 
 
-def parts(employers: Iterable[tuple[UUID, int]], size: int = CHUNK_PERSONS) -> Sequence[Part]:
+def parts(employers: Iterable[tuple[UUID, int]], size: int) -> Sequence[Part]:
     """Cut employers, in the order of their ids, into ranges of about so many persons.
 
     A bill is never divided, so an employer of more persons is a range of its own size.
