@@ -23,10 +23,16 @@ LOCK_RANGE = """
     WHERE person_id BETWEEN $1 AND $2 AND settle_month IS NULL AND first_year <= $3
     ORDER BY person_id FOR UPDATE
 """
-# The set form of `domain.account.YearTerms.close`: half-up in integers, as in `store.assessment`, of factors that are
-# exact. Each account is looked up by itself (LATERAL with OFFSET 0), so a chunk never reads the city; the
-# range of the persons says so to the planner once more.
-CLOSE = """
+# The set form of `domain.account.YearTerms.close`: half-up in integers (as `store.assessment`) of exact factors, $3/$4
+# on the opening and $5/$6 on the product or, by the annual factor, on the sum of the credits.
+INTEREST = """
+    (2 * opening_fen * $3::bigint + $4::bigint) / (2 * $4::bigint)
+    + (2 * CASE WHEN $7::boolean THEN product_fen ELSE contribution_fen END * $5::bigint + $6::bigint)
+      / (2 * $6::bigint)
+"""
+# Each account is looked up by itself (LATERAL with OFFSET 0), so a chunk never reads the city; the range of the persons
+# says so to the planner once more.
+CLOSE = f"""
     WITH mine AS MATERIALIZED (
         SELECT one.person_id, coalesce(before.closing_fen, 0) AS opening_fen, booked.*
         FROM unnest($1::uuid[]) AS one (person_id) LEFT JOIN LATERAL (
@@ -34,18 +40,15 @@ CLOSE = """
         ) AS before ON true CROSS JOIN LATERAL (
             SELECT coalesce(sum(amount_fen), 0)::bigint AS contribution_fen,
                    coalesce(sum(amount_fen * (13 - month)), 0)::bigint AS product_fen,
-                   coalesce(array_agg(month), '{}') AS booked_months,
-                   coalesce(array_agg(amount_fen), '{}') AS booked_fen
+                   coalesce(array_agg(month), '{{}}') AS booked_months,
+                   coalesce(array_agg(amount_fen), '{{}}') AS booked_fen
             FROM (
                 SELECT amount_fen, date_part('month', booked_month)::smallint AS month FROM account_entry
                 WHERE account_entry.person_id = one.person_id AND kind = 'CONTRIBUTION' AND year = $2 OFFSET 0
             ) AS entry
         ) AS booked
     ), closed AS (
-        SELECT mine.*, (2 * opening_fen * $3::bigint + $4::bigint) / (2 * $4::bigint)
-            + (2 * CASE WHEN $7 THEN product_fen ELSE contribution_fen END * $5::bigint + $6::bigint)
-              / (2 * $6::bigint) AS interest_fen
-        FROM mine
+        SELECT mine.*, {INTEREST} AS interest_fen FROM mine
     ), stored AS (
         INSERT INTO account_year (person_id, year, opening_fen, contribution_fen, interest_fen, imported_fen,
             closing_fen, provisional, policy_version, source, terms_id, booked_months, booked_fen)
@@ -60,7 +63,7 @@ CLOSE = """
     UPDATE account SET balance_fen = balance_fen + interest_fen, closed_through = $2
     FROM closed WHERE account.person_id = closed.person_id AND account.person_id BETWEEN $12 AND $13
     RETURNING account.person_id, interest_fen, balance_fen
-"""
+"""  # noqa: S608 - constant text
 BOOKED = """
     SELECT person_id, booked_month, sum(amount_fen)::bigint AS amount_fen FROM account_entry
     WHERE person_id = ANY($1) AND kind = 'CONTRIBUTION' AND year >= $2

@@ -60,7 +60,7 @@ def bill_lines() -> None:
         BEGIN
             IF EXISTS (
                 SELECT FROM (SELECT DISTINCT bill_id FROM fresh) AS one
-                WHERE NOT EXISTS (SELECT FROM bill WHERE bill.bill_id = one.bill_id)
+                WHERE NOT EXISTS (SELECT FROM bill WHERE bill.bill_id = one.bill_id OFFSET 0)  -- by its key, always
             ) THEN
                 RAISE EXCEPTION 'a line needs its bill'
                     USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'bill_line_has_bill';
