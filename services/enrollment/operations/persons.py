@@ -50,12 +50,14 @@ async def insurance(
     Raises:
         NotFound: PERSON_NOT_FOUND.
     """
-    await _check_known(tx, person_id)
-    return (
+    found = (
         await employments.participations(tx, person_id),
         await contributions.counts(tx, person_id),
         await employments.of_person(tx, person_id),
     )
+    if not any(found):  # whoever has something is known
+        await _check_known(tx, person_id)
+    return found
 
 
 async def list_contributions(
@@ -69,7 +71,6 @@ async def list_contributions(
     """
     if year and not FIRST_YEAR <= year <= LAST_YEAR:
         raise InvalidInput("YEAR_INVALID", f"a year is {FIRST_YEAR} to {LAST_YEAR}, or 0 for all", field="year")
-    await _check_known(tx, person_id)
     page = paging.read(tx, size=size, token=token, query=f"contributions {person_id} {year}")
     after = contributions.START
     if page.after:
@@ -77,6 +78,8 @@ async def list_contributions(
         after = (Month.parse(month), int(code))
     first, last = (Month(year, 1), Month(year, 12)) if year else (Month(FIRST_YEAR, 1), Month(LAST_YEAR, 12))
     rows = await contributions.months(tx, person_id, first=first, last=last, after=after, limit=page.size + 1)
+    if not rows:  # whoever has something is known
+        await _check_known(tx, person_id)
     shown = rows[: page.size]
     return shown, paging.following(tx, page, contributions.cursor(shown[-1])) if len(rows) > page.size else ""
 
