@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations when it runs
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -123,9 +123,38 @@ def demo(
 
 
 @app.command()
+def seed(
+    *,
+    persons: Annotated[int, typer.Option(help="人数 / number of persons.")],
+    number: Annotated[int, typer.Option("--seed", help="种子，同一种子同一座城 / the same seed is the same city.")] = 1,
+    facts: Annotated[
+        bool, typer.Option("--facts", help="通知其他业务 / tell the other services of everybody.")
+    ] = False,
+    history_years: Annotated[int, typer.Option(min=0, max=40, help="迁入的缴费年数 / years of months brought in.")] = 0,
+    history_every: Annotated[int, typer.Option(min=1, help="每几人中一人有 / only one person of so many.")] = 1,
+) -> None:
+    """生成一座城供试用 / make a plausible city in the register; never in production."""
+    from chassis import clocks
+    from kernel.calendar import Month
+    from ops import servers
+    from ops.seed import main as command
+    from ops.seed.people import Plan
+
+    home = Home.of(os.environ)
+    keys = os.environ.get("HRSS_KEYS_DIR")
+    try:
+        url = servers.databases(home, os.environ).app_urls["enrollment"]
+        settings = command.settings_of(url, Path(keys) if keys else home.keys, env=os.environ.get("HRSS_ENV", ""))
+        plan = Plan(number, persons, Month.of(clocks.business_day()), history_years, history_every)
+        command.seed(plan, settings, console, with_facts=facts)
+    except (servers.ServerUnknown, command.SeedRefused) as error:
+        raise _refusal(str(error)) from None
+
+
+@app.command()
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="pension codes start memory hop enrol; 空为全部 / all.")
+        list[str] | None, typer.Argument(help="pension codes start memory hop enrol city; 空为全部 / all.")
     ] = None,
     *,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="轮数 / rounds.")] = 5,

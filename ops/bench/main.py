@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ops.bench import calculations, enrol, hop, platform
+from ops.bench import calculations, city, enrol, hop, platform
 from ops.bench.ground import ground
 from ops.bench.measure import machine
 from ops.bench.result import Result
@@ -57,6 +57,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "memory": ("memory of the idle platform", platform.memory),
     "hop": ("bare hop through the edge beside FastAPI", hop.rows),
     "enrol": ("enrol one person end to end; facts from outbox to consumer", enrol.enrol),
+    "city": ("a city: bill run, interest, point queries", city.city),
 }
 
 

@@ -15,14 +15,7 @@ from kernel.calendar import Month
 from kernel.errors import InvalidInput, NotFound, Refused
 from kernel.money import Money
 from kernel.statement import Line, Statement
-from services.enrollment.domain.account import (
-    AccountLaw,
-    AccountYear,
-    Credits,
-    account_at_retirement,
-    close_year,
-    rate_of,
-)
+from services.enrollment.domain.account import AccountLaw, Credits, account_at_retirement, rate_of
 from services.enrollment.domain.contributions import Scheme
 
 # Accounts of the ledger.
@@ -140,18 +133,6 @@ def check_year_over(year: int, today: date) -> None:
         raise InvalidInput("YEAR_INVALID", f"a year of an account is {FIRST_YEAR} to {LAST_YEAR}", field="year")
     if year >= today.year:
         raise Refused("YEAR_NOT_OVER", "the year is not over", field="year", source=_SOURCE, year=str(year))
-
-
-def close(account: Account, year: int, law: AccountLaw) -> AccountYear:
-    """Close the next year of an account.
-
-    Raises:
-        Refused: ACCOUNT_YEAR_OPEN: a year before is not closed.
-        PolicyParameterMissing: No rate was ever published up to that year.
-    """
-    if account.next_year != year:
-        raise Refused("ACCOUNT_YEAR_OPEN", "an earlier year is not closed", source=_SOURCE, year=str(account.next_year))
-    return close_year(account.closing, account.credits(year), law)
 
 
 def settle(opening: Money, booked: Mapping[Month, Money], retirement: Month, law: AccountLaw) -> Statement:

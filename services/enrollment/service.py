@@ -9,6 +9,7 @@ from services.enrollment import declarations_file, history_file, roster_file
 from services.enrollment.events import CONSUMERS
 from services.enrollment.operations import (
     accounts,
+    city,
     figures,
     history,
     persons_declarations,
@@ -18,6 +19,7 @@ from services.enrollment.operations import (
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
+from services.enrollment.rpc.city import CityRpc
 from services.enrollment.rpc.enrollment import EnrollmentRpc
 from services.enrollment.rpc.persons import PersonsRpc
 
@@ -30,7 +32,7 @@ def build(settings: Settings) -> Service:
     declarations = Archive(office.files, declarations_file.open_file)
     return Service(
         settings=settings,
-        servicers=[EnrollmentRpc(office, histories, rosters), PersonsRpc(office, declarations)],
+        servicers=[EnrollmentRpc(office, histories, rosters), PersonsRpc(office, declarations), CityRpc(office)],
         consumers=CONSUMERS,
         jobs=[
             accounts.job_kind(office),
@@ -38,6 +40,7 @@ def build(settings: Settings) -> Service:
             roster.job_kind(rosters, office),
             persons_declarations.job_kind(declarations, office),
             persons_duplicates.job_kind(),
+            city.job_kind(office),
         ],
         figures=figures.count,
     )

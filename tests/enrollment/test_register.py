@@ -15,6 +15,7 @@ from kernel.errors import AlreadyExists, InvalidInput, Refused
 from kernel.money import Money
 from services.enrollment import accounting, billing, register
 from services.enrollment.accounting import Account
+from services.enrollment.domain.account import year_terms
 from services.enrollment.policy import EnrollmentPolicy
 from services.enrollment.register import Action, Enrollment, State, Stretch, Track
 
@@ -119,9 +120,8 @@ def test_open_years_chain_without_interest() -> None:
 def test_a_settlement_in_december_is_the_closed_year(opening: int, booked: dict[int, int]) -> None:
     """Both formulas of the law must agree at the end of a year."""
     amounts = {month: Money(fen) for month, fen in booked.items()}
-    account = Account(SOMEBODY, Money(0), 2024, 2024, None, closing=Money(opening), booked={2025: amounts})
 
-    closed = accounting.close(account, 2025, LAW)
+    closed = year_terms(2025, LAW).close(Money(opening), amounts)
     settled = accounting.settle(
         Money(opening), {Month(2025, month): amount for month, amount in amounts.items()}, Month(2025, 12), LAW
     )

@@ -95,6 +95,57 @@ class AccountYear:
         return self.statement.provisional
 
 
+@dataclass(frozen=True, slots=True)
+class YearTerms:
+    """The law of one account year: what is kept with a closed year, so that it explains itself for ever.
+
+    ``annual_factor`` belongs to the annual-factor method alone.
+    """
+
+    year: int
+    rate: DatedValue[Decimal]
+    method: Method
+    annual_factor: DatedValue[Decimal] | None = None
+
+    @property
+    def on_opening(self) -> Fraction:
+        """For the set form: interest on the balance brought forward is half-up(balance × this)."""
+        return Fraction(self.rate.value)
+
+    @property
+    def on_new(self) -> Fraction:
+        """For the set form: interest on the credits is half-up(their product or, by the factor, their sum × this)."""
+        match self.method:
+            case Method.MONTHLY_PRODUCT:
+                return Fraction(self.rate.value) / MONTHS
+            case Method.ANNUAL_FACTOR:
+                if self.annual_factor is None:
+                    raise TypeError("the annual-factor method needs its factor")
+                return Fraction(self.rate.value * self.annual_factor.value / 2)
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the year will be settled again."""
+        return self.rate.provisional or (self.annual_factor is not None and self.annual_factor.provisional)
+
+    def close(self, opening: Money, monthly: Mapping[int, Money]) -> "AccountYear":
+        """The year of one account, from its opening and its credits by month of booking."""
+        booked = Credits(self.year, monthly)
+        return account_year(opening, booked, self.rate, method=self.method, annual_factor=self.annual_factor)
+
+
+def year_terms(year: int, law: AccountLaw) -> YearTerms:
+    """Method and rate that the law has for a year; provisional while the rate is not published.
+
+    Raises:
+        PolicyParameterMissing: No rate was ever published up to that year.
+    """
+    day = _new_year(year)
+    method = law.method.on(day).value
+    factor = law.annual_factor.on(day) if method is Method.ANNUAL_FACTOR else None
+    return YearTerms(year, rate_of(year, law), method, factor)
+
+
 def rate_of(year: int, law: AccountLaw) -> DatedValue[Decimal]:
     """The rate of a year; while it is not published, the latest published one, provisional.
 
@@ -163,10 +214,7 @@ def account_years(opening: Money, years: Iterable[Credits], law: AccountLaw) -> 
 
 def close_year(opening: Money, booked: Credits, law: AccountLaw) -> AccountYear:
     """Close a year by the method and the rate that the law has for it; provisional while the rate is not published."""
-    day = _new_year(booked.year)
-    method = law.method.on(day).value
-    factor = law.annual_factor.on(day) if method is Method.ANNUAL_FACTOR else None
-    return account_year(opening, booked, rate_of(booked.year, law), method=method, annual_factor=factor)
+    return year_terms(booked.year, law).close(opening, booked.monthly)
 
 
 def account_at_retirement(opening: Money, booked: Credits, rate: DatedValue[Decimal], *, months: int) -> AccountYear:

@@ -16,17 +16,17 @@ from kernel.statement import Statement
 from services.enrollment import accounting
 from services.enrollment.accounting import Account, EntryKind, Year, account_not_found
 from services.enrollment.commands import SettleAccount
-from services.enrollment.domain.account import rate_of
+from services.enrollment.domain.account import year_terms
 from services.enrollment.messages import facts
 from services.enrollment.operations.office import Office
 from services.enrollment.store import accounts, history, people, persons
-from services.enrollment.store.accounts import ClosedYear
+from services.enrollment.store.accounts import Closed
 
 KIND = "close_account_year"
 # The first chunk finds the others: numbering eight million accounts takes longer than a call may.
 PLAN = {"plan": True}
-CHUNK_ACCOUNTS = 500  # as many facts as one event message holds
-SLICE = 20  # accounts between two turns of the event loop: about 2 ms
+CHUNK_ACCOUNTS = 2000  # four event messages, a tenth of a second of work
+SLICE = 250  # facts made between two turns of the event loop: about 2 ms
 
 
 async def close_account_year(tx: Transaction, year: int, office: Office) -> Job:
@@ -37,7 +37,7 @@ async def close_account_year(tx: Transaction, year: int, office: Office) -> Job:
         Refused: YEAR_NOT_OVER, POLICY_PARAMETER_MISSING.
     """
     accounting.check_year_over(year, tx.today)
-    rate_of(year, office.policy.account)  # a rate that is not known refuses here, not in every chunk
+    year_terms(year, office.policy.account)  # a rate that is not known refuses here, not in every chunk
     job_id = await jobs.start(tx, KIND, params={"year": year}, chunks=[PLAN])
     tx.audit("CloseAccountYear", detail={"job_id": ids.to_text("job", job_id), "year": str(year)})
     return await jobs.get(tx, job_id)
@@ -48,26 +48,22 @@ def job_kind(office: Office) -> JobKind:
 
     async def run_chunk(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:
         year: int = job.params["year"]
+        terms = await accounts.keep_terms(tx, job.id, year_terms(year, office.policy.account))
         if chunk.params == PLAN:
             return await _plan(tx, job, year)
         first, last = UUID(hex=chunk.params["first"]), UUID(hex=chunk.params["last"])
-        closed: list[ClosedYear] = []
+        ready: list[UUID] = []
         rejects: list[Reject] = []
         skipped = 0
-        for number, one in enumerate(await accounts.lock_range(tx, first, last, year), start=1):
-            if one.closed_through is not None and one.closed_through >= year:
+        for number, (person_id, next_year) in enumerate(await accounts.lock_range(tx, first, last, year), start=1):
+            if next_year > year:
                 skipped += 1
-                continue
-            try:
-                closed.append(_close(one, year, office))
-            except Refused as refusal:
-                if refusal.reason != "ACCOUNT_YEAR_OPEN":
-                    raise
-                rejects.append(_open_year(number, one))
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
-        if closed:
-            await _book(tx, closed, office, key=f"{ids.to_text('job', job.id)}/{chunk.number}")
+            elif next_year < year:
+                rejects.append(_open_year(number, person_id, next_year))
+            else:
+                ready.append(person_id)
+        closed = await accounts.close(tx, ready, job.id, terms, policy_version=office.policy.version)
+        await _book(tx, closed, year, key=f"{ids.to_text('job', job.id)}/{chunk.number}")
         tx.audit("CloseAccountYearChunk", detail={"year": str(year), "closed": str(len(closed))})
         return ChunkResult(done=len(closed), skipped=skipped, rejects=rejects)
 
@@ -169,26 +165,6 @@ async def _plan(tx: Transaction, job: Job, year: int) -> ChunkResult:
     return ChunkResult()
 
 
-def _close(account: Account, year: int, office: Office) -> ClosedYear:
-    result = accounting.close(account, year, office.policy.account)
-    interest = result.interest_on_opening + result.interest_on_new
-    return ClosedYear(
-        person_id=account.person_id,
-        year=Year(
-            year=year,
-            opening=result.opening,
-            contribution=result.contribution,
-            interest=interest,
-            imported=Money.ZERO,
-            closed=True,
-            statement=result.statement,
-            source=accounting.PLATFORM,
-        ),
-        provisional=result.provisional,
-        balance=account.balance + interest,
-    )
-
-
 async def _book_settlement(
     tx: Transaction, account: Account, retirement: Month, *, interest: Money, withheld: Money
 ) -> None:
@@ -214,35 +190,37 @@ async def _book_settlement(
             tx.emit(facts.account_credited(account.person_id, kind, retirement, amount=amount, balance=balance))
 
 
-async def _book(tx: Transaction, closed: Sequence[ClosedYear], office: Office, *, key: str) -> None:
-    await accounts.close(tx, closed, policy_version=office.policy.version)
-    total = Money.total(one.year.interest for one in closed)
-    if total != Money.ZERO:
-        await ledger.post(
-            tx,
-            kind="interest",
-            key=key,
-            postings=[(accounting.PENSION_FUND, -total), (accounting.ACCOUNTS, total)],
-            business_date=tx.today,
-        )
-    for one in closed:
-        if one.year.interest != Money.ZERO:
+async def _book(tx: Transaction, closed: Sequence[Closed], year: int, *, key: str) -> None:
+    total = Money.total(one.interest for one in closed)
+    if total == Money.ZERO:
+        return
+    await ledger.post(
+        tx,
+        kind="interest",
+        key=key,
+        postings=[(accounting.PENSION_FUND, -total), (accounting.ACCOUNTS, total)],
+        business_date=tx.today,
+    )
+    for number, one in enumerate(closed, start=1):
+        if one.interest != Money.ZERO:
             tx.emit(
                 facts.account_credited(
                     one.person_id,
                     EntryKind.INTEREST,
-                    accounting.end_of(one.year.year),
-                    amount=one.year.interest,
+                    accounting.end_of(year),
+                    amount=one.interest,
                     balance=one.balance,
                 )
             )
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
 
 
-def _open_year(number: int, account: Account) -> Reject:
-    key = ids.to_text("per", account.person_id)
+def _open_year(number: int, person_id: UUID, year: int) -> Reject:
+    key = ids.to_text("per", person_id)
     return Reject(
         number,
         "ACCOUNT_YEAR_OPEN",
-        f"{key} 的 {account.next_year} 年度尚未计息，请先结转该年度",
-        f"the year {account.next_year} of {key} is not closed; close it first",
+        f"{key} 的 {year} 年度尚未计息，请先结转该年度",
+        f"the year {year} of {key} is not closed; close it first",
     )

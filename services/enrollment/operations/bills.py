@@ -15,13 +15,15 @@ from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment import accounting, billing
 from services.enrollment.accounting import ContributionState, EntryKind
-from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, Bill, BillLine, BillState, Receipt, Terms
+from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, Bill, BillLine, BillState, Receipt
+from services.enrollment.city import tariff
 from services.enrollment.commands import AssessBill, RecordReceipt
-from services.enrollment.domain.contributions import EmployerTerms, Scheme, contribution_rates
+from services.enrollment.domain.contributions import EmployerTerms, Scheme
 from services.enrollment.messages import facts
 from services.enrollment.operations.office import Office
 from services.enrollment.register import bill_not_found
-from services.enrollment.store import bills, people, persons_employers
+from services.enrollment.store import assessment, bills, people, persons_employers
+from services.enrollment.store.assessment import Billed
 
 SLICE = 250  # facts made between two turns of the event loop: about 2 ms
 EXPLAINED_SLICE = 8  # lines explained between two turns
@@ -44,24 +46,17 @@ async def assess_bill(tx: Transaction, command: AssessBill, office: Office) -> B
     in_force = await persons_employers.in_force(tx, employer.employer_id, command.month)
     assert in_force is not None  # it is locked
     employer = in_force[0]
-    law, day = office.policy.contributions, command.month.first_day
-    terms = Terms(command.month, law, EmployerTerms(employer.injury_class, employer.injury_step))
-    limits = law.limits.on(day).value
-    made = await bills.assess(
+    terms = EmployerTerms(employer.injury_class, employer.injury_step)
+    made = await assessment.assess(
         tx,
-        ids.new_id(),
-        employer.employer_id,
-        terms,
-        rates=contribution_rates(command.month, EMPLOYEE_SCHEMES, law, terms.employer),
-        account_rate=law.account_credit.on(day).value,
-        limits=limits,
-        provisional=billing.explain(limits.floor, terms).provisional,
+        [Billed(employer.employer_id, place=0)],
+        [tariff(command.month, office.policy.contributions, terms)],
         policy_version=office.policy.version,
     )
     bill = await bills.latest(tx, employer.employer_id, command.month)
     if bill is None:
         raise Refused("NOBODY_INSURED", "the employer insures nobody in that month", month=str(command.month))
-    if made:
+    if made.bill_count:
         tx.audit("AssessBill", detail={"bill_id": _bill_id(bill), "persons": str(bill.person_count)})
     return bill
 

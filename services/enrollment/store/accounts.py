@@ -1,6 +1,7 @@
 """Personal accounts: balances, entries, closed years, settlements."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,13 +14,56 @@ from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.accounting import PLATFORM, Account, EntryKind, Year
+from services.enrollment.domain.account import Method, YearTerms
+from services.enrollment.store import terms as stored_terms
 from services.enrollment.store.rows import AccountRow, AccountYearRow, SettlementRow
 
 LOCK_RANGE = """
-    SELECT person_id, balance_fen, first_year, closed_through, settle_month FROM account
+    SELECT person_id, coalesce(closed_through + 1, first_year) AS next_year FROM account
     WHERE person_id BETWEEN $1 AND $2 AND settle_month IS NULL AND first_year <= $3
     ORDER BY person_id FOR UPDATE
 """
+# The set form of `domain.account.YearTerms.close`: half-up in integers (as `store.assessment`) of exact factors, $3/$4
+# on the opening and $5/$6 on the product or, by the annual factor, on the sum of the credits.
+INTEREST = """
+    (2 * opening_fen * $3::bigint + $4::bigint) / (2 * $4::bigint)
+    + (2 * CASE WHEN $7::boolean THEN product_fen ELSE contribution_fen END * $5::bigint + $6::bigint)
+      / (2 * $6::bigint)
+"""
+# Each account is looked up by itself (LATERAL with OFFSET 0), so a chunk never reads the city; the range of the persons
+# says so to the planner once more.
+CLOSE = f"""
+    WITH mine AS MATERIALIZED (
+        SELECT one.person_id, coalesce(before.closing_fen, 0) AS opening_fen, booked.*
+        FROM unnest($1::uuid[]) AS one (person_id) LEFT JOIN LATERAL (
+            SELECT closing_fen FROM account_year WHERE person_id = one.person_id AND year = $2 - 1 OFFSET 0
+        ) AS before ON true CROSS JOIN LATERAL (
+            SELECT coalesce(sum(amount_fen), 0)::bigint AS contribution_fen,
+                   coalesce(sum(amount_fen * (13 - month)), 0)::bigint AS product_fen,
+                   coalesce(array_agg(month), '{{}}') AS booked_months,
+                   coalesce(array_agg(amount_fen), '{{}}') AS booked_fen
+            FROM (
+                SELECT amount_fen, date_part('month', booked_month)::smallint AS month FROM account_entry
+                WHERE account_entry.person_id = one.person_id AND kind = 'CONTRIBUTION' AND year = $2 OFFSET 0
+            ) AS entry
+        ) AS booked
+    ), closed AS (
+        SELECT mine.*, {INTEREST} AS interest_fen FROM mine
+    ), stored AS (
+        INSERT INTO account_year (person_id, year, opening_fen, contribution_fen, interest_fen, imported_fen,
+            closing_fen, provisional, policy_version, source, terms_id, booked_months, booked_fen)
+        SELECT person_id, $2, opening_fen, contribution_fen, interest_fen, 0,
+               opening_fen + contribution_fen + interest_fen, $8, $9, $10, $11, booked_months, booked_fen
+        FROM closed
+    ), entry AS (
+        INSERT INTO account_entry (person_id, kind, source, year, booked_month, amount_fen)
+        SELECT person_id, 'INTEREST', 'year:' || $2, $2, make_date($2, 12, 1), interest_fen
+        FROM closed WHERE interest_fen > 0
+    )
+    UPDATE account SET balance_fen = balance_fen + interest_fen, closed_through = $2
+    FROM closed WHERE account.person_id = closed.person_id AND account.person_id BETWEEN $12 AND $13
+    RETURNING account.person_id, interest_fen, balance_fen
+"""  # noqa: S608 - constant text
 BOOKED = """
     SELECT person_id, booked_month, sum(amount_fen)::bigint AS amount_fen FROM account_entry
     WHERE person_id = ANY($1) AND kind = 'CONTRIBUTION' AND year >= $2
@@ -59,12 +103,11 @@ RANGES = """
 
 
 @dataclass(frozen=True, slots=True)
-class ClosedYear:
-    """A closed year to be stored, and the balance after it."""
+class Closed:
+    """The interest of an account whose year was closed, and the balance after it."""
 
     person_id: UUID
-    year: Year
-    provisional: bool
+    interest: Money
     balance: Money
 
 
@@ -73,10 +116,46 @@ async def ranges_to_close(tx: Transaction, year: int, size: int) -> Sequence[tup
     return [(row["first"], row["last"], row["size"]) for row in await tx.fetch(RANGES, year, size)]
 
 
-async def lock_range(tx: Transaction, first: UUID, last: UUID, year: int) -> Sequence[Account]:
-    """The unsettled accounts between two persons that existed in a year, locked in order, with what is booked."""
-    rows = await tx.fetch(LOCK_RANGE, first, last, year)
-    return await _complete(tx, [dict(row) for row in rows])
+async def lock_range(tx: Transaction, first: UUID, last: UUID, year: int) -> Sequence[tuple[UUID, int]]:
+    """The unsettled accounts between two persons that existed in a year, locked in order, with their next open year."""
+    return [(row["person_id"], row["next_year"]) for row in await tx.fetch(LOCK_RANGE, first, last, year)]
+
+
+async def keep_terms(tx: Transaction, terms_id: UUID, terms: YearTerms) -> YearTerms:
+    """Keep the law of a run for the years that it closes; what was kept at first stays and is the answer."""
+    await tx.execute(
+        "INSERT INTO account_year_terms (terms_id, terms) VALUES ($1, $2::jsonb) ON CONFLICT (terms_id) DO NOTHING",
+        terms_id,
+        json.dumps(stored_terms.account_to_plain(terms), ensure_ascii=False),
+    )
+    return (await _terms(tx, [terms_id]))[terms_id]
+
+
+async def close(
+    tx: Transaction, person_ids: Sequence[UUID], terms_id: UUID, terms: YearTerms, *, policy_version: str
+) -> Sequence[Closed]:
+    """Close a year of accounts that are locked and whose next open year it is, with one statement.
+
+    The persons are given in order, and so is the answer.
+    """
+    if not person_ids:
+        return ()
+    rows = await tx.fetch(
+        CLOSE,
+        list(person_ids),
+        terms.year,
+        *terms.on_opening.as_integer_ratio(),
+        *terms.on_new.as_integer_ratio(),
+        terms.method is Method.MONTHLY_PRODUCT,
+        terms.provisional,
+        policy_version,
+        PLATFORM,
+        terms_id,
+        person_ids[0],
+        person_ids[-1],
+    )
+    closed = [Closed(row["person_id"], Money(row["interest_fen"]), Money(row["balance_fen"])) for row in rows]
+    return sorted(closed, key=lambda one: one.person_id)
 
 
 async def account(tx: Transaction, person_id: UUID, *, lock: bool = False) -> Account | None:
@@ -96,10 +175,10 @@ async def account(tx: Transaction, person_id: UUID, *, lock: bool = False) -> Ac
 
 
 async def years(tx: Transaction, person_id: UUID) -> Sequence[Year]:
-    """The closed years of an account, newest first."""
-    rows = await tx.session.scalars(
-        select(AccountYearRow).where(AccountYearRow.person_id == person_id).order_by(desc(col(AccountYearRow.year)))
-    )
+    """The closed years of an account, newest first, each explained by the law of its run."""
+    query = select(AccountYearRow).where(AccountYearRow.person_id == person_id)
+    rows = (await tx.session.scalars(query.order_by(desc(col(AccountYearRow.year))))).all()
+    terms = await _terms(tx, {row.terms_id for row in rows if row.terms_id})
     return [
         Year(
             year=row.year,
@@ -108,7 +187,7 @@ async def years(tx: Transaction, person_id: UUID) -> Sequence[Year]:
             interest=row.interest,
             imported=row.imported,
             closed=True,
-            statement=Statement.from_plain(row.statement) if row.statement else None,
+            statement=_statement(row, terms),
             source=row.source,
             policy_version=row.policy_version,
         )
@@ -148,50 +227,6 @@ async def closing_before(tx: Transaction, person_id: UUID, year: int) -> Money:
         "SELECT closing_fen FROM account_year WHERE person_id = $1 AND year = $2", person_id, year - 1
     )
     return Money(row["closing_fen"]) if row else Money.ZERO
-
-
-async def close(tx: Transaction, closed: Sequence[ClosedYear], *, policy_version: str) -> None:
-    """Store closed years with their interest entries and new balances, by one statement each."""
-    raw = await tx.raw()
-    await raw.copy_records_to_table(
-        "account_year",
-        records=[
-            (
-                one.person_id,
-                one.year.year,
-                one.year.opening.fen,
-                one.year.contribution.fen,
-                one.year.interest.fen,
-                one.year.imported.fen,
-                one.year.closing.fen,
-                one.year.statement.canonical() if one.year.statement else None,
-                one.provisional,
-                policy_version,
-                one.year.source,
-            )
-            for one in closed
-        ],
-        columns=[
-            "person_id", "year", "opening_fen", "contribution_fen", "interest_fen", "imported_fen", "closing_fen",
-            "statement", "provisional", "policy_version", "source",
-        ],
-    )  # fmt: skip
-    await tx.execute(
-        """
-        WITH closed AS (
-            SELECT * FROM unnest($1::uuid[], $2::bigint[]) AS one (person_id, interest_fen)
-        ), entry AS (
-            INSERT INTO account_entry (person_id, kind, source, year, booked_month, amount_fen)
-            SELECT person_id, 'INTEREST', $3, $4, make_date($4, 12, 1), interest_fen FROM closed WHERE interest_fen > 0
-        )
-        UPDATE account SET balance_fen = balance_fen + closed.interest_fen, closed_through = $4
-        FROM closed WHERE account.person_id = closed.person_id
-        """,
-        [one.person_id for one in closed],
-        [one.year.interest.fen for one in closed],
-        f"year:{closed[0].year.year}",
-        closed[0].year.year,
-    )
 
 
 async def settle(
@@ -270,6 +305,25 @@ async def contributions_version(tx: Transaction, person_id: UUID) -> int:
         "SELECT version FROM aggregate WHERE kind = 'contributions' AND id = $1", ids.to_text("per", person_id)
     )
     return int(row["version"]) if row else 0
+
+
+async def _terms(tx: Transaction, terms_ids: Collection[UUID]) -> Mapping[UUID, YearTerms]:
+    if not terms_ids:
+        return {}
+    rows = await tx.fetch(
+        "SELECT terms_id, terms FROM account_year_terms WHERE terms_id = ANY($1::uuid[])", list(terms_ids)
+    )
+    return {row["terms_id"]: stored_terms.account_from_plain(row["terms"]) for row in rows}
+
+
+def _statement(row: AccountYearRow, terms: Mapping[UUID, YearTerms]) -> Statement | None:
+    """The statement of a closed year: stored with it, or made from what was booked and the law of its run."""
+    if row.terms_id is None:
+        return Statement.from_plain(row.statement) if row.statement else None
+    monthly: dict[int, Money] = {}
+    for month, fen in zip(row.booked_months or (), row.booked_fen or (), strict=True):
+        monthly[month] = monthly.get(month, Money.ZERO) + Money(fen)
+    return terms[row.terms_id].close(row.opening, monthly).statement
 
 
 async def _complete(tx: Transaction, rows: Sequence[Mapping[str, Any]]) -> Sequence[Account]:

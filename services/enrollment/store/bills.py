@@ -1,10 +1,8 @@
-"""Bills, their lines and receipts. Lines are made and settled by one statement, however many persons a bill holds."""
+"""Bills, their lines and receipts. Lines are settled by one statement, however many; `store.assessment` makes them."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from uuid import UUID
 
 from sqlmodel import col, desc, select
@@ -14,56 +12,8 @@ from kernel.calendar import Month
 from kernel.money import Money
 from services.enrollment.accounting import EntryKind, booking_month
 from services.enrollment.billing import CHARGES, Bill, BillLine, BillState, Receipt, Terms
-from services.enrollment.domain.contributions import BaseLimits, Scheme, Side
 from services.enrollment.store import terms as stored_terms
 from services.enrollment.store.rows import BillLineRow, BillRow
-
-# Half-up in integers, the set form of `domain.contributions.contribute`: rate = numerator / denominator, both exact, so
-# (2 × base × numerator + denominator) ÷ (2 × denominator) rounds down to what half-up gives. A property test compares.
-AMOUNT = "(2 * base_fen * {n}::bigint + {d}::bigint) / (2 * {d}::bigint)"
-FIRST_RATE = 13  # parameters before are the bill's own
-RATED = (*CHARGES, "account")
-
-
-def _amounts() -> str:
-    texts = []
-    for place, name in enumerate(RATED):
-        numerator = FIRST_RATE + 2 * place
-        texts.append(f"{AMOUNT.format(n=f'${numerator}', d=f'${numerator + 1}')} AS {name}_fen")
-    return ", ".join(texts)
-
-
-_COLUMNS = ", ".join(f"{name}_fen" for name in RATED)
-_SUMS = ", ".join(f"sum({name}_fen)::bigint" for name in CHARGES)
-_TOTAL = " + ".join(f"sum({name}_fen)" for name in CHARGES)
-
-# Whoever is insured in the month and not yet billed or brought in for it; the bill appears only when there is somebody.
-# OFFSET 0 keeps each look a probe of the unique index, and MATERIALIZED keeps them before the first insert: where
-# nothing is analysed yet, the planner joined by month alone and read the growing table 20,000 times (16 s, not 0.2 s).
-ASSESS = f"""
-    WITH insured AS MATERIALIZED (
-        SELECT part.person_id, part.enrollment_id, wage.wage_fen, least(greatest(wage.wage_fen, $9), $10) AS base_fen
-        FROM participation AS part CROSS JOIN LATERAL (
-            SELECT wage_fen FROM declared_wage
-            WHERE declared_wage.enrollment_id = part.enrollment_id AND from_month <= $3
-            ORDER BY from_month DESC LIMIT 1
-        ) AS wage
-        WHERE part.employer_id = $2 AND part.scheme = $11 AND part.state <> $12
-          AND part.start_month <= $3 AND (part.end_month IS NULL OR part.end_month >= $3)
-          AND NOT EXISTS (SELECT 1 FROM bill_line WHERE person_id = part.person_id AND month = $3 OFFSET 0)
-          AND NOT EXISTS (SELECT 1 FROM contribution WHERE person_id = part.person_id AND month = $3 OFFSET 0)
-    ), line AS (
-        INSERT INTO bill_line (bill_id, person_id, enrollment_id, month, wage_fen, base_fen, {_COLUMNS})
-        SELECT $1, person_id, enrollment_id, $3, wage_fen, base_fen, {_amounts()} FROM insured ORDER BY person_id
-        RETURNING {_COLUMNS}
-    )
-    INSERT INTO bill (bill_id, employer_id, month, number, state, person_count,
-                      {", ".join(f"{name}_fen" for name in CHARGES)}, total_fen, terms, provisional, policy_version,
-                      assess_date)
-    SELECT $1, $2, $3, (SELECT coalesce(max(number), 0) + 1 FROM bill WHERE employer_id = $2 AND month = $3), $4,
-           count(*), {_SUMS}, ({_TOTAL})::bigint, $5::jsonb, $6, $7, $8
-    FROM line HAVING count(*) > 0
-"""  # noqa: S608 - constant text
 
 CONTRIBUTE = """
     INSERT INTO contribution (person_id, month, scheme, state, base_fen, employer_fen, employee_fen, bill_id)
@@ -102,39 +52,6 @@ class Credited:
     share: Money
     booked: Month | None
     balance: Money
-
-
-async def assess(
-    tx: Transaction,
-    bill_id: UUID,
-    employer_id: UUID,
-    terms: Terms,
-    *,
-    rates: Mapping[tuple[Scheme, Side], Decimal],
-    account_rate: Decimal,
-    limits: BaseLimits,
-    provisional: bool,
-    policy_version: str,
-) -> bool:
-    """Make a bill with its lines for everybody who is insured and not yet billed; False when there is nobody."""
-    exact = [*(rates[charge] for charge in CHARGES.values()), account_rate]
-    made = await tx.execute(
-        ASSESS,
-        bill_id,
-        employer_id,
-        terms.month.first_day,
-        BillState.ISSUED,
-        json.dumps(stored_terms.to_plain(terms), ensure_ascii=False),
-        provisional,
-        policy_version,
-        tx.today,
-        limits.floor.fen,
-        limits.ceiling.fen,
-        110,
-        "SUSPENDED",
-        *(part for rate in exact for part in rate.as_integer_ratio()),
-    )
-    return made == 1
 
 
 async def bill(tx: Transaction, bill_id: UUID, *, lock: bool = False) -> Bill | None:

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, SmallInteger
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from chassis.columns import MoneyColumn, MonthColumn, words
@@ -131,6 +132,7 @@ class BillRow(Table, table=True):
     provisional: bool
     policy_version: str
     assess_date: date
+    run_id: UUID | None = None
 
 
 class BillLineRow(Table, table=True):
@@ -220,6 +222,9 @@ class AccountYearRow(Table, table=True):
     provisional: bool
     policy_version: str
     source: str
+    terms_id: UUID | None = None
+    booked_months: list[int] | None = Field(default=None, sa_type=ARRAY(SmallInteger))
+    booked_fen: list[int] | None = Field(default=None, sa_type=ARRAY(BigInteger))
 
 
 class SettlementRow(Table, table=True):

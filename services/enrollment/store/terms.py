@@ -2,6 +2,7 @@
 
 A bill of 20,000 persons would hold 20,000 statements that say the same but for the wage. Instead the bill keeps, once,
 the rows that were in force, and the statement of a line is calculated from them when somebody asks (docs/decisions).
+So it is with the closed years of accounts, whose rows are kept once for a whole run.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from kernel.calendar import Month
 from kernel.dated import Confidence, Dated, DatedValue
 from kernel.money import Money
 from services.enrollment.billing import CHARGES, Terms
+from services.enrollment.domain.account import Method, YearTerms
 from services.enrollment.domain.contributions import (
     BaseLimits,
     ContributionLaw,
@@ -73,6 +75,27 @@ def from_plain(plain: Mapping[str, Any]) -> Terms:
     )
 
 
+def account_to_plain(terms: YearTerms) -> dict[str, Any]:
+    """The law of an account year as JSON values."""
+    return {
+        "year": terms.year,
+        "method": terms.method.value,
+        "rate": _row(terms.rate, str),
+        "annual_factor": _row(terms.annual_factor, str) if terms.annual_factor else None,
+    }
+
+
+def account_from_plain(plain: Mapping[str, Any]) -> YearTerms:
+    """Read what `account_to_plain` wrote."""
+    factor = plain["annual_factor"]
+    return YearTerms(
+        plain["year"],
+        _value(plain["rate"], Decimal),
+        Method(plain["method"]),
+        _value(factor, Decimal) if factor is not None else None,
+    )
+
+
 def _row(row: DatedValue[T], plain: Callable[[T], Any]) -> dict[str, Any]:
     return {
         "value": plain(row.value),
@@ -89,7 +112,11 @@ def _row(row: DatedValue[T], plain: Callable[[T], Any]) -> dict[str, Any]:
 def _dated(row: Mapping[str, Any] | None, read: Callable[[Any], T]) -> Dated[T]:
     if row is None:
         return Dated("", "", ())
-    value: DatedValue[T | None] = DatedValue(
+    return Dated(row["file"], row["key"], (_value(row, read),))
+
+
+def _value(row: Mapping[str, Any], read: Callable[[Any], T]) -> DatedValue[T]:
+    return DatedValue(
         value=read(row["value"]),
         from_=date.fromisoformat(row["from"]),
         to=date.fromisoformat(row["to"]) if row["to"] else None,
@@ -99,7 +126,6 @@ def _dated(row: Mapping[str, Any] | None, read: Callable[[Any], T]) -> Dated[T]:
         file=row["file"],
         provisional=row["provisional"],
     )
-    return Dated(row["file"], row["key"], (value,))
 
 
 def _industry(rate: IndustryRate) -> dict[str, Any]:
