@@ -16,8 +16,9 @@ from chassis.client import Backend
 from chassis.database import Database
 from chassis.operations import Figures, OperationsRpc, State, nothing
 from chassis.principal import Principal, Signer
+from kernel.errors import InvalidInput
 from services.gateway.edge.backends import Guarded
-from services.gateway.platform.indicators import Comparison, reaches
+from services.gateway.platform.indicators import Comparison, progress, reaches
 from services.gateway.service import Gateway
 from services.gateway.settings import GatewaySettings
 from tests.gateway.conftest import UNLIMITED
@@ -215,6 +216,8 @@ async def test_supervisors_see_the_plan_and_not_the_machinery(platform: Platform
         ("60.0001", ">", "60", True),
         ("3.99", "<", "4", True),
         ("4", "<", "4", False),
+        ("4", "<=", "4", True),
+        ("4.01", "<=", "4", False),
         ("5.4999", "about", "5", True),
         ("4.5", "about", "5", True),
         ("5.5", "about", "5", False),
@@ -225,3 +228,16 @@ async def test_supervisors_see_the_plan_and_not_the_machinery(platform: Platform
 )
 def test_a_target_is_reached_as_its_sign_says(actual: str, comparison: str, target: str, *, expected: bool) -> None:
     assert reaches(Decimal(actual), Comparison(comparison), Decimal(target)) is expected
+
+
+@pytest.mark.parametrize(
+    ("actual", "target", "percent"),
+    [("320", "400", "80.00"), ("1", "3", "33.33"), ("2", "3", "66.67"), ("4", "3", "133.33")],
+)
+def test_progress_is_told_in_percent_and_not_limited(actual: str, target: str, percent: str) -> None:
+    assert str(progress(Decimal(actual), Decimal(target))) == percent
+
+
+def test_nothing_is_held_against_a_target_of_zero() -> None:
+    with pytest.raises(InvalidInput):
+        progress(Decimal(1), Decimal(0))

@@ -15,7 +15,7 @@ from fractions import Fraction
 from kernel.calendar import Month
 from kernel.dated import Dated, DatedValue
 from kernel.errors import InvalidInput
-from kernel.money import Money
+from kernel.money import Money, Rounding, round_ratio
 from kernel.statement import Line, Statement
 from services.benefits.domain.pension import PensionFacts, PensionRules, account_line, basic_line
 
@@ -78,6 +78,32 @@ class DeemedService:
     def __post_init__(self) -> None:
         if self.index < 0 or self.months < 0:
             raise InvalidInput("DEEMED_SERVICE_NEGATIVE", "index and months are not negative")
+
+
+@dataclass(frozen=True, slots=True)
+class OldMethod:
+    """What the archive says for the old method (老办法).
+
+    Args:
+        salary: A, standard of post or rank and grade salary at 2014-09 (职务职级与薪级工资标准).
+        ratio: M, share of it that the old method pays (退休费计发比例).
+        subsidy: B, retirement subsidy (退休补贴标准).
+        increase: C, increase of 国办发〔2015〕3号 (增加的退休费).
+        growth: G of each year from 2015 to the year of retirement, G of the year before for each factor.
+    """
+
+    salary: Money
+    ratio: Decimal
+    subsidy: Money
+    increase: Money
+    growth: tuple[Decimal, ...] = ()
+
+    def __post_init__(self) -> None:
+        amounts = (self.salary, self.subsidy, self.increase)
+        if min(amounts) < Money.ZERO or self.ratio < 0 or any(rate <= -1 for rate in self.growth):
+            raise InvalidInput(
+                "PENSION_AMOUNT_NEGATIVE", "no amount, share or year's factor of the old method is negative"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +206,26 @@ def determine(
     if new.total > old:
         lines.append(_gain(old, new, ratio))
     return GovernmentPension(Statement(tuple(lines)), group, ratio)
+
+
+def old_method(service: OldMethod) -> Statement:
+    """The pension by the old method: (A × M + B + C) × the growth of every year since 2015, rounded once.
+
+    A single line ``old``; what the factors are is said in :class:`OldMethod`. Source: 人社部发〔2015〕28号.
+    """
+    exact = Fraction(service.salary.fen) * Fraction(service.ratio) + service.subsidy.fen + service.increase.fen
+    shown = f"({service.salary} × {service.ratio} + {service.subsidy} + {service.increase})"
+    for rate in service.growth:
+        exact *= 1 + Fraction(rate)
+        shown += f" × (1 + {rate})"
+    amount = Money(round_ratio(exact.numerator, exact.denominator, Rounding.HALF_UP))
+    inputs = (
+        ("salary", str(service.salary)),
+        ("ratio", str(service.ratio)),
+        ("subsidy", str(service.subsidy)),
+        ("increase", str(service.increase)),
+    )
+    return Statement((Line("old", amount, "老办法养老金", "Old method", f"{shown} = {amount}", inputs, _METHOD),))
 
 
 def given_total(new: Money) -> Statement:

@@ -121,10 +121,10 @@ def own_wage(average: Money, limits: DatedValue[WageLimits], area_average: Dated
         area_average: The area's average monthly wage of the year before the event.
 
     Raises:
-        InvalidInput: WAGE_NEGATIVE.
+        InvalidInput: INJURY_WAGE_NEGATIVE.
     """
     if average < Money.ZERO or area_average.value < Money.ZERO:
-        raise InvalidInput("WAGE_NEGATIVE", "a wage is not negative")
+        raise InvalidInput("INJURY_WAGE_NEGATIVE", "a wage is not negative")
     floor, ceiling = area_average.value.times(limits.value.floor), area_average.value.times(limits.value.ceiling)
     amount = max(floor, min(average, ceiling))
     formula = str(amount)
@@ -163,7 +163,7 @@ def assess(
         suitable_work: The employer gives suitable work, so grades 5 and 6 draw no allowance.
 
     Raises:
-        InvalidInput: INJURY_GRADE_INVALID, WAGE_NEGATIVE.
+        InvalidInput: INJURY_GRADE_INVALID, INJURY_WAGE_NEGATIVE.
     """
     terms = rules.grades.value.get(grade)
     if terms is None:
@@ -185,7 +185,7 @@ def retirement_top_up(allowance: Money, pension: Money) -> Statement:
     Lines pension and, where it is lower, top_up. Source: 工伤保险条例 art. 35.
     """
     if min(allowance, pension) < Money.ZERO:
-        raise InvalidInput("WAGE_NEGATIVE", "neither allowance nor pension is negative")
+        raise InvalidInput("INJURY_WAGE_NEGATIVE", "neither allowance nor pension is negative")
     lines = [Line("pension", pension, "养老金", "Pension", str(pension), sources=("WII",))]
     if pension < allowance:
         added = allowance - pension

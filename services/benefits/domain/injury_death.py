@@ -119,10 +119,10 @@ def assess(
         after_paid_leave: The deceased was of grade 1 to 4 and died after paid leave: no one-off grant.
 
     Raises:
-        InvalidInput: WAGE_NEGATIVE, TWO_SPOUSES, NATIONAL_INCOME_MISSING.
+        InvalidInput: INJURY_WAGE_NEGATIVE, TWO_SPOUSES, NATIONAL_INCOME_MISSING.
     """
     if own_wage < Money.ZERO or rules.area_average.value < Money.ZERO:
-        raise InvalidInput("WAGE_NEGATIVE", "a wage is not negative")
+        raise InvalidInput("INJURY_WAGE_NEGATIVE", "a wage is not negative")
     if sum(one.is_spouse for one in dependants) > 1:
         raise InvalidInput("TWO_SPOUSES", "there is one spouse", field="dependants")
     once = [_funeral(rules)]
