@@ -34,6 +34,7 @@ INJURY_FUND = "fund:work_injury"
 ACCOUNTS = "accounts:employee_pension"  # all personal accounts together; each has its entries beside
 REFUNDS = "refunds:after_settlement"  # shares of months after retirement that no account takes any more
 BROUGHT_IN = "opening:brought_in"  # what came with imported balances, negative
+TRANSFERS = "transfers:clearing"  # what other areas paid for relations that came, negative; paid for those that left
 
 PLATFORM = "platform"  # source of what was booked here
 _SOURCE = ("LB-1997-116",)
@@ -55,6 +56,7 @@ class EntryKind(StrEnum):
     CONTRIBUTION = "CONTRIBUTION"
     INTEREST = "INTEREST"
     IMPORTED_BALANCE = "IMPORTED_BALANCE"
+    TRANSFERRED_OUT = "TRANSFERRED_OUT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from chassis.config import Settings
 from chassis.files import Files
 from chassis.policy import policy_of
+from chassis.processes import Processes
 from chassis.sealed import Sealer
 from chassis.service import Service
-from services.enrollment import history_file, roster_file
+from services.enrollment import roster_file, years_file
 from services.enrollment.events import CONSUMERS
-from services.enrollment.operations import accounts, figures, history, roster
+from services.enrollment.operations import accounts, figures, history, moving_import, roster
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
@@ -17,13 +18,16 @@ from services.enrollment.rpc.enrollment import EnrollmentRpc
 def build(settings: Settings) -> Service:
     """The service, from its settings."""
     office = open_office(settings)
-    histories = Archive(office.files, history_file.open_file)
+    histories = Archive(office.files, years_file.open_any)
+    processes = Processes()
     rosters = Archive(office.files, roster_file.open_file)
     return Service(
         settings=settings,
         servicers=[EnrollmentRpc(office, histories, rosters)],
         consumers=CONSUMERS,
-        jobs=[accounts.job_kind(office), history.job_kind(histories, office), roster.job_kind(rosters, office)],
+        jobs=[accounts.job_kind(office), history.job_kind(histories, office), roster.job_kind(rosters, office),
+            moving_import.job_kind(histories, office, processes),
+        ],
         figures=figures.count,
     )
 

@@ -44,7 +44,7 @@ UNPAID = """
         start_month::timestamp, least(coalesce(end_month, $2), $2)::timestamp, interval '1 month'
     ) AS insured (month)
     WHERE person_id = $1 AND NOT EXISTS (
-        SELECT 1 FROM contribution WHERE person_id = $1 AND month = insured.month::date AND scheme = 110
+        SELECT 1 FROM contribution_month WHERE person_id = $1 AND month = insured.month::date AND scheme = 110
     )
 """
 # The bounds of each chunk of accounts whose year is open.

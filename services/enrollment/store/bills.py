@@ -52,6 +52,10 @@ ASSESS = f"""
           AND part.start_month <= $3 AND (part.end_month IS NULL OR part.end_month >= $3)
           AND NOT EXISTS (SELECT 1 FROM bill_line WHERE person_id = part.person_id AND month = $3 OFFSET 0)
           AND NOT EXISTS (SELECT 1 FROM contribution WHERE person_id = part.person_id AND month = $3 OFFSET 0)
+          AND NOT EXISTS (
+              SELECT 1 FROM history_year WHERE person_id = part.person_id AND year = extract(year FROM $3::date)
+                AND (months >> (extract(month FROM $3::date)::integer - 1)) & 1 = 1 OFFSET 0
+          )
     ), line AS (
         INSERT INTO bill_line (bill_id, person_id, enrollment_id, month, wage_fen, base_fen, {_COLUMNS})
         SELECT $1, person_id, enrollment_id, $3, wage_fen, base_fen, {_amounts()} FROM insured ORDER BY person_id
