@@ -1,7 +1,7 @@
-"""Worker processes: work of the processor that would hold up the event loop of a service, as functions of plain values.
+"""Worker processes: work of the processor that would hold up the event loop of a service.
 
-They are spawned, never forked (gRPC and NATS have threads), when the first work comes, and end soon after the last. What
-runs there must be importable by name and take and give what can be pickled.
+They are spawned, never forked (gRPC and NATS have threads), when the first work comes, and end soon after the last.
+What runs there must be importable by name and take and give what can be pickled.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ INJURY_FUND = "fund:work_injury"
 ACCOUNTS = "accounts:employee_pension"  # all personal accounts together; each has its entries beside
 REFUNDS = "refunds:after_settlement"  # shares of months after retirement that no account takes any more
 BROUGHT_IN = "opening:brought_in"  # what came with imported balances, negative
-TRANSFERS = "transfers:clearing"  # what other areas paid for relations that came, negative; paid for those that left
+TRANSFERS = "transfers:owed"  # of relations that left, until it is paid
+OTHER_AREAS = "transfers:other_areas"  # paid to other areas; what they paid is negative
 
 PLATFORM = "platform"  # source of what was booked here
 _SOURCE = ("LB-1997-116",)

@@ -1,7 +1,7 @@
 """What moves: histories of older systems, and pension relations between areas (关系转移接续). Values and decisions.
 
-Sources of the transfer: 国办发〔2009〕66号; amounts in `domain.arrears`. What those rules leave open and is decided here is
-written in docs/decisions/0140 and marked assumed.
+Sources of the transfer: 国办发〔2009〕66号; amounts in `domain.arrears`. What these leave open and is
+decided here is written in docs/decisions/0140 and marked assumed.
 """
 
 import re
@@ -217,7 +217,7 @@ def check_document_no(text: str, field: str) -> str:
 
 
 def is_temporary(birth: date, sex: Sex, day: date) -> bool:
-    """Whether a relation in a new place is a temporary account: men of 50 and women of 40 years (rule as of the day)."""
+    """Whether a relation in a new place is a temporary account: men of 50, women of 40."""
     age = day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
     return age >= TEMPORARY_AGES[sex]
 
@@ -230,7 +230,7 @@ def check_form(years: Sequence[FormYear], today: date) -> None:
     """
     last: Month | None = None
     for one in years:
-        fits = 1 <= one.first_month and 1 <= one.month_count and one.first_month + one.month_count - 1 <= MONTHS
+        fits = one.first_month >= 1 and one.month_count >= 1 and one.first_month + one.month_count - 1 <= MONTHS
         if not (fits and 1949 <= one.year <= today.year):  # noqa: PLR2004 - the first jobs of the state
             raise _form_wrong()
         first = Month(one.year, one.first_month)
@@ -249,7 +249,12 @@ def form_years(months: Iterable[tuple[Month, Money, ContributionState]]) -> list
     for year, rows in groupby(months, key=lambda one: one[0].year):
         for month, base, state in rows:
             before = lines[-1] if lines else None
-            if before and before.year == year and before.last.next == month and (before.base, before.state) == (base, state):
+            if (
+                before
+                and before.year == year
+                and before.last.next == month
+                and (before.base, before.state) == (base, state)
+            ):
                 lines[-1] = FormYear(year, before.first_month, before.month_count + 1, base, state)
             else:
                 lines.append(FormYear(year, month.month, 1, base, state))
@@ -258,12 +263,12 @@ def form_years(months: Iterable[tuple[Month, Money, ContributionState]]) -> list
 
 def base_years(years: Iterable[FormYear]) -> list[BaseYear]:
     """What the pooled part is taken from: paid months; deemed ones had no contribution."""
-    return [
-        BaseYear(one.year, one.base, one.month_count) for one in years if one.state is ContributionState.PAID
-    ]
+    return [BaseYear(one.year, one.base, one.month_count) for one in years if one.state is ContributionState.PAID]
 
 
 def _form_wrong() -> InvalidInput:
     return InvalidInput(
-        "FORM_YEARS_INVALID", "the years of the form do not follow one another or lie outside the calendar", field="years"
+        "FORM_YEARS_INVALID",
+        "the years of the form do not follow one another or lie outside the calendar",
+        field="years",
     )

@@ -8,11 +8,12 @@ from chassis.sealed import Sealer
 from chassis.service import Service
 from services.enrollment import roster_file, years_file
 from services.enrollment.events import CONSUMERS
-from services.enrollment.operations import accounts, figures, history, moving_import, roster
+from services.enrollment.operations import accounts, figures, history, moving_import, moving_parity, roster
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
 from services.enrollment.rpc.enrollment import EnrollmentRpc
+from services.enrollment.rpc.moving import MovingRpc
 
 
 def build(settings: Settings) -> Service:
@@ -23,10 +24,14 @@ def build(settings: Settings) -> Service:
     rosters = Archive(office.files, roster_file.open_file)
     return Service(
         settings=settings,
-        servicers=[EnrollmentRpc(office, histories, rosters)],
+        servicers=[EnrollmentRpc(office, histories, rosters), MovingRpc(office)],
         consumers=CONSUMERS,
-        jobs=[accounts.job_kind(office), history.job_kind(histories, office), roster.job_kind(rosters, office),
+        jobs=[
+            accounts.job_kind(office),
+            history.job_kind(histories, office),
+            roster.job_kind(rosters, office),
             moving_import.job_kind(histories, office, processes),
+            moving_parity.job_kind(histories, office),
         ],
         figures=figures.count,
     )

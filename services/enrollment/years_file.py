@@ -6,6 +6,7 @@ gives plain values.
 """
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -26,7 +27,10 @@ FIRST_YEAR, FIRST_ACCOUNT_YEAR = 1949, 1996
 SLICE_BYTES = 1_500_000  # about 20,000 person-years: a transaction of a second
 
 _SCHEMES = {"110": 1, "210": 2, "410": 4}
-_KINDS = {"year", "account"}
+_PLACES = [[place for place in range(3) if bits >> place & 1] for bits in range(8)]
+_TIMES = {str(number): number for number in range(1, MONTHS + 1)}
+_YEAR = re.compile(r"[0-9]{4}", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,12}", re.ASCII)
 _MEMO_MAX = 50_000
 
 TEXTS: Mapping[str, tuple[str, str]] = SHARED_TEXTS | {
@@ -34,9 +38,9 @@ TEXTS: Mapping[str, tuple[str, str]] = SHARED_TEXTS | {
     "KIND_UNKNOWN": ("行类型只能是 year 或 account", "the kind of a row is year or account"),
     "YEAR_OUT_OF_RANGE": ("年度应在 1949 年至本年之间", "a year is 1949 to this one"),
     "SCHEMES_INVALID": ("险种应如 110+210+410，各写一次", "schemes are like 110+210+410, each once"),
-    "MONTHS_INVALID": ("月份应为 12 个 P、D 或点，且不晚于本月", "months are twelve of P, D and ., none in the future"),
-    "BASES_INVALID": ("缴费基数应如 800.00*6;860.00*6，个数与月数一致", "bases are like 800.00*6;860.00*6, one a month"),
-    "ROW_OVERLAPS": ("该行与文件中前面的行月份重叠；请合并后重报", "a line before has some of these months; merge them"),
+    "MONTHS_INVALID": ("月份应为 12 个 P、D 或点，不晚于本月", "months are twelve of P, D and ., none in the future"),
+    "BASES_INVALID": ("缴费基数应如 800.00*6;860.00*6，一月一个", "bases are like 800.00*6;860.00*6, one a month"),
+    "ROW_OVERLAPS": ("该行与前面的行月份重叠；请合并后重报", "another line has some of these months; merge them"),
     "ACCOUNT_TWICE": ("该人在文件中有两行账户余额；只保留一行", "the person has two balances in the file; keep one"),
 }  # fmt: skip
 
@@ -107,6 +111,18 @@ class SliceRows:
     sums: Sums = field(default_factory=Sums)
 
 
+_Months = tuple[int, int, int]  # bits of the months, bits of the deemed ones, how many months
+
+
+class _Bases(NamedTuple):
+    fen: tuple[int, ...]
+    total: int
+    is_good: bool
+
+
+_NO_BASES = _Bases((), 0, is_good=False)
+
+
 class _Wrong(Exception):  # noqa: N818 - a verdict on a row
     pass
 
@@ -149,162 +165,158 @@ def open_file(data: bytes) -> YearsFile:
     return YearsFile(data, encoding, first, last, _totals(trailer))
 
 
-def read_slice(
-    data: bytes, encoding: str, first_line: int, *, today: date, allow_test_region: bool
-) -> SliceRows:
+def read_slice(data: bytes, encoding: str, first_line: int, *, today: date, allow_test_region: bool) -> SliceRows:
     """Second level: every row of a slice. The sums count what can be read, also of rows that are not taken."""
-    found = SliceRows()
-    reader = _Reader(today)
-    rows = persons = balances = bases = 0
-    counted = [0, 0, 0]
-    last_id: str | None = None
-    person: PersonRows | None = None
-    reason = ""
+    reader = _Reader(today, allow_test_region=allow_test_region)
     for line, text in enumerate(data.decode(encoding).removesuffix("\n").split("\n"), start=first_line):
-        rows += 1
-        cells = _cells(text)
-        if cells is None:
-            found.wrong.append((line, "ROW_MALFORMED"))
-            continue
-        kind, id_no, name, year, schemes, months, amounts, employer, balance = cells
-        if id_no != last_id:
-            last_id = id_no
-            persons += 1
-            person, reason = _person(line, id_no, name, today, allow_test_region=allow_test_region)
-            if person is not None:
-                found.persons.append(person)
-        try:
-            if kind == "year":
-                bits, pattern, fen = reader.measures(schemes, months, amounts)
-                if pattern is not None and bits:
-                    for place in (0, 1, 2):
-                        if bits >> place & 1:
-                            counted[place] += pattern[2]
-                    bases += fen * bits.bit_count()
-                _check_person(person, reason, name)
-                assert person is not None
-                if balance:
-                    raise _Wrong("COLUMN_NOT_EMPTY")
-                row = reader.year_row(line, year, schemes, months, amounts, employer)
-                _add(person, row)
-            elif kind == "account":
-                amount = amount_of(balance)
-                balances += amount.fen if amount else 0
-                _check_person(person, reason, name)
-                assert person is not None
-                if schemes or months or amounts or employer:
-                    raise _Wrong("COLUMN_NOT_EMPTY")
-                if person.account is not None:
-                    raise _Wrong("ACCOUNT_TWICE")
-                if not (len(year) == 4 and year.isascii() and year.isdigit() and FIRST_ACCOUNT_YEAR <= int(year) < today.year):  # noqa: E501, PLR2004
-                    raise _Wrong("YEAR_INVALID")
-                if amount is None or not 0 <= amount.fen <= AMOUNT_MAX.fen:
-                    raise _Wrong("BALANCE_INVALID")
-                person.account = (line, int(year), amount.fen)
-            else:
-                raise _Wrong("KIND_UNKNOWN")
-        except _Wrong as wrong:
-            found.wrong.append((line, str(wrong)))
-    found.persons = [one for one in found.persons if one.years or one.account]
-    found.sums = Sums(rows, persons, *counted, bases, balances)
-    return found
+        reader.read(line, text)
+    return reader.result()
 
 
 class _Reader:
-    """Reads cells, remembering what it read: a city has few patterns of months and many equal bases."""
+    """Reads rows, remembering what it read: a city has few patterns of months and many equal bases."""
 
-    def __init__(self, today: date) -> None:
-        self.year, self.month = today.year, today.month
+    def __init__(self, today: date, *, allow_test_region: bool) -> None:
+        self._today = today
+        self._allow_test_region = allow_test_region
+        self._found = SliceRows()
+        self._rows = self._persons = self._bases_fen = self._balances_fen = 0
+        self._counted = [0, 0, 0]
+        self._id_no: str | None = None  # of the row before, as it stands there
+        self._name = ""
+        self._person: PersonRows | None = None
+        self._reason = ""
         self._schemes: dict[str, int] = {}
-        self._months: dict[str, tuple[int, int, int] | None] = {}
-        self._bases: dict[tuple[str, str], tuple[tuple[int, ...], int] | None] = {}
+        self._months: dict[str, _Months] = {}
+        self._bases: dict[tuple[str, str], _Bases] = {}
         self._employers: dict[str, str | None] = {"": ""}
 
-    def measures(self, schemes: str, months: str, bases: str) -> tuple[int, tuple[int, int, int] | None, int]:
-        """Schemes as bits (0: not readable), months as (bits, deemed, count) or None, and the sum of the bases."""
+    def read(self, line: int, text: str) -> None:
+        """Read a row into what was found."""
+        self._rows += 1
+        cells = _cells(text)
+        if cells is None:
+            self._found.wrong.append((line, "ROW_MALFORMED"))
+            return
+        try:
+            if cells[1] != self._id_no:
+                self._begin(line, cells[1], cells[2])
+            if cells[0] == "year":
+                self._year(line, cells)
+            elif cells[0] == "account":
+                self._account(line, cells)
+            else:
+                raise _Wrong("KIND_UNKNOWN")
+        except _Wrong as wrong:
+            self._found.wrong.append((line, str(wrong)))
+
+    def result(self) -> SliceRows:
+        """Persons with rows that were taken, rows that were not, and the sums."""
+        found = self._found
+        pension, unemployment, injury = self._counted
+        sums = Sums(self._rows, self._persons, pension, unemployment, injury, self._bases_fen, self._balances_fen)
+        return SliceRows([one for one in found.persons if one.years or one.account], found.wrong, sums)
+
+    def _begin(self, line: int, id_no: str, name: str) -> None:
+        """The rows of another person begin."""
+        self._id_no, self._name, self._person = id_no, name, None
+        self._persons += 1
+        identity = check_resident_id(id_no, self._today, allow_test_region=self._allow_test_region)
+        if not identity.valid:
+            self._reason = "ID_NO_INVALID"
+            return
+        try:
+            self._person = PersonRows(line, identity, normalise_name(name))
+        except InvalidInput:
+            self._reason = "NAME_INVALID"
+            return
+        self._found.persons.append(self._person)
+
+    def _owner(self, name: str) -> PersonRows:
+        """Whose row it is; the name is that of the person's first row."""
+        if self._person is None:
+            raise _Wrong(self._reason)
+        if name != self._name:
+            try:
+                is_same = normalise_name(name) == self._person.name
+            except InvalidInput:
+                raise _Wrong("NAME_INVALID") from None
+            if not is_same:
+                raise _Wrong("NAME_MISMATCH")
+        return self._person
+
+    def _year(self, line: int, cells: list[str]) -> None:
+        _, _, name, year, schemes, months, bases, employer, balance = cells
+        bits, pattern, amounts = self._measures(schemes, months, bases)
+        if bits and pattern[2]:
+            for place in _PLACES[bits]:
+                self._counted[place] += pattern[2]
+            self._bases_fen += amounts.total * len(_PLACES[bits])
+        person = self._owner(name)
+        number = _year_number(year)
+        if not FIRST_YEAR <= number <= self._today.year:
+            raise _Wrong("YEAR_OUT_OF_RANGE")
+        if reason := self._why_not(number, bits, pattern, amounts):
+            raise _Wrong(reason)
+        if balance:
+            raise _Wrong("COLUMN_NOT_EMPTY")
+        row = YearRow(line, number, bits, pattern[0], pattern[1], amounts.fen, self._employer(employer))
+        for other in person.years:
+            if other.year == number and other.schemes & bits and other.months & row.months:
+                raise _Wrong("ROW_OVERLAPS")
+        person.years.append(row)
+
+    def _measures(self, schemes: str, months: str, bases: str) -> tuple[int, _Months, _Bases]:
+        """Schemes as bits, months, bases; each empty when it cannot be read."""
         bits = self._schemes.get(schemes)
         if bits is None:
             bits = self._schemes[schemes] = _scheme_bits(schemes)
-        pattern = self._months.get(months, _UNREAD)
-        if pattern is _UNREAD:
-            pattern = self._months[months] = _month_bits(months)
-        amounts = self.amounts(months, bases, pattern)
-        return bits, pattern, amounts[1] if amounts else 0
-
-    def amounts(
-        self, months: str, bases: str, pattern: tuple[int, int, int] | None
-    ) -> tuple[tuple[int, ...], int] | None:
-        """Bases as stored, and their sum; None when they cannot be read."""
+        pattern = self._months.get(months)
         if pattern is None:
-            return None
-        key = (months, bases)
-        found = self._bases.get(key, _UNREAD)
-        if found is _UNREAD:
+            pattern = self._months[months] = _month_bits(months)
+        amounts = self._bases.get((months, bases))
+        if amounts is None:
             if len(self._bases) > _MEMO_MAX:
                 self._bases.clear()
-            found = self._bases[key] = _bases(bases, pattern)
-        return found
+            amounts = self._bases[months, bases] = _read_bases(bases, pattern)
+        return bits, pattern, amounts
 
-    def year_row(self, line: int, year: str, schemes: str, months: str, bases: str, employer: str) -> YearRow:
-        """A row of a year."""
-        if not (len(year) == 4 and year.isascii() and year.isdigit() and FIRST_YEAR <= int(year) <= self.year):  # noqa: PLR2004
-            raise _Wrong("YEAR_OUT_OF_RANGE")
-        bits = self._schemes[schemes]
+    def _why_not(self, year: int, bits: int, pattern: _Months, amounts: _Bases) -> str:
+        """Why a row of a year cannot count, or nothing."""
+        mask, deemed, count = pattern
         if not bits:
-            raise _Wrong("SCHEMES_INVALID")
-        pattern = self._months[months]
-        number = int(year)
-        if pattern is None or (number == self.year and pattern[0] >> self.month):
-            raise _Wrong("MONTHS_INVALID")
-        mask, deemed, _ = pattern
+            return "SCHEMES_INVALID"
+        if not count or (year == self._today.year and mask >> self._today.month):
+            return "MONTHS_INVALID"
         if deemed and bits != PENSION:
-            raise _Wrong("DEEMED_NOT_ALLOWED")
-        amounts = self.amounts(months, bases, pattern)
-        if amounts is None or (deemed != mask and not _all_paid_have_bases(amounts[0], mask & ~deemed)):
-            raise _Wrong("BASES_INVALID")
-        code = self._employers.get(employer, _UNREAD)
-        if code is _UNREAD:
-            check = check_credit_code(employer)
+            return "DEEMED_NOT_ALLOWED"
+        return "" if amounts.is_good else "BASES_INVALID"
+
+    def _account(self, line: int, cells: list[str]) -> None:
+        _, _, name, year, schemes, months, bases, employer, balance = cells
+        amount = amount_of(balance)
+        self._balances_fen += amount.fen if amount else 0
+        person = self._owner(name)
+        if schemes or months or bases or employer:
+            raise _Wrong("COLUMN_NOT_EMPTY")
+        if person.account is not None:
+            raise _Wrong("ACCOUNT_TWICE")
+        if not FIRST_ACCOUNT_YEAR <= _year_number(year) < self._today.year:
+            raise _Wrong("YEAR_INVALID")
+        if amount is None or not 0 <= amount.fen <= AMOUNT_MAX.fen:
+            raise _Wrong("BALANCE_INVALID")
+        person.account = (line, int(year), amount.fen)
+
+    def _employer(self, text: str) -> str:
+        if text not in self._employers:
             if len(self._employers) > _MEMO_MAX:
                 self._employers = {"": ""}
-            code = self._employers[employer] = check.code if check.valid else None
+            check = check_credit_code(text)
+            self._employers[text] = check.code if check.valid else None
+        code = self._employers[text]
         if code is None:
             raise _Wrong("EMPLOYER_CODE_INVALID")
-        return YearRow(line, number, bits, mask, deemed, amounts[0], code)
-
-
-_UNREAD: object = object()  # type: ignore[assignment]
-
-
-def _person(
-    line: int, id_no: str, name: str, today: date, *, allow_test_region: bool
-) -> tuple[PersonRows | None, str]:
-    identity = check_resident_id(id_no, today, allow_test_region=allow_test_region)
-    if not identity.valid:
-        return None, "ID_NO_INVALID"
-    try:
-        return PersonRows(line, identity, normalise_name(name)), ""
-    except InvalidInput:
-        return None, "NAME_INVALID"
-
-
-def _check_person(person: PersonRows | None, reason: str, name: str) -> None:
-    if person is None:
-        raise _Wrong(reason)
-    if name != person.name:
-        try:
-            same = normalise_name(name) == person.name
-        except InvalidInput:
-            raise _Wrong("NAME_INVALID") from None
-        if not same:
-            raise _Wrong("NAME_MISMATCH")
-
-
-def _add(person: PersonRows, row: YearRow) -> None:
-    for other in person.years:
-        if other.year == row.year and other.schemes & row.schemes and other.months & row.months:
-            raise _Wrong("ROW_OVERLAPS")
-    person.years.append(row)
+        return code
 
 
 def _scheme_bits(text: str) -> int:
@@ -317,39 +329,42 @@ def _scheme_bits(text: str) -> int:
     return bits
 
 
-def _month_bits(text: str) -> tuple[int, int, int] | None:
-    if len(text) != MONTHS or text.strip("PD.") or not text.strip("."):
-        return None
+def _month_bits(text: str) -> _Months:
+    """Months and deemed months as bits, and how many; none when it cannot be read."""
+    if len(text) != MONTHS or text.strip("PD."):
+        return 0, 0, 0
     mask = sum(1 << place for place, letter in enumerate(text) if letter != ".")
     return mask, sum(1 << place for place, letter in enumerate(text) if letter == "D"), mask.bit_count()
 
 
-def _bases(text: str, pattern: tuple[int, int, int]) -> tuple[tuple[int, ...], int] | None:
+def _read_bases(text: str, pattern: _Months) -> _Bases:
     """Bases of the counted months, written once for all or in runs."""
-    mask, _, count = pattern
+    mask, deemed, count = pattern
     runs: list[int] = []
     for part in text.split(";"):
         amount_text, star, times = part.partition("*")
         amount = amount_of(amount_text)
-        if amount is None or not 0 <= amount.fen <= AMOUNT_MAX.fen:
-            return None
-        if star and not (times.isascii() and times.isdigit() and len(times) <= 2 and 1 <= int(times) <= MONTHS):  # noqa: PLR2004
-            return None
-        runs += [amount.fen] * (int(times) if star else 1)
+        if amount is None or not 0 <= amount.fen <= AMOUNT_MAX.fen or (star and times not in _TIMES):
+            return _NO_BASES
+        runs += [amount.fen] * _TIMES.get(times, 1)
     if len(runs) == 1 and "*" not in text:
-        return (runs[0],), runs[0] * count
-    if len(runs) != count:
-        return None
-    if len(set(runs)) == 1:
-        return (runs[0],), runs[0] * count
+        runs *= count
+    if len(runs) != count or not count:
+        return _NO_BASES
+    total = sum(runs)
+    first = runs[0]
+    if runs.count(first) == count:
+        return _Bases((first,), total, is_good=first > 0 or deemed == mask)
     following = iter(runs)
-    return tuple(next(following) if mask >> place & 1 else 0 for place in range(MONTHS)), sum(runs)
+    fen = tuple([next(following) if mask >> place & 1 else 0 for place in range(MONTHS)])
+    paid = mask & ~deemed
+    is_good = min(runs) > 0 or all(fen[place] > 0 for place in range(MONTHS) if paid >> place & 1)
+    return _Bases(fen, total, is_good=is_good)
 
 
-def _all_paid_have_bases(bases: tuple[int, ...], paid: int) -> bool:
-    if len(bases) == 1:
-        return bases[0] > 0
-    return all(bases[place] > 0 for place in range(MONTHS) if paid >> place & 1)
+def _year_number(text: str) -> int:
+    """A year of four digits; 0 when it is none."""
+    return int(text) if _YEAR.fullmatch(text) else 0
 
 
 def _cells(text: str) -> list[str] | None:
@@ -374,11 +389,11 @@ def _totals(trailer: str) -> Sums:
     cells = [cell.strip() for cell in trailer.strip().split(",")]
     if len(cells) != 8:  # noqa: PLR2004 - mark and seven sums
         raise wrong_file("TOTALS_MALFORMED")
-    counts = cells[1:6]
     bases, balances = amount_of(cells[6]), amount_of(cells[7])
-    if not all(one.isascii() and one.isdigit() and len(one) <= 12 for one in counts) or bases is None or balances is None:  # noqa: PLR2004
+    if not all(_COUNT.fullmatch(one) for one in cells[1:6]) or bases is None or balances is None:
         raise wrong_file("TOTALS_MALFORMED")
-    return Sums(*(int(one) for one in counts), bases.fen, balances.fen)
+    rows, persons, pension, unemployment, injury = (int(one) for one in cells[1:6])
+    return Sums(rows, persons, pension, unemployment, injury, bases.fen, balances.fen)
 
 
 def _encoding_of(data: bytes) -> tuple[str, int]:

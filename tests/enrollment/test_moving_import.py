@@ -245,9 +245,7 @@ async def test_slices_side_by_side_in_worker_processes_take_every_person_once(
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-def test_slices_cover_every_line_once_and_split_no_person(
-    monkeypatch: pytest.MonkeyPatch, encoding: str
-) -> None:
+def test_slices_cover_every_line_once_and_split_no_person(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     monkeypatch.setattr(years_file, "SLICE_BYTES", 700)
     people = [an_id_no() for _ in range(9)]
     data = a_years_file([row for one in people for row in a_working_life(one, 2020, 2024)], encoding=encoding)

@@ -1,4 +1,4 @@
-"""History of a whole city (历史数据迁入, layout 2): files are read and counted, then the sums decide, then rows take effect.
+"""History of a whole city (历史数据迁入, layout 2): files are read and counted, sums decide, rows take effect.
 
 Three kinds of chunks, each one transaction: open a file and cut it into slices of whole persons; read a slice in a
 worker process and keep it aside; let a kept slice take effect. The last chunk of a phase begins the next one in its own
@@ -34,7 +34,7 @@ from services.enrollment.store.moving import Delivery, Judged, PartPerson
 from services.enrollment.years_file import YearRow, YearsFile
 
 KIND = "bring_in_history"
-Files = Archive["HistoryFile | YearsFile"]
+Files = Archive[HistoryFile | YearsFile]
 
 
 async def bring_in(tx: Transaction, command: BringIn) -> Job:
@@ -81,7 +81,7 @@ def job_kind(archive: Files, office: Office, processes: Processes) -> JobKind:
         if found.state == "REFUSED":  # another file was wrong
             return ChunkResult()
         if "first" in chunk.params:
-            return await _stage(tx, job, chunk, found, archive, office, processes)
+            return await _stage(tx, job, chunk, found=found, archive=archive, office=office, processes=processes)
         return await _open(tx, job, chunk.params["file"], found, archive)
 
     return JobKind(KIND, run_chunk)
@@ -90,26 +90,24 @@ def job_kind(archive: Files, office: Office, processes: Processes) -> JobKind:
 async def _open(tx: Transaction, job: Job, number: int, found: Delivery, archive: Files) -> ChunkResult:
     """First level: the form of a file, and its slices as further chunks."""
     try:
-        file = await _file(found, number, archive)
+        file = await open_of(found, number, archive)
     except (InvalidInput, NotFound) as wrong:
         cause = wrong.metadata.get("cause", "")
         return await _refuse(
             tx, job, [{"file": number, "figure": wrong.reason, "stated": cause, "counted": ""}], Sums()
         )
-    slices = [
-        {"file": number, "first": first, "last": last, "line": line} for first, last, line in file.slices()
-    ]
+    slices = [{"file": number, "first": first, "last": last, "line": line} for first, last, line in file.slices()]
     await jobs.add_chunks(tx, job.id, slices, row_count=file.stated.row_count)
     await store.note_stated(tx, job.id, number, file.stated)
     return await _count_down(tx, job, len(slices) - 1)
 
 
 async def _stage(
-    tx: Transaction, job: Job, chunk: Chunk, found: Delivery, archive: Files, office: Office, processes: Processes
+    tx: Transaction, job: Job, chunk: Chunk, *, found: Delivery, archive: Files, office: Office, processes: Processes
 ) -> ChunkResult:
     """Second level: the rows of a slice, counted, sealed and kept aside."""
     number: int = chunk.params["file"]
-    file = await _file(found, number, archive)
+    file = await open_of(found, number, archive)
     about = found.files[number - 1]
     keys = tx.database.settings.keys_dir
     task = Task(
@@ -196,7 +194,7 @@ async def _apply(tx: Transaction, job: Job, part: int) -> ChunkResult:
     sources = {known[one.given].person_id: one.source for one in persons if one.given in known}
     _say_of_known(tx, judged, sources)
     owners = {one.given: known[one.given].person_id if one.given in known else one.given for one in persons}
-    balances = await _balances(tx, job, part, persons, owners, verdicts)
+    balances = await _balances(tx, job, part, persons=persons, owners=owners, verdicts=verdicts)
     wrong = [(one.line, one.verdict) for one in judged if one.verdict not in {"", "SAME"}] + balances.wrong
     done = taken + sum(one.verdict == "" for one in judged) + balances.done
     skipped = sum(one.verdict == "SAME" for one in judged) + balances.skipped
@@ -236,6 +234,7 @@ async def _balances(
     tx: Transaction,
     job: Job,
     part: int,
+    *,
     persons: Sequence[PartPerson],
     owners: Mapping[UUID, UUID],
     verdicts: Mapping[UUID, str],
@@ -298,7 +297,13 @@ async def _book(tx: Transaction, job: Job, part: int, new: Sequence[Balance]) ->
         )
 
 
-async def _file(found: Delivery, number: int, archive: Files) -> YearsFile:
+async def open_of(found: Delivery, number: int, archive: Files) -> YearsFile:
+    """A file of a delivery, from 1.
+
+    Raises:
+        NotFound: FILE_NOT_FOUND.
+        InvalidInput: FILE_FORMAT_INVALID.
+    """
     about = found.files[number - 1]
     file = await archive.open(about["upload_id"], about["digest"])
     if not isinstance(file, YearsFile):

@@ -19,7 +19,9 @@ class EnrollmentRpc(Servicer):
 
     service = pb.DESCRIPTOR.services_by_name["EnrollmentService"]
 
-    def __init__(self, office: Office, histories: Archive[HistoryFile | YearsFile], rosters: Archive[RosterFile]) -> None:
+    def __init__(
+        self, office: Office, histories: Archive[HistoryFile | YearsFile], rosters: Archive[RosterFile]
+    ) -> None:
         self.office = office
         self.histories = histories
         self.rosters = rosters

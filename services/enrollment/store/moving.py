@@ -6,15 +6,16 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-import asyncpg
 
 from chassis.transaction import Transaction
 from kernel.identity import Sex
 from services.enrollment.moving import FileRef, Sums
 from services.enrollment.store import people
+
+if TYPE_CHECKING:
+    import asyncpg
 
 YEAR_COLUMNS = ("person_id", "year", "schemes", "months", "deemed", "bases", "source", "line", "employer_code")
 COUNT_DOWN = """
