@@ -13,7 +13,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from kernel.errors import Unavailable
+from kernel.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,7 @@ class Processes:
         """Run a function in a process and wait for its result; what it raises is raised here.
 
         Raises:
-            Unavailable: WORKER_PROCESS_DIED: it was killed; the same work may be tried again.
+            Conflict: CONCURRENT_CHANGE: the process was killed; the same work may be tried again.
         """
         if self._end is not None:
             self._end.cancel()
@@ -53,7 +53,7 @@ class Processes:
             if self._pool is pool:
                 self._pool = None
             pool.shutdown(wait=False)
-            raise Unavailable("WORKER_PROCESS_DIED", "a worker process was ended", retry_after=1) from None
+            raise Conflict("CONCURRENT_CHANGE", "a worker process was ended") from None
         finally:
             self._running -= 1
             if not self._running:

@@ -86,11 +86,12 @@ class Year:
     statement: Statement | None
     source: str
     policy_version: str = ""
+    moved: Money = Money.ZERO  # left with a relation; negative
 
     @property
     def closing(self) -> Money:
         """Balance at the end of the year, or now."""
-        return self.opening + self.contribution + self.interest + self.imported
+        return self.opening + self.contribution + self.interest + self.imported + self.moved
 
 
 @dataclass(frozen=True, slots=True)

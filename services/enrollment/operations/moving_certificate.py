@@ -110,7 +110,9 @@ async def issue(tx: Transaction, wish: Wish) -> Certificate:
         kind=one.kind,
         as_of=one.as_of,
     )
-    tx.audit("IssueInsuranceCertificate", person_id=wish.person_id, detail={"kind": wish.kind.value, "digest": one.digest})
+    tx.audit(
+        "IssueInsuranceCertificate", person_id=wish.person_id, detail={"kind": wish.kind.value, "digest": one.digest}
+    )
     return one
 
 

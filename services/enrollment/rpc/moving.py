@@ -73,7 +73,9 @@ class MovingRpc(Servicer):
             raise InvalidInput("REPORT_FORMAT_INVALID", "a report is CSV or JSON", field="format")
         return await call.read(lambda tx: moving_parity.report(tx, job_id, form), _report)
 
-    async def IssueInsuranceCertificate(self, request: pb.IssueInsuranceCertificateRequest, call: Call) -> pb.IssueInsuranceCertificateResponse:
+    async def IssueInsuranceCertificate(
+        self, request: pb.IssueInsuranceCertificateRequest, call: Call
+    ) -> pb.IssueInsuranceCertificateResponse:
         """Issue a certificate's facts."""
         kind = _KINDS.get(request.kind)
         if kind is None:
@@ -90,7 +92,9 @@ class MovingRpc(Servicer):
             lambda one: pb.IssueInsuranceCertificateResponse(certificate=_certificate(one)),
         )
 
-    async def GetInsuranceCertificate(self, request: pb.GetInsuranceCertificateRequest, call: Call) -> pb.GetInsuranceCertificateResponse:
+    async def GetInsuranceCertificate(
+        self, request: pb.GetInsuranceCertificateRequest, call: Call
+    ) -> pb.GetInsuranceCertificateResponse:
         """Show a certificate's facts again; by its own number, so the audit row of staff is asked for here."""
         reply = await call.read(
             lambda tx: moving_certificate.certificate(tx, request.number),

@@ -114,6 +114,7 @@ async def years(tx: Transaction, person_id: UUID) -> Sequence[Year]:
             statement=Statement.from_plain(row.statement) if row.statement else None,
             source=row.source,
             policy_version=row.policy_version,
+            moved=row.moved,
         )
         for row in rows
     ]
