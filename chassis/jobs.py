@@ -221,6 +221,13 @@ async def cancel(tx: Transaction, job_id: UUID, *, reason: str = "") -> None:
     await _move(tx, job_id, "CANCELLED", reason, ["QUEUED", "RUNNING", "PAUSED", "FAILED"])
 
 
+async def fail(tx: Transaction, job_id: UUID, reason: str) -> None:
+    """End a job as failed from inside one of its chunks, whose own effects commit; the others find nothing to do."""
+    await tx.execute(
+        "UPDATE job SET state = 'FAILED', message = $2, ended = clock_timestamp() WHERE id = $1", job_id, reason
+    )
+
+
 async def _move(tx: Transaction, job_id: UUID, state: str, message: str, sources: Sequence[str]) -> None:
     if not await tx.execute(MOVE, job_id, state, message, list(sources)):
         found = await get(tx, job_id)

@@ -48,6 +48,7 @@ CLIENTS: Mapping[str, Client] = {
                     "bills.write",
                     "accounts.write",
                     "history.import",
+                    "insurance.certify",
                     "benefits.read",
                     "cases.read",
                     "cases.write",
@@ -64,6 +65,9 @@ CLIENTS: Mapping[str, Client] = {
         ),
         Client(
             "skill-body", "技能评价机构（仿真） / skill assessment body (simulated)", frozenset({"certificates.write"})
+        ),
+        Client(
+            "other-area", "外地经办机构（仿真） / office of another area (simulated)", frozenset({"transfers.write"})
         ),
         Client("bank", "代发银行（仿真） / paying bank (simulated)", frozenset({"payments.write"})),
         Client("card-centre", "制卡系统（仿真） / card centre (simulated)", frozenset({"cards.feed"})),

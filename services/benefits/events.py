@@ -55,6 +55,16 @@ async def on_contributions(tx: Transaction, said: Sequence[heard.ContributionsSe
     await register.note_contributions(tx, [item for fact in said for item in facts.settled_items(fact)])
 
 
+async def on_history(tx: Transaction, said: Sequence[heard.HistoryBroughtIn.Fact]) -> None:
+    """Years of contributions were brought in."""
+    await register.note_history(tx, [year for fact in said for year in facts.brought_in_years(fact)])
+
+
+async def on_transferred(tx: Transaction, said: Sequence[heard.RelationTransferred.Fact]) -> None:
+    """Pension relations moved: months of one that left count elsewhere; those of one that came are said apart."""
+    await register.note_left(tx, [one for fact in said for one in facts.left_relations(fact)])
+
+
 async def on_credited(tx: Transaction, said: Sequence[heard.AccountCredited.Fact]) -> None:
     """Amounts were credited to personal accounts."""
     await register.note_credits(tx, [facts.heard_credit(fact) for fact in said])
@@ -76,6 +86,8 @@ ENROLLMENT = Consumer(
         heard.ParticipationStarted: many(on_started),
         heard.ParticipationEnded: many(on_ended),
         heard.ContributionsSettled: many(on_contributions),
+        heard.HistoryBroughtIn: many(on_history),
+        heard.RelationTransferred: many(on_transferred),
         heard.AccountCredited: many(on_credited),
         heard.AccountSettled: many(on_settled),
     },

@@ -7,7 +7,7 @@ from uuid import UUID
 from kernel.calendar import Month
 from kernel.money import Money
 from services.benefits.domain.retirement import Track
-from services.benefits.history import Scheme, Standing
+from services.benefits.history import Scheme, Standing, YearRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,24 @@ class SettledItem:
     month: Month
     base: Money
     standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class BroughtInYear:
+    """Months of one scheme in a calendar year that were brought in; of the others nothing is said."""
+
+    person_id: UUID
+    scheme: Scheme
+    year: int
+    record: YearRecord
+
+
+@dataclass(frozen=True, slots=True)
+class LeftRelation:
+    """A pension relation that left: its months up to one count elsewhere."""
+
+    person_id: UUID
+    through: Month
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,18 @@ class YearRecord:
             "".join(mine if is_own else theirs for is_own, mine, theirs in states),
         )
 
+    def covered_by(self, other: "YearRecord") -> "YearRecord":
+        """The record with every month replaced that another one names."""
+        if NOTHING not in other.states:
+            return other
+        pairs = [
+            (theirs, letter) if letter != NOTHING else (ours, state)
+            for ours, state, theirs, letter in zip(
+                self.bases_fen, self.states, other.bases_fen, other.states, strict=True
+            )
+        ]
+        return YearRecord(tuple(base for base, _ in pairs), "".join(state for _, state in pairs))
+
     def only(self, letters: str) -> "YearRecord":
         """The record with the months of some letters, nothing known of the others."""
         if not self.states.strip(letters + NOTHING):

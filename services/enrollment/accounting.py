@@ -27,6 +27,8 @@ INJURY_FUND = "fund:work_injury"
 ACCOUNTS = "accounts:employee_pension"  # all personal accounts together; each has its entries beside
 REFUNDS = "refunds:after_settlement"  # shares of months after retirement that no account takes any more
 BROUGHT_IN = "opening:brought_in"  # what came with imported balances, negative
+TRANSFERS = "transfers:owed"  # of relations that left, until it is paid
+OTHER_AREAS = "transfers:other_areas"  # paid to other areas; what they paid is negative
 
 PLATFORM = "platform"  # source of what was booked here
 _SOURCE = ("LB-1997-116",)
@@ -48,6 +50,7 @@ class EntryKind(StrEnum):
     CONTRIBUTION = "CONTRIBUTION"
     INTEREST = "INTEREST"
     IMPORTED_BALANCE = "IMPORTED_BALANCE"
+    TRANSFERRED_OUT = "TRANSFERRED_OUT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,12 @@ class Year:
     statement: Statement | None
     source: str
     policy_version: str = ""
+    moved: Money = Money.ZERO  # left with a relation; negative
 
     @property
     def closing(self) -> Money:
         """Balance at the end of the year, or now."""
-        return self.opening + self.contribution + self.interest + self.imported
+        return self.opening + self.contribution + self.interest + self.imported + self.moved
 
 
 @dataclass(frozen=True, slots=True)

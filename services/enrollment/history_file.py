@@ -115,19 +115,19 @@ def open_file(data: bytes) -> HistoryFile:
             TOO_MANY_ROWS, TOTALS_MALFORMED, TOTALS_ROWS, TOTALS_BASES, TOTALS_BALANCES.
     """
     if len(data) > BYTES_MAX:
-        raise _wrong("TOO_LARGE")
+        raise wrong_file("TOO_LARGE")
     lines = [line.removesuffix("\r") for line in _decode(data).split("\n")]
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines or lines[0].strip() != FORMAT:
-        raise _wrong("HEADER")
+        raise wrong_file("HEADER")
     if len(lines) < HEAD_LINES or tuple(lines[1].strip().split(",")) != COLUMNS:
-        raise _wrong("COLUMNS")
+        raise wrong_file("COLUMNS")
     if len(lines) == HEAD_LINES or not lines[-1].startswith(TOTALS):
-        raise _wrong("TOTALS_MISSING")
+        raise wrong_file("TOTALS_MISSING")
     file = HistoryFile(lines, len(lines) - HEAD_LINES - 1)
     if file.row_count > ROWS_MAX:
-        raise _wrong("TOO_MANY_ROWS")
+        raise wrong_file("TOO_MANY_ROWS")
     _check_totals(file, lines[-1])
     return file
 
@@ -179,7 +179,7 @@ def _month(line: int, row: dict[str, str], identity: ResidentIdCheck, name: str,
         raise RowWrong(line, "STATE_UNKNOWN")
     if state is ContributionState.DEEMED and scheme is not Scheme.EMPLOYEE_PENSION:
         raise RowWrong(line, "DEEMED_NOT_ALLOWED")
-    base = _amount(row["base"])
+    base = amount_of(row["base"])
     if base is None or not Money.ZERO <= base <= AMOUNT_MAX or (base == Money.ZERO and state is ContributionState.PAID):
         raise RowWrong(line, "BASE_INVALID")
     employer = check_credit_code(row["employer_code"]) if row["employer_code"] else None
@@ -194,7 +194,7 @@ def _account(line: int, row: dict[str, str], identity: ResidentIdCheck, name: st
     text = row["year"]
     if not (_YEAR.fullmatch(text) and FIRST_YEAR <= int(text) < today.year):
         raise RowWrong(line, "YEAR_INVALID")
-    balance = _amount(row["balance"])
+    balance = amount_of(row["balance"])
     if balance is None or not Money.ZERO <= balance <= AMOUNT_MAX:
         raise RowWrong(line, "BALANCE_INVALID")
     return AccountRow(line, identity, name, int(text), balance)
@@ -204,12 +204,12 @@ def _check_totals(file: HistoryFile, trailer: str) -> None:
     """Rows, bases and balances as the sender counted them; an amount that cannot be read counts as nothing."""
     cells = trailer.strip().split(",")
     if len(cells) != 4 or not (cells[1].isascii() and cells[1].isdigit()):  # noqa: PLR2004 - mark, rows, two sums
-        raise _wrong("TOTALS_MALFORMED")
-    bases, balances = _amount(cells[2]), _amount(cells[3])
+        raise wrong_file("TOTALS_MALFORMED")
+    bases, balances = amount_of(cells[2]), amount_of(cells[3])
     if bases is None or balances is None:
-        raise _wrong("TOTALS_MALFORMED")
+        raise wrong_file("TOTALS_MALFORMED")
     if int(cells[1][:9]) != file.row_count:
-        raise _wrong("TOTALS_ROWS")
+        raise wrong_file("TOTALS_ROWS")
     base_fen = balance_fen = 0
     base_at, balance_at = COLUMNS.index("base"), COLUMNS.index("balance")
     for _, text in file.rows(HEAD_LINES + 1, HEAD_LINES + file.row_count):
@@ -218,9 +218,9 @@ def _check_totals(file: HistoryFile, trailer: str) -> None:
             base_fen += _fen(row[base_at])
             balance_fen += _fen(row[balance_at])
     if base_fen != bases.fen:
-        raise _wrong("TOTALS_BASES")
+        raise wrong_file("TOTALS_BASES")
     if balance_fen != balances.fen:
-        raise _wrong("TOTALS_BALANCES")
+        raise wrong_file("TOTALS_BALANCES")
 
 
 def _decode(data: bytes) -> str:
@@ -233,7 +233,7 @@ def _decode(data: bytes) -> str:
         if "\0" in text:  # UTF-16, or no text at all
             break
         return text
-    raise _wrong("ENCODING")
+    raise wrong_file("ENCODING")
 
 
 def _cells(text: str) -> list[str] | None:
@@ -249,7 +249,8 @@ def _cells(text: str) -> list[str] | None:
     return [cell.strip() for cell in cells] if len(cells) == len(COLUMNS) else None
 
 
-def _amount(text: str) -> Money | None:
+def amount_of(text: str) -> Money | None:
+    """An amount of yuan; None when it is none."""
     try:
         return Money.yuan(text)
     except InvalidInput:
@@ -257,11 +258,12 @@ def _amount(text: str) -> Money | None:
 
 
 def _fen(text: str) -> int:
-    amount = _amount(text) if text else None
+    amount = amount_of(text) if text else None
     return amount.fen if amount else 0
 
 
-def _wrong(cause: str) -> InvalidInput:
+def wrong_file(cause: str) -> InvalidInput:
+    """A file that is refused whole, with its cause."""
     return InvalidInput(
         "FILE_FORMAT_INVALID", "the file is not of the documented format", field="upload_id", cause=cause
     )

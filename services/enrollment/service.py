@@ -3,15 +3,18 @@
 from chassis.config import Settings
 from chassis.files import Files
 from chassis.policy import policy_of
+from chassis.processes import Processes
 from chassis.sealed import Sealer
 from chassis.service import Service
-from services.enrollment import declarations_file, history_file, roster_file
+from services.enrollment import declarations_file, roster_file, years_file
 from services.enrollment.events import CONSUMERS
 from services.enrollment.operations import (
     accounts,
     city,
     figures,
     history,
+    moving_import,
+    moving_parity,
     persons_declarations,
     persons_duplicates,
     roster,
@@ -21,18 +24,25 @@ from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
 from services.enrollment.rpc.city import CityRpc
 from services.enrollment.rpc.enrollment import EnrollmentRpc
+from services.enrollment.rpc.moving import MovingRpc
 from services.enrollment.rpc.persons import PersonsRpc
 
 
 def build(settings: Settings) -> Service:
     """The service, from its settings."""
     office = open_office(settings)
-    histories = Archive(office.files, history_file.open_file)
+    histories = Archive(office.files, years_file.open_any)
+    processes = Processes()
     rosters = Archive(office.files, roster_file.open_file)
     declarations = Archive(office.files, declarations_file.open_file)
     return Service(
         settings=settings,
-        servicers=[EnrollmentRpc(office, histories, rosters), PersonsRpc(office, declarations), CityRpc(office)],
+        servicers=[
+            EnrollmentRpc(office, histories, rosters),
+            PersonsRpc(office, declarations),
+            CityRpc(office),
+            MovingRpc(office),
+        ],
         consumers=CONSUMERS,
         jobs=[
             accounts.job_kind(office),
@@ -41,6 +51,8 @@ def build(settings: Settings) -> Service:
             persons_declarations.job_kind(declarations, office),
             persons_duplicates.job_kind(),
             city.job_kind(office),
+            moving_import.job_kind(histories, office, processes),
+            moving_parity.job_kind(histories, office),
         ],
         figures=figures.count,
     )

@@ -46,6 +46,11 @@ async def on_contributions(tx: Transaction, said: Sequence[enrollment.Contributi
     await register.note_settled(tx, [one for fact in said for one in facts.settled_months(fact)])
 
 
+async def on_history(tx: Transaction, said: Sequence[enrollment.HistoryBroughtIn.Fact]) -> None:
+    """Years of contributions were brought in."""
+    await register.note_settled(tx, [one for fact in said for one in facts.brought_in_months(fact)])
+
+
 async def on_benefit_started(tx: Transaction, said: Sequence[benefits.BenefitStarted.Fact]) -> None:
     """Benefits started."""
     await register.note_benefits(tx, [one for fact in said for one in facts.started_benefits(fact)])
@@ -67,6 +72,8 @@ ENROLLMENT = Consumer(
         enrollment.ParticipationStarted: many(on_started),
         enrollment.ParticipationEnded: many(on_ended),
         enrollment.ContributionsSettled: many(on_contributions),
+        enrollment.HistoryBroughtIn: many(on_history),
+        enrollment.RelationTransferred: ignore,  # of the pension; months of unemployment insurance stay where they were
     },
 )
 BENEFITS = Consumer(

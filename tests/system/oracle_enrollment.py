@@ -99,10 +99,12 @@ CHECKS: dict[str, str] = {
     """,
     "closed years are what was booked in them": """
         SELECT one.person_id, one.year FROM account_year AS one LEFT JOIN account_entry AS entry USING (person_id, year)
-        GROUP BY one.person_id, one.year, contribution_fen, interest_fen, imported_fen
-        HAVING (contribution_fen, imported_fen) IS DISTINCT FROM (
-            coalesce(sum(amount_fen) FILTER (WHERE kind = 'CONTRIBUTION' AND entry.source LIKE 'bill:%'), 0),
-            coalesce(sum(amount_fen) FILTER (WHERE kind = 'IMPORTED_BALANCE'), 0)
+        GROUP BY one.person_id, one.year, contribution_fen, interest_fen, imported_fen, moved_fen
+        HAVING (contribution_fen, imported_fen, moved_fen) IS DISTINCT FROM (
+            coalesce(sum(amount_fen) FILTER (WHERE kind = 'CONTRIBUTION'
+                                             AND (entry.source LIKE 'bill:%' OR entry.source LIKE 'transfer:%')), 0),
+            coalesce(sum(amount_fen) FILTER (WHERE kind = 'IMPORTED_BALANCE'), 0),
+            coalesce(sum(amount_fen) FILTER (WHERE kind = 'TRANSFERRED_OUT'), 0)
         ) OR interest_fen <> coalesce(
             sum(amount_fen) FILTER (WHERE kind = 'INTEREST' AND entry.source LIKE 'year:%'), 0
         )
@@ -152,6 +154,58 @@ CHECKS: dict[str, str] = {
             SELECT FROM declared_wage AS wage
             WHERE wage.enrollment_id = employment.enrollment_id AND from_month <= start_month
         )
+    """,
+    "money of relations that moved is in the ledger": """
+        SELECT * FROM (
+            SELECT coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'OUT' AND state = 'FORM'), 0) AS owed,
+                   coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'OUT'
+                                                                  AND state IN ('FUNDS', 'DONE')), 0)
+                   - coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'IN' AND state = 'DONE'), 0)
+                   AS elsewhere,
+                   (SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting WHERE account = 'transfers:owed') AS booked,
+                   (SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting
+                    WHERE account = 'transfers:other_areas') AS outside
+            FROM transfer
+        ) AS both_sides WHERE (owed, elsewhere) <> (booked, outside)
+    """,
+    "a relation that left has its departure, and no other has one": """
+        SELECT transfer_id FROM transfer FULL JOIN departure USING (transfer_id)
+        WHERE (direction = 'OUT' AND state IN ('FORM', 'FUNDS', 'DONE')) IS DISTINCT FROM (number IS NOT NULL)
+           OR transfer.through <> departure.through
+    """,
+    "a relation that came brought the months of its form, once": """
+        SELECT transfer_id FROM transfer LEFT JOIN LATERAL (
+            SELECT coalesce(sum((line ->> 2)::integer), 0) AS months FROM jsonb_array_elements(form) AS line
+        ) AS stated ON true LEFT JOIN LATERAL (
+            SELECT coalesce(sum(bit_count(months::integer::bit(12))), 0) AS months
+            FROM history_year JOIN history_source ON number = source
+            WHERE prefix = 'transfer:trf_' || replace(transfer_id::text, '-', '')
+        ) AS brought ON true
+        WHERE brought.months <> CASE WHEN direction = 'IN' AND state = 'DONE' THEN stated.months ELSE 0 END
+    """,
+    "a transfer stands where its last step led": """
+        SELECT transfer_id FROM transfer WHERE NOT EXISTS (
+            SELECT FROM transfer_step AS step WHERE step.transfer_id = transfer.transfer_id
+              AND step.state = transfer.state)
+    """,
+    "no month of a scheme counts twice": """
+        SELECT person_id, month, scheme FROM contribution_month GROUP BY person_id, month, scheme HAVING count(*) > 1
+    """,
+    "a delivery that was refused, or is not decided, has brought in nothing": """
+        SELECT job_id FROM history_delivery WHERE state IN ('CHECKING', 'REFUSED') AND EXISTS (
+            SELECT FROM history_year WHERE source IN (
+                SELECT (file ->> 'source')::integer FROM jsonb_array_elements(files) AS file))
+    """,
+    "a delivery that is over keeps nothing aside": """
+        SELECT job_id FROM history_delivery WHERE state IN ('DONE', 'REFUSED') AND (
+            open_chunks <> 0 AND state = 'DONE'
+            OR EXISTS (SELECT FROM history_part WHERE history_part.job_id = history_delivery.job_id AND years IS NOT NULL)
+            OR EXISTS (SELECT FROM history_part_person AS one WHERE one.job_id = history_delivery.job_id))
+    """,
+    "nothing waits in the stage of history": "SELECT 1 FROM history_stage",
+    "the facts of a certificate are there": """
+        SELECT certificate_id FROM certificate LEFT JOIN certificate_facts AS facts USING (digest)
+        WHERE facts.digest IS NULL
     """,
     "every stored request has its reply": "SELECT request_id FROM request WHERE reply IS NULL",
     "versions are as many as the facts that were said": """

@@ -12,17 +12,20 @@ from hrss.enrollment.v1 import enrollment_pb2 as register_pb
 from hrss.type.v1 import fact_pb2
 from kernel import ids
 from kernel.calendar import Month
+from kernel.errors import InvalidInput
 from kernel.money import Money
 from services.benefits.domain.retirement import Track
 from services.benefits.heard import (
+    BroughtInYear,
     EndedParticipation,
     HeardCredit,
     HeardPerson,
+    LeftRelation,
     SettledAccount,
     SettledItem,
     StartedParticipation,
 )
-from services.benefits.history import Scheme, Standing
+from services.benefits.history import MONTHS_PER_YEAR, NOTHING, Scheme, Standing, YearRecord
 from services.benefits.messages.states import BENEFIT_KINDS, END_REASONS
 
 if TYPE_CHECKING:
@@ -59,6 +62,8 @@ CREDIT_KINDS = {
     heard_pb.AccountCredited.CREDIT_KIND_CONTRIBUTION: "CONTRIBUTION",
     heard_pb.AccountCredited.CREDIT_KIND_INTEREST: "INTEREST",
     heard_pb.AccountCredited.CREDIT_KIND_IMPORTED_BALANCE: "IMPORTED_BALANCE",
+    # A whole balance that leaves is one that came, with the other sign: what was booked before is over with that year.
+    heard_pb.AccountCredited.CREDIT_KIND_TRANSFERRED_OUT: "IMPORTED_BALANCE",
 }
 
 
@@ -120,6 +125,28 @@ def settled_items(fact: heard_pb.ContributionsSettled.Fact) -> Iterator[SettledI
             base=money_of(item.base, "items.base"),
             standing=word_of(STANDINGS, item.state, "items.state"),
         )
+
+
+def brought_in_years(fact: heard_pb.HistoryBroughtIn.Fact) -> Iterator[BroughtInYear]:
+    """The years that were brought in, one for each scheme."""
+    person_id = ids.parse("per", fact.header.aggregate_id)
+    for year in fact.years:
+        bases, letters = [0] * MONTHS_PER_YEAR, [NOTHING] * MONTHS_PER_YEAR
+        for run in year.runs:
+            first, last = run.first_month - 1, run.first_month - 1 + run.month_count
+            if not 0 <= first < last <= MONTHS_PER_YEAR:
+                raise InvalidInput("MONTH_IMPOSSIBLE", "a run lies within its year", field="years.runs")
+            bases[first:last] = [money_of(run.base, "years.runs.base").fen] * run.month_count
+            letters[first:last] = word_of(STANDINGS, run.state, "years.runs.state").value * run.month_count
+        record = YearRecord(tuple(bases), "".join(letters))
+        for scheme in year.schemes:
+            yield BroughtInYear(person_id, word_of(SCHEMES, scheme, "years.schemes"), year.year, record)
+
+
+def left_relations(fact: heard_pb.RelationTransferred.Fact) -> Iterator[LeftRelation]:
+    """The relation, when it is one that left."""
+    if fact.direction == register_pb.TRANSFER_DIRECTION_OUT:
+        yield LeftRelation(ids.parse("per", fact.header.aggregate_id), month_of(fact.through_month, "through_month"))
 
 
 def heard_credit(fact: heard_pb.AccountCredited.Fact) -> HeardCredit:

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from chassis.transaction import Transaction
     from kernel.calendar import Month
     from services.benefits.heard import (
+        BroughtInYear,
         EndedParticipation,
         HeardCredit,
         HeardPerson,
+        LeftRelation,
         SettledAccount,
         SettledItem,
         StartedParticipation,
@@ -97,6 +99,18 @@ async def note_contributions(tx: Transaction, items: Sequence[SettledItem]) -> N
     """Months of contributions were settled."""
     if items:
         await register.save_settled(tx, items)
+
+
+async def note_history(tx: Transaction, years: Sequence[BroughtInYear]) -> None:
+    """Years of contributions were brought in."""
+    if years:
+        await register.save_years(tx, years)
+
+
+async def note_left(tx: Transaction, left: Sequence[LeftRelation]) -> None:
+    """Pension relations left: a benefit that runs keeps what was decided; nothing new is decided on these months."""
+    if left:
+        await register.forget_months(tx, left)
 
 
 async def note_credits(tx: Transaction, credits_: Sequence[HeardCredit]) -> None:

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from kernel.calendar import Month
 from kernel.money import Money
 from services.benefits.entitlement import Spell
-from services.benefits.history import EMPTY_YEAR, History, Scheme, YearRecord
+from services.benefits.history import EMPTY_YEAR, MONTHS_PER_YEAR, History, Scheme, YearRecord
 from services.benefits.projection import OpenAccount, booking_month
 from services.benefits.store.rows import AccountRow, ParticipationRow, PersonRow
 
@@ -19,13 +19,32 @@ if TYPE_CHECKING:
 
     from chassis.transaction import Transaction
     from services.benefits.heard import (
+        BroughtInYear,
         EndedParticipation,
         HeardCredit,
         HeardPerson,
+        LeftRelation,
         SettledAccount,
         SettledItem,
         StartedParticipation,
     )
+
+LOCK_YEARS = """
+    SELECT stored.person_id, stored.scheme, stored.year, bases_fen, states
+    FROM contribution_year AS stored
+    JOIN unnest($1::uuid[], $2::text[], $3::smallint[]) AS asked (person_id, scheme, year)
+      USING (person_id, scheme, year)
+    ORDER BY stored.person_id, stored.scheme, stored.year
+    FOR UPDATE OF stored
+"""
+SAVE_YEARS = """
+    INSERT INTO contribution_year (person_id, scheme, year, bases_fen, states)
+    SELECT person_id, scheme, year, string_to_array(bases, ',')::bigint[], states
+    FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[])
+      AS fact (person_id, scheme, year, bases, states)
+    ON CONFLICT (person_id, scheme, year) DO UPDATE
+    SET bases_fen = excluded.bases_fen, states = excluded.states
+"""
 
 # Later facts of one key stand later in a chunk, and one statement may touch a row once: so chunks are first reduced to
 # the last fact of each key.
@@ -90,17 +109,7 @@ async def save_settled(tx: Transaction, items: Sequence[SettledItem]) -> None:
     """Write settled months into the years they belong to; a later fact of a month replaces the earlier one."""
     keys = sorted({(one.person_id, one.scheme.value, one.month.year) for one in items})
     columns = ([key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys])
-    rows = await tx.fetch(
-        """
-        SELECT stored.person_id, stored.scheme, stored.year, bases_fen, states
-        FROM contribution_year AS stored
-        JOIN unnest($1::uuid[], $2::text[], $3::smallint[]) AS asked (person_id, scheme, year)
-          USING (person_id, scheme, year)
-        ORDER BY stored.person_id, stored.scheme, stored.year
-        FOR UPDATE OF stored
-        """,
-        *columns,
-    )
+    rows = await tx.fetch(LOCK_YEARS, *columns)
     years = dict.fromkeys(keys, EMPTY_YEAR)
     for row in rows:
         years[row["person_id"], row["scheme"], row["year"]] = YearRecord(tuple(row["bases_fen"]), row["states"])
@@ -108,18 +117,60 @@ async def save_settled(tx: Transaction, items: Sequence[SettledItem]) -> None:
         key = (one.person_id, one.scheme.value, one.month.year)
         years[key] = years[key].with_month(one.month.month, one.base, one.standing)
     await tx.execute(
-        """
-        INSERT INTO contribution_year (person_id, scheme, year, bases_fen, states)
-        SELECT person_id, scheme, year, string_to_array(bases, ',')::bigint[], states
-        FROM unnest($1::uuid[], $2::text[], $3::smallint[], $4::text[], $5::text[])
-          AS fact (person_id, scheme, year, bases, states)
-        ON CONFLICT (person_id, scheme, year) DO UPDATE
-        SET bases_fen = excluded.bases_fen, states = excluded.states
-        """,
+        SAVE_YEARS,
         *columns,
         [",".join(map(str, years[key].bases_fen)) for key in keys],
         [years[key].states for key in keys],
     )
+
+
+async def save_years(tx: Transaction, brought: Sequence[BroughtInYear]) -> None:
+    """Write years that were brought in, by one statement: a month that is named replaces what was known of it.
+
+    Nearly every year is new and whole; only where something is known already are the two put together month by month.
+    """
+    years: dict[tuple[UUID, str, int], YearRecord] = {}
+    for one in brought:
+        key = (one.person_id, one.scheme.value, one.year)
+        years[key] = years[key].covered_by(one.record) if key in years else one.record
+    keys = sorted(years)
+    columns = ([key[0] for key in keys], [key[1] for key in keys], [key[2] for key in keys])
+    known = await tx.fetch(LOCK_YEARS, *columns)
+    for row in known:
+        key = (row["person_id"], row["scheme"], row["year"])
+        years[key] = YearRecord(tuple(row["bases_fen"]), row["states"]).covered_by(years[key])
+    await tx.execute(
+        SAVE_YEARS,
+        *columns,
+        [",".join(map(str, years[key].bases_fen)) for key in keys],
+        [years[key].states for key in keys],
+    )
+
+
+async def forget_months(tx: Transaction, left: Sequence[LeftRelation]) -> None:
+    """Take months of the pension out of the years: they count in another area now."""
+    for one in left:
+        rows = await tx.fetch(
+            """
+            SELECT year, bases_fen, states FROM contribution_year
+            WHERE person_id = $1 AND scheme = 'EMPLOYEE_PENSION' AND year <= $2 ORDER BY year FOR UPDATE
+            """,
+            one.person_id,
+            one.through.year,
+        )
+        for row in rows:
+            first = one.through.month + 1 if row["year"] == one.through.year else MONTHS_PER_YEAR + 1
+            kept = YearRecord(tuple(row["bases_fen"]), row["states"]).between(first, MONTHS_PER_YEAR)
+            await tx.execute(
+                """
+                UPDATE contribution_year SET bases_fen = $3, states = $4
+                WHERE person_id = $1 AND scheme = 'EMPLOYEE_PENSION' AND year = $2
+                """,
+                one.person_id,
+                row["year"],
+                list(kept.bases_fen),
+                kept.states,
+            )
 
 
 async def save_credits(tx: Transaction, credits_: Sequence[HeardCredit]) -> None:

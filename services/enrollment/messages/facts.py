@@ -11,6 +11,7 @@ from hrss.enrollment.v1 import enrollment_events_pb2 as events
 from hrss.type.v1 import calendar_pb2, fact_pb2, money_pb2
 from kernel import ids
 from kernel.calendar import Month
+from kernel.identity import Sex
 from kernel.money import Money
 from services.enrollment.accounting import ContributionState, EntryKind
 from services.enrollment.domain.contributions import Scheme
@@ -23,19 +24,33 @@ _KINDS = {
     EntryKind.CONTRIBUTION: events.AccountCredited.CREDIT_KIND_CONTRIBUTION,
     EntryKind.INTEREST: events.AccountCredited.CREDIT_KIND_INTEREST,
     EntryKind.IMPORTED_BALANCE: events.AccountCredited.CREDIT_KIND_IMPORTED_BALANCE,
+    EntryKind.TRANSFERRED_OUT: events.AccountCredited.CREDIT_KIND_TRANSFERRED_OUT,
 }
 
 
 def person_registered(person: Person, exchange: Sealer) -> events.PersonRegistered.Fact:
     """A person was registered. The sealed identity is JSON: name and id_no."""
-    key = ids.to_text("per", person.person_id)
+    return registered(
+        person.person_id, person.birth_date, person.sex, person.division, sealed_identity(person, exchange)
+    )
+
+
+def sealed_identity(person: Person, exchange: Sealer) -> bytes:
+    """Name and number as the card service is handed them: JSON, sealed for that person."""
     identity = json.dumps({"name": person.name, "id_no": person.id_no}, ensure_ascii=False)
+    return exchange.seal(SEALED_TYPE, SEALED_FIELD, ids.to_text("per", person.person_id), identity)
+
+
+def registered(
+    person_id: UUID, birth_date: date, sex: Sex, division: str, sealed: bytes
+) -> events.PersonRegistered.Fact:
+    """A person was registered whose identity is sealed already."""
     return events.PersonRegistered.Fact(
-        header=fact_pb2.FactHeader(aggregate_id=key),
-        birth_date=to_date(person.birth_date),
-        sex=SEXES[person.sex],
-        division=person.division,
-        sealed_identity=exchange.seal(SEALED_TYPE, SEALED_FIELD, key, identity),
+        header=fact_pb2.FactHeader(aggregate_id=ids.to_text("per", person_id)),
+        birth_date=to_date(birth_date),
+        sex=SEXES[sex],
+        division=division,
+        sealed_identity=sealed,
     )
 
 

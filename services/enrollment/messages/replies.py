@@ -309,6 +309,7 @@ def _year(year: Year) -> model.AccountYear:
         contribution=to_money(year.contribution),
         interest=to_money(year.interest),
         imported=to_money(year.imported),
+        moved=to_money(year.moved),
         closing=to_money(year.closing),
         closed=year.closed,
         statement=to_statement(year.statement, year.policy_version) if year.statement else None,

@@ -20,24 +20,31 @@ from services.enrollment.accounting import EntryKind
 from services.enrollment.commands import ImportHistory
 from services.enrollment.history_file import AccountRow, HistoryFile, MonthRow, RowWrong, source_of
 from services.enrollment.messages import facts
+from services.enrollment.moving import BringIn, FileRef
+from services.enrollment.operations import moving_import
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.register import Person, Stretch
 from services.enrollment.store import history
 from services.enrollment.store.history import Balance, Contribution
+from services.enrollment.years_file import YearsFile
 
 KIND = "import_history"
 CHUNK_ROWS = 1000  # about 350 person-months of three schemes: one event message, half a second of work
 
 
-async def import_history(tx: Transaction, command: ImportHistory, archive: Archive[HistoryFile]) -> Job:
-    """Start the import of an uploaded file.
+async def import_history(tx: Transaction, command: ImportHistory, archive: Archive[HistoryFile | YearsFile]) -> Job:
+    """Start the import of an uploaded file; one of layout 2 is a delivery of one file.
 
     Raises:
         NotFound: FILE_NOT_FOUND.
         InvalidInput: FILE_FORMAT_INVALID with its cause.
     """
     file = await archive.open(command.upload_id, command.digest)
+    if isinstance(file, YearsFile):
+        return await moving_import.bring_in(
+            tx, BringIn([FileRef(command.upload_id, command.digest)], command.source_system)
+        )
     job_id = await jobs.start(
         tx,
         KIND,
@@ -53,11 +60,12 @@ async def import_history(tx: Transaction, command: ImportHistory, archive: Archi
     return await jobs.get(tx, job_id)
 
 
-def job_kind(archive: Archive[HistoryFile], office: Office) -> JobKind:
+def job_kind(archive: Archive[HistoryFile | YearsFile], office: Office) -> JobKind:
     """The job that imports."""
 
     async def run_chunk(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:
         file = await archive.open(job.params["upload_id"], job.params["digest"])
+        assert isinstance(file, HistoryFile)  # of layout 2 nothing else is started
         part = _Part(job.params["digest"], job.params["source_system"])
         for number, (line, text) in enumerate(file.rows(chunk.params["first"], chunk.params["last"]), start=1):
             try:

@@ -11,6 +11,7 @@ from services.enrollment.operations import accounts, bills, employers, enrollmen
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.roster_file import RosterFile
+from services.enrollment.years_file import YearsFile
 
 
 class EnrollmentRpc(Servicer):
@@ -18,7 +19,9 @@ class EnrollmentRpc(Servicer):
 
     service = pb.DESCRIPTOR.services_by_name["EnrollmentService"]
 
-    def __init__(self, office: Office, histories: Archive[HistoryFile], rosters: Archive[RosterFile]) -> None:
+    def __init__(
+        self, office: Office, histories: Archive[HistoryFile | YearsFile], rosters: Archive[RosterFile]
+    ) -> None:
         self.office = office
         self.histories = histories
         self.rosters = rosters

@@ -72,10 +72,11 @@ BOOKED = """
 # Each contribution since a year by the month of its booking, and whether it is for a month up to the retirement. A
 # contribution has its bill as source, and a person-month stands on one bill only.
 BOOKED_SINCE = """
-    SELECT booked_month, line.month <= $3 AS counts, sum(amount_fen)::bigint AS amount_fen
-    FROM account_entry AS entry JOIN bill_line AS line ON line.person_id = entry.person_id
+    SELECT booked_month, coalesce(line.month <= $3, true) AS counts, sum(amount_fen)::bigint AS amount_fen
+    FROM account_entry AS entry LEFT JOIN bill_line AS line ON line.person_id = entry.person_id
         AND entry.source = 'bill:bil_' || replace(line.bill_id::text, '-', '')
     WHERE entry.person_id = $1 AND kind = 'CONTRIBUTION' AND year >= $2
+      AND (line.bill_id IS NOT NULL OR entry.source LIKE 'transfer:%')
     GROUP BY 1, 2
 """
 CLOSINGS = """
@@ -89,6 +90,8 @@ UNPAID = """
     ) AS insured (month)
     WHERE person_id = $1 AND NOT EXISTS (
         SELECT 1 FROM contribution WHERE person_id = $1 AND month = insured.month::date AND scheme = 110
+        UNION ALL
+        SELECT 1 FROM contribution_month WHERE person_id = $1 AND month = insured.month::date AND scheme = 110
     )
 """
 # The bounds of each chunk of accounts whose year is open.
@@ -190,6 +193,7 @@ async def years(tx: Transaction, person_id: UUID) -> Sequence[Year]:
             statement=_statement(row, terms),
             source=row.source,
             policy_version=row.policy_version,
+            moved=row.moved,
         )
         for row in rows
     ]

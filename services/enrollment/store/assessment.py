@@ -56,6 +56,10 @@ ASSESS = f"""
         ) AS wage
         WHERE NOT EXISTS (SELECT 1 FROM bill_line WHERE person_id = part.person_id AND month = $1 OFFSET 0)
           AND NOT EXISTS (SELECT 1 FROM contribution WHERE person_id = part.person_id AND month = $1 OFFSET 0)
+          AND NOT EXISTS (
+              SELECT 1 FROM history_year WHERE person_id = part.person_id AND year = extract(year FROM $1::date)
+                AND (months >> (extract(month FROM $1::date)::integer - 1)) & 1 = 1 OFFSET 0
+          )
     ), line AS (
         INSERT INTO bill_line (bill_id, person_id, enrollment_id, month, wage_fen, base_fen, {_COLUMNS})
         SELECT bill_id, person_id, enrollment_id, $1, wage_fen, base_fen, {_AMOUNTS}

@@ -13,7 +13,7 @@ from services.enrollment.register import SCHEME_CODES, SCHEMES
 
 # Newest month first, then the scheme; the pair of the last row is where the next page goes on.
 LIST = """
-    SELECT month, scheme, state, base_fen, employer_fen, employee_fen, bill_id, import_source FROM contribution
+    SELECT month, scheme, state, base_fen, employer_fen, employee_fen, bill_id, import_source FROM contribution_month
     WHERE person_id = $1 AND month BETWEEN $2 AND $3 AND (month < $4 OR (month = $4 AND scheme > $5))
     UNION ALL
     SELECT line.month, part.scheme, 'UNPAID', base_fen, part.employer_fen, part.employee_fen, line.bill_id, NULL
@@ -64,7 +64,7 @@ async def counts(tx: Transaction, person_id: UUID) -> Mapping[Scheme, tuple[int,
         """
         SELECT scheme, count(*) FILTER (WHERE state = 'PAID') AS paid,
                count(*) FILTER (WHERE state = 'DEEMED') AS deemed
-        FROM contribution WHERE person_id = $1 GROUP BY scheme ORDER BY scheme
+        FROM contribution_month WHERE person_id = $1 GROUP BY scheme ORDER BY scheme
         """,
         person_id,
     )

@@ -122,8 +122,9 @@ async def held(tx: Transaction, months: Iterable[tuple[UUID, Month]]) -> Held:
         """
         SELECT one.person_id, one.month, scheme, base_fen, state
         FROM unnest($1::uuid[], $2::date[]) AS one (person_id, month) CROSS JOIN LATERAL (
-            SELECT scheme, base_fen, state FROM contribution
-            WHERE person_id = one.person_id AND month = one.month OFFSET 0
+            SELECT scheme, base_fen, state FROM contribution_month AS month
+            WHERE month.person_id = one.person_id AND month.month = one.month
+              AND month.year = extract(year FROM one.month)::smallint OFFSET 0
         ) AS held
         ORDER BY 1, 2, 3
         """,

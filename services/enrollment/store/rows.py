@@ -217,6 +217,7 @@ class AccountYearRow(Table, table=True):
     contribution: Money = fen("contribution")
     interest: Money = fen("interest")
     imported: Money = fen("imported")
+    moved: Money = fen("moved")
     closing: Money = fen("closing")
     statement: dict[str, Any] | None = Field(default=None, sa_type=JSONB)
     provisional: bool

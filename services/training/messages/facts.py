@@ -12,6 +12,7 @@ from hrss.enrollment.v1 import enrollment_pb2 as register_pb
 from hrss.training.v1 import training_events_pb2 as events
 from hrss.type.v1 import fact_pb2
 from kernel import ids
+from kernel.calendar import Month
 from services.training.heard import EndedBenefit, EndedEmployment, SettledMonth, StartedBenefit, StartedEmployment
 from services.training.messages.states import ISSUER_TYPES
 
@@ -64,6 +65,18 @@ def settled_months(fact: enrollment_pb.ContributionsSettled.Fact) -> Iterator[Se
                 month_of(fact.month, "month"),
                 word_of(_PAID, item.state, "items.state"),
             )
+
+
+def brought_in_months(fact: enrollment_pb.HistoryBroughtIn.Fact) -> Iterator[SettledMonth]:
+    """The months of unemployment insurance in years that were brought in."""
+    person_id = ids.parse("per", fact.header.aggregate_id)
+    for year in fact.years:
+        if register_pb.SCHEME_UNEMPLOYMENT not in year.schemes:
+            continue
+        for run in year.runs:
+            is_paid = word_of(_PAID, run.state, "years.runs.state")
+            for number in range(run.first_month, run.first_month + run.month_count):
+                yield SettledMonth(person_id, Month(year.year, number), is_paid)
 
 
 def started_benefits(fact: benefits_pb.BenefitStarted.Fact) -> Iterator[StartedBenefit]:
