@@ -5,12 +5,21 @@ from chassis.files import Files
 from chassis.policy import policy_of
 from chassis.sealed import Sealer
 from chassis.service import Service
-from services.enrollment import history_file, roster_file
+from services.enrollment import history_file, receipts_file, roster_file
 from services.enrollment.events import CONSUMERS
-from services.enrollment.operations import accounts, figures, history, roster
+from services.enrollment.operations import (
+    accounts,
+    collection_books,
+    collection_differences,
+    collection_files,
+    figures,
+    history,
+    roster,
+)
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
+from services.enrollment.rpc.collection import CollectionRpc
 from services.enrollment.rpc.enrollment import EnrollmentRpc
 
 
@@ -19,11 +28,19 @@ def build(settings: Settings) -> Service:
     office = open_office(settings)
     histories = Archive(office.files, history_file.open_file)
     rosters = Archive(office.files, roster_file.open_file)
+    receipts = Archive(office.files, receipts_file.open_file)
     return Service(
         settings=settings,
-        servicers=[EnrollmentRpc(office, histories, rosters)],
+        servicers=[EnrollmentRpc(office, histories, rosters), CollectionRpc(office, receipts)],
         consumers=CONSUMERS,
-        jobs=[accounts.job_kind(office), history.job_kind(histories, office), roster.job_kind(rosters, office)],
+        jobs=[
+            accounts.job_kind(office),
+            history.job_kind(histories, office),
+            roster.job_kind(rosters, office),
+            *collection_files.job_kinds(receipts, office),
+            collection_differences.job_kind(office),
+            collection_books.job_kind(),
+        ],
         figures=figures.count,
     )
 

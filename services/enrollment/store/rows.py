@@ -128,6 +128,7 @@ class BillRow(Table, table=True):
     provisional: bool
     policy_version: str
     assess_date: date
+    due_date: date | None = None
 
 
 class BillLineRow(Table, table=True):
@@ -158,6 +159,7 @@ class ReceiptRow(Table, table=True):
     amount: Money = fen("amount")
     paid_date: date
     simulated: bool
+    suspense_id: UUID | None = None
 
 
 class ContributionRow(Table, table=True):
