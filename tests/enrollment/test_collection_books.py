@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 
+from kernel import ids
 from kernel.money import Money
+from ops.servers import SERVICES
 from services.enrollment.service import build
 from services.enrollment.store.books import RULES, finding
 from tests.enrollment.builders import a_history_file, an_account_row, an_id_no, money
@@ -122,3 +128,42 @@ async def test_the_job_names_the_first_key(database: Database, tmp_path: Path, c
 
     assert set(found) == {code, "LEDGER_IS_ACCOUNTS"}
     assert f"per_{first.replace('-', '')}" in found[code]
+
+
+async def test_hrss_reconcile_is_honest_about_what_it_found(database: Database, tmp_path: Path) -> None:
+    service = build(database.settings)
+    async with serve(service, database=database) as running:
+        bureau = Bureau(database, service, running)
+        await a_bit_of_everything(bureau, tmp_path)
+
+        held = await reconcile(database)
+        await bureau.rows(
+            "UPDATE bill SET paid_fen = 1, state = 'PART_PAID' WHERE paid_fen BETWEEN 1 AND total_fen - 1"
+        )
+        bill_id = (await bureau.rows("SELECT bill_id FROM bill WHERE paid_fen = 1"))[0]["bill_id"]
+        broken = await reconcile(database)
+        nobody = await reconcile(database, service="benefits")
+
+    assert held == (0, {"rules": len(RULES), "broken": []})
+    code, found = broken
+    assert code == 1
+    assert {one["code"]: one["first"] for one in found["broken"]} == {
+        "BILL_IS_RECEIPTS_AND_ARREARS": ids.to_text("bil", bill_id),
+        "LEDGER_IS_PART_PAYMENTS": "bills:received",
+    }
+    assert nobody[0] == 2
+
+
+async def reconcile(database: Database, *, service: str = "enrollment") -> tuple[int, dict[str, Any]]:
+    """Run `hrss reconcile` beside a database; exit code and what it says."""
+    url = database.settings.database_url
+    urls = {f"HRSS_{name.upper()}_{kind}": url for name in SERVICES for kind in ("DATABASE_URL", "DATABASE_OWNER_URL")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "ops.cli", "reconcile", service, "--json",
+        env={**os.environ, **urls, "HRSS_KEYS_DIR": str(database.settings.keys_dir)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode is not None
+    return process.returncode, json.loads(output) if output else {}

@@ -131,8 +131,8 @@ async def test_higher_limits_demand_the_difference_and_credit_it_when_it_is_paid
             low: (495_200, 510_000), high: (2_476_200, 2_550_000),
         }  # fmt: skip
         assert sum(line.difference.fen for line in lines.lines) == demand.total.fen == lines.total.fen
-    XX
-    XX
+        assert shown[low].account_difference.fen == Money.yuan("148").times(Decimal("0.08")).fen
+        assert list(shown[low].statement.lines[0].parameters[0].sources) == ["LOCAL:LIMITS"]
         assert not lines.settled
         assert [await balance(later, one) for one in (low, middle, high)] == before
 

@@ -8,6 +8,9 @@ this room books, so that others may book beside it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import asyncpg
+
+PROOF_MINUTES = 60  # for one rule over the whole city, beside its work
 _ID = "replace({}::text, '-', '')"
 _BILL = "'bil_' || " + _ID.format("bill_id")
 
@@ -290,6 +293,27 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 BY_CODE = {rule.code: rule for rule in RULES}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that does not hold: how often, and the first key in order."""
+
+    rule: Rule
+    count: int
+    first: str
+
+
+async def prove(database_url: str) -> Sequence[Finding]:
+    """Every rule that does not hold, all of them at one moment, whatever is booked meanwhile."""
+    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute(f"SET LOCAL statement_timeout = '{PROOF_MINUTES}min'")
+            rows = [(rule, await connection.fetchrow(finding(rule))) for rule in RULES]
+    finally:
+        await connection.close()
+    return [Finding(rule, row["count"], row["first"]) for rule, row in rows if row and row["count"]]
 
 
 def finding(rule: Rule) -> str:
