@@ -282,14 +282,14 @@ def _check_days(rows: list[DatedValue[Any]]) -> None:
 
 
 def _fill(rows: tuple[DatedValue[Any], ...], local: DatedValue[Any]) -> tuple[DatedValue[Any], ...]:
-    """The rows with a local value inside one row that is not known."""
+    """The rows with a local value inside one row that is not known, or that is to be settled again."""
     for place, row in enumerate(rows):
         inside = row.from_ <= local.from_ and (row.to is None or (local.to is not None and local.to <= row.to))
-        if row.value is None and inside:
+        if (row.value is None or row.provisional) and inside:
             parts = [local]
             if row.from_ < local.from_:
                 parts.insert(0, replace(row, to=local.from_ - timedelta(days=1)))
             if local.to is not None and local.to != row.to:
                 parts.append(replace(row, from_=local.to + timedelta(days=1)))
             return (*rows[:place], *parts, *rows[place + 1 :])
-    raise Problem("may only supply days whose value is null")
+    raise Problem("may only supply days whose value is null or provisional")

@@ -172,6 +172,16 @@ def bench(
     raise typer.Exit(runner.main(names or (), options, folder, console))
 
 
+@app.command()
+def reconcile(
+    service: Annotated[str, typer.Argument(help="enrollment")] = "enrollment", *, as_json: Json = False
+) -> None:
+    """总对账：证明账目相符，否则指出第一处差异 / prove the books, or name the first difference (exit code 1)."""
+    from ops import reconcile as command
+
+    raise typer.Exit(command.main(Home.of(os.environ), os.environ, service, console, as_json=as_json))
+
+
 @policy.command("check")
 def check_policy(
     file: Annotated[Path, typer.Argument(help="示例文件 / file of worked examples.")], *, as_json: Json = False

@@ -9,6 +9,7 @@ from typing import Any
 from chassis.policy import PolicyStore
 from kernel.dated import Dated
 from kernel.identity import Divisions
+from services.enrollment.collection import DueRule
 from services.enrollment.domain.account import AccountLaw, Method
 from services.enrollment.domain.contributions import BaseLimits, ContributionLaw, IndustryRate, Scheme, Side
 from services.enrollment.register import Track
@@ -54,6 +55,7 @@ class EnrollmentPolicy:
         # Nobody retires before the original age of the track (原法定退休年龄): delays and choices only come on top.
         self.original_months = store.table(RETIREMENT, "tracks", _original_months)
         self.late_fee_daily: Dated[Decimal] = store.rate(CONTRIBUTION, "contribution.late_fee_daily")
+        self.due_rule: Dated[DueRule] = store.table(CONTRIBUTION, "contribution.due_rule", _due_rule)
         self.transfer_pooled_rate: Dated[Decimal] = store.rate(CONTRIBUTION, "transfer.pooled_rate")
         self._current_divisions = store.table(DIVISIONS, "current", _codes)
         self._former_divisions = store.table(DIVISIONS, "history", _codes)
@@ -66,6 +68,10 @@ class EnrollmentPolicy:
 
 def _limits(value: Mapping[str, Any]) -> BaseLimits:
     return BaseLimits(value["floor"], value["ceiling"])
+
+
+def _due_rule(value: Mapping[str, Any]) -> DueRule:
+    return DueRule(value["months_after"], value["day"])
 
 
 def _industry_rates(value: tuple[Mapping[str, Any], ...]) -> Mapping[int, IndustryRate]:

@@ -6,11 +6,14 @@ from chassis.policy import policy_of
 from chassis.processes import Processes
 from chassis.sealed import Sealer
 from chassis.service import Service
-from services.enrollment import declarations_file, roster_file, years_file
+from services.enrollment import declarations_file, receipts_file, roster_file, years_file
 from services.enrollment.events import CONSUMERS
 from services.enrollment.operations import (
     accounts,
     city,
+    collection_books,
+    collection_differences,
+    collection_files,
     figures,
     history,
     moving_import,
@@ -23,6 +26,7 @@ from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
 from services.enrollment.rpc.city import CityRpc
+from services.enrollment.rpc.collection import CollectionRpc
 from services.enrollment.rpc.enrollment import EnrollmentRpc
 from services.enrollment.rpc.moving import MovingRpc
 from services.enrollment.rpc.persons import PersonsRpc
@@ -35,12 +39,14 @@ def build(settings: Settings) -> Service:
     processes = Processes()
     rosters = Archive(office.files, roster_file.open_file)
     declarations = Archive(office.files, declarations_file.open_file)
+    receipts = Archive(office.files, receipts_file.open_file)
     return Service(
         settings=settings,
         servicers=[
             EnrollmentRpc(office, histories, rosters),
             PersonsRpc(office, declarations),
             CityRpc(office),
+            CollectionRpc(office, receipts),
             MovingRpc(office),
         ],
         consumers=CONSUMERS,
@@ -53,6 +59,9 @@ def build(settings: Settings) -> Service:
             city.job_kind(office),
             moving_import.job_kind(histories, office, processes),
             moving_parity.job_kind(histories, office),
+            *collection_files.job_kinds(receipts, office),
+            collection_differences.job_kind(office),
+            collection_books.job_kind(),
         ],
         figures=figures.count,
     )

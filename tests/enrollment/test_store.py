@@ -137,19 +137,19 @@ async def test_the_database_itself_refuses_what_cannot_be(bureau: Bureau, spoil:
 @pytest.mark.parametrize(
     ("spoil", "names"),
     [
-        ("UPDATE account SET balance_fen = balance_fen + 1", "an account is the sum of its entries"),
+        ("UPDATE account SET balance_fen = balance_fen + 1", "ACCOUNT_IS_ITS_ENTRIES"),
         ("DELETE FROM account_entry WHERE kind = 'INTEREST'", "closed years are what was booked in them"),
-        ("UPDATE receipt SET amount_fen = amount_fen - 1", "what was paid on a bill is the sum of its receipts"),
-        ("DELETE FROM contribution WHERE scheme = 210", "a paid bill has three contribution months for each line"),
-        ("UPDATE contribution SET employer_fen = employer_fen + 1", "contribution months of a paid bill add up to it"),
-        ("UPDATE bill_line SET injury_employer_fen = injury_employer_fen + 1", "a bill is the sum of its lines"),
-        ("UPDATE bill_line SET account_fen = account_fen - 1", "each paid line credits its share"),
+        ("UPDATE receipt SET amount_fen = amount_fen - 1", "BILL_IS_RECEIPTS_AND_ARREARS"),
+        ("DELETE FROM contribution WHERE scheme = 210", "SETTLEMENT_IS_CONTRIBUTIONS"),
+        ("UPDATE contribution SET employer_fen = employer_fen + 1", "SETTLEMENT_IS_CONTRIBUTIONS"),
+        ("UPDATE bill_line SET injury_employer_fen = injury_employer_fen + 1", "BILL_IS_ITS_LINES"),
+        ("UPDATE bill_line SET account_fen = account_fen - 1", "LINE_IS_CREDITED"),
         (
             "UPDATE account_year SET opening_fen = opening_fen + 1, closing_fen = closing_fen + 1",
             "closed years chain",
         ),
         ("DELETE FROM account_year", "closed years follow one another up to the last one"),
-        ("DELETE FROM ledger_posting WHERE account = 'tax:clearing'", "every ledger entry sums to zero"),
+        ("DELETE FROM ledger_posting WHERE account = 'tax:clearing'", "ENTRY_IS_BALANCED"),
         ("DELETE FROM participation WHERE scheme = 410", "participations have the months of their employment"),
         ("DELETE FROM declared_wage", "every enrolment has a wage from its first month"),
         ("DELETE FROM outbox", "versions are as many as the facts that were said"),
@@ -186,7 +186,7 @@ async def test_the_oracle_sees_what_was_spoilt(database: Database, spoil: str, n
             "UPDATE account_entry SET amount_fen = amount_fen + 1 WHERE kind = 'CONTRIBUTION'",
             "a settled account holds the shares of the months up to retirement",
         ),
-        ("DELETE FROM account_entry WHERE amount_fen < 0", "shares that no account takes wait as refunds"),
+        ("DELETE FROM account_entry WHERE amount_fen < 0", "LEDGER_IS_WITHHELD"),
     ],
 )
 async def test_the_oracle_sees_a_spoilt_settlement(database: Database, spoil: str, names: str) -> None:

@@ -32,7 +32,7 @@ _STATES = {
     State.ENDED: model.PARTICIPATION_STATE_ENDED,
 }
 _POSTS = {None: model.POST_UNSPECIFIED, Post.MANAGEMENT: model.POST_MANAGEMENT, Post.PRODUCTION: model.POST_PRODUCTION}
-_BILL_STATES = {
+BILL_STATES = {
     BillState.ISSUED: model.BILL_STATE_ISSUED,
     BillState.PART_PAID: model.BILL_STATE_PART_PAID,
     BillState.PAID: model.BILL_STATE_PAID,
@@ -285,7 +285,7 @@ def _bill(bill: Bill) -> model.Bill:
         bill_id=ids.to_text("bil", bill.bill_id),
         employer_id=ids.to_text("emp", bill.employer_id),
         month=to_month(bill.month),
-        state=_BILL_STATES[bill.state],
+        state=BILL_STATES[bill.state],
         total=to_money(bill.total),
         paid=to_money(bill.paid),
         person_count=bill.person_count,

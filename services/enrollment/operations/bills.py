@@ -17,12 +17,14 @@ from services.enrollment import accounting, billing
 from services.enrollment.accounting import ContributionState, EntryKind
 from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, Bill, BillLine, BillState, Receipt
 from services.enrollment.city import tariff
+from services.enrollment.collection import SUSPENSE, Incoming
 from services.enrollment.commands import AssessBill, RecordReceipt
 from services.enrollment.domain.contributions import EmployerTerms, Scheme
 from services.enrollment.messages import facts
+from services.enrollment.operations.collection_settlement import settle_waiting
 from services.enrollment.operations.office import Office
 from services.enrollment.register import bill_not_found
-from services.enrollment.store import assessment, bills, people, persons_employers
+from services.enrollment.store import assessment, bills, collection, people, persons_employers
 from services.enrollment.store.assessment import Billed
 
 SLICE = 250  # facts made between two turns of the event loop: about 2 ms
@@ -78,18 +80,45 @@ async def record_receipt(tx: Transaction, command: RecordReceipt, office: Office
     receipt = Receipt(
         ids.new_id(), command.receipt_no, bill.bill_id, command.amount, command.paid_date, command.simulated
     )
-    if not await bills.add_receipt(tx, receipt):
+    one = Incoming(
+        receipt_no=receipt.receipt_no,
+        payer_code="",
+        document=_bill_id(bill),
+        amount=receipt.amount,
+        paid_date=receipt.paid_date,
+        simulated=receipt.simulated,
+        source="call",
+    )
+    if not await collection.add_collected(tx, one, bill.employer_id):
         raise AlreadyExists("RECEIPT_NO_REUSED", "a receipt with this number was recorded", field="receipt_no")
     billing.check_receipt(bill, receipt.amount, receipt.paid_date, tx.today)
+    after, settled = await pay(tx, bill, receipt)
+    receipt_id = ids.to_text("rcp", receipt.receipt_id)
+    tx.audit("RecordReceipt", detail={"bill_id": _bill_id(bill), "receipt_id": receipt_id, "settled": str(settled)})
+    return after, settled
+
+
+async def pay(tx: Transaction, bill: Bill, receipt: Receipt, *, suspense_id: UUID | None = None) -> tuple[Bill, int]:
+    """Put money on a locked bill; the last of it settles the bill. Answers the bill and the persons settled.
+
+    Args:
+        tx: Where.
+        bill: Locked.
+        receipt: At most what is open.
+        suspense_id: Where the money lay; None when the bureau hands it over now.
+    """
+    await bills.add_receipt(tx, receipt, suspense_id)
     paid = bill.paid + receipt.amount
     after = replace(bill, paid=paid, state=billing.state_after(bill.total, paid))
     await bills.pay(tx, bill.bill_id, after.paid, after.state)
-    receipt_id = ids.to_text("rcp", receipt.receipt_id)
     entries = [
         ledger.Entry(
-            "receipt",
-            receipt_id,
-            [(accounting.TAX, -receipt.amount), (accounting.RECEIVED, receipt.amount)],
+            "receipt" if suspense_id is None else "suspense_match",
+            ids.to_text("rcp", receipt.receipt_id),
+            [
+                (accounting.TAX if suspense_id is None else SUSPENSE, -receipt.amount),
+                (accounting.RECEIVED, receipt.amount),
+            ],
             receipt.paid_date,
         )
     ]
@@ -98,7 +127,8 @@ async def record_receipt(tx: Transaction, command: RecordReceipt, office: Office
         settled, entry = await _settle(tx, bill, await bills.last_paid_date(tx, bill.bill_id))
         entries.append(entry)
     await ledger.post_many(tx, entries)
-    tx.audit("RecordReceipt", detail={"bill_id": _bill_id(bill), "receipt_id": receipt_id, "settled": str(settled)})
+    if after.state is BillState.PAID:
+        await settle_waiting(tx, after)
     return after, settled
 
 

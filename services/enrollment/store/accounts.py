@@ -70,13 +70,17 @@ BOOKED = """
     GROUP BY person_id, booked_month
 """
 # Each contribution since a year by the month of its booking, and whether it is for a month up to the retirement. A
-# contribution has its bill as source, and a person-month stands on one bill only.
+# contribution has its bill or a difference of it as source, and a person-month stands on one bill only.
 BOOKED_SINCE = """
     SELECT booked_month, coalesce(line.month <= $3, true) AS counts, sum(amount_fen)::bigint AS amount_fen
-    FROM account_entry AS entry LEFT JOIN bill_line AS line ON line.person_id = entry.person_id
-        AND entry.source = 'bill:bil_' || replace(line.bill_id::text, '-', '')
+    FROM account_entry AS entry LEFT JOIN (
+        SELECT month, 'bill:bil_' || replace(bill_id::text, '-', '') AS source FROM bill_line WHERE person_id = $1
+        UNION ALL
+        SELECT month, 'difference:dif_' || replace(difference_id::text, '-', '') FROM difference_line
+        WHERE person_id = $1
+    ) AS line ON line.source = entry.source
     WHERE entry.person_id = $1 AND kind = 'CONTRIBUTION' AND year >= $2
-      AND (line.bill_id IS NOT NULL OR entry.source LIKE 'transfer:%')
+      AND (line.source IS NOT NULL OR entry.source LIKE 'transfer:%')
     GROUP BY 1, 2
 """
 CLOSINGS = """

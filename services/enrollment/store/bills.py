@@ -56,7 +56,7 @@ class Credited:
 
 async def bill(tx: Transaction, bill_id: UUID, *, lock: bool = False) -> Bill | None:
     """A bill, on demand locked for a receipt."""
-    query = select(BillRow).where(BillRow.bill_id == bill_id)
+    query = select(BillRow).where(BillRow.bill_id == bill_id).execution_options(populate_existing=True)
     row = await tx.session.scalar(query.with_for_update() if lock else query)
     return _bill(row) if row else None
 
@@ -100,22 +100,20 @@ async def terms_of(tx: Transaction, bill_id: UUID) -> tuple[Terms, str]:
     return stored_terms.from_plain(row.terms), row.policy_version
 
 
-async def add_receipt(tx: Transaction, receipt: Receipt) -> bool:
-    """Store a receipt; False when its number was used before."""
-    return (
-        await tx.execute(
-            """
-            INSERT INTO receipt (receipt_id, receipt_no, bill_id, amount_fen, paid_date, simulated)
-            VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (receipt_no) DO NOTHING
-            """,
-            receipt.receipt_id,
-            receipt.receipt_no,
-            receipt.bill_id,
-            receipt.amount.fen,
-            receipt.paid_date,
-            receipt.simulated,
-        )
-        == 1
+async def add_receipt(tx: Transaction, receipt: Receipt, suspense_id: UUID | None) -> None:
+    """Store money that came for a bill, from the bureau or from the suspense account."""
+    await tx.execute(
+        """
+        INSERT INTO receipt (receipt_id, receipt_no, bill_id, amount_fen, paid_date, simulated, suspense_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        """,
+        receipt.receipt_id,
+        receipt.receipt_no,
+        receipt.bill_id,
+        receipt.amount.fen,
+        receipt.paid_date,
+        receipt.simulated,
+        suspense_id,
     )
 
 

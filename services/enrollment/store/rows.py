@@ -133,6 +133,7 @@ class BillRow(Table, table=True):
     policy_version: str
     assess_date: date
     run_id: UUID | None = None
+    due_date: date | None = None
 
 
 class BillLineRow(Table, table=True):
@@ -163,6 +164,7 @@ class ReceiptRow(Table, table=True):
     amount: Money = fen("amount")
     paid_date: date
     simulated: bool
+    suspense_id: UUID | None = None
 
 
 class ContributionRow(Table, table=True):
