@@ -11,6 +11,7 @@ from services.enrollment.operations import accounts, figures, history, roster
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
+from services.enrollment.rpc.cover import CoverRpc
 from services.enrollment.rpc.enrollment import EnrollmentRpc
 
 
@@ -21,7 +22,7 @@ def build(settings: Settings) -> Service:
     rosters = Archive(office.files, roster_file.open_file)
     return Service(
         settings=settings,
-        servicers=[EnrollmentRpc(office, histories, rosters)],
+        servicers=[EnrollmentRpc(office, histories, rosters), CoverRpc(office)],
         consumers=CONSUMERS,
         jobs=[accounts.job_kind(office), history.job_kind(histories, office), roster.job_kind(rosters, office)],
         figures=figures.count,

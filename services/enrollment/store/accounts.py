@@ -30,7 +30,7 @@ BOOKED = """
 BOOKED_SINCE = """
     SELECT booked_month, line.month <= $3 AS counts, sum(amount_fen)::bigint AS amount_fen
     FROM account_entry AS entry JOIN bill_line AS line ON line.person_id = entry.person_id
-        AND entry.source = 'bill:bil_' || replace(line.bill_id::text, '-', '')
+        AND line.refund_id IS NULL AND entry.source = 'bill:bil_' || replace(line.bill_id::text, '-', '')
     WHERE entry.person_id = $1 AND kind = 'CONTRIBUTION' AND year >= $2
     GROUP BY 1, 2
 """
@@ -45,6 +45,11 @@ UNPAID = """
     ) AS insured (month)
     WHERE person_id = $1 AND NOT EXISTS (
         SELECT 1 FROM contribution WHERE person_id = $1 AND month = insured.month::date AND scheme = 110
+    ) AND NOT EXISTS (
+        SELECT 1 FROM suspension WHERE relation_id = enrollment_id AND from_month <= insured.month::date
+            AND (until_month IS NULL OR until_month >= insured.month::date)
+    ) AND EXISTS (
+        SELECT 1 FROM participation WHERE participation.enrollment_id = employment.enrollment_id AND scheme = 110
     )
 """
 # The bounds of each chunk of accounts whose year is open.
