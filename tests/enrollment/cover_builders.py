@@ -88,7 +88,7 @@ async def a_cover_bill(bureau: Bureau, cover_id: str, value: Month = NOW, **kwar
     return bill
 
 
-async def months_of(bureau: Bureau, person_id: str) -> list[tuple[str, int, str]]:
+async def months_of(bureau: Bureau, person_id: str) -> list[tuple[str, int, int]]:
     """Stored contribution months of a person: month, scheme, base in fen."""
     rows = await bureau.rows(
         "SELECT month, scheme, base_fen FROM contribution WHERE person_id = $1::uuid ORDER BY month, scheme",

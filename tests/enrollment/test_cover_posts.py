@@ -14,7 +14,7 @@ from hrss.enrollment.v1 import enrollment_events_pb2 as events
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as register_pb
 from kernel.calendar import Month
-from kernel.errors import AlreadyExists, InvalidInput, NotFound, Refused
+from kernel.errors import AlreadyExists, NotFound, Refused
 from kernel.money import Money
 from services.enrollment.domain.contributions import EmployerTerms, Scheme, contribute, determine_base
 from tests.enrollment.builders import NOW, an_id_no, month
@@ -73,8 +73,8 @@ async def test_a_post_pays_pension_and_annuity_into_accounts_of_their_own(bureau
 
 async def test_named_schemes_stand_on_the_bill_of_those_who_have_them(bureau: Bureau) -> None:
     employer_id = await a_government(bureau)
-    more = [model.SCHEME_WORK_INJURY, model.SCHEME_UNEMPLOYMENT]
-    with_more = (await bureau.call("EnrollPost", a_post(employer_id, more_schemes=more))).enrollment
+    request = a_post(employer_id, with_unemployment=True, with_work_injury=True)
+    with_more = (await bureau.call("EnrollPost", request)).enrollment
     without = (await bureau.call("EnrollPost", a_post(employer_id))).enrollment
 
     bill = await a_post_bill(bureau, employer_id)
@@ -98,8 +98,6 @@ async def test_who_cannot_have_a_post(bureau: Bureau) -> None:
         await bureau.call("EnrollPost", a_post(government, id_no=id_no))
     with pytest.raises(AlreadyExists, match="ALREADY_ENROLLED"):
         await bureau.enrolled(enterprise, id_no=id_no, name="周为民")
-    with pytest.raises(InvalidInput, match="SCHEME_NOT_ALLOWED"):
-        await bureau.call("EnrollPost", a_post(government, more_schemes=[model.SCHEME_RESIDENT_PENSION]))
     with pytest.raises(Refused, match="EMPLOYER_IN_USE"):
         await bureau.call(
             "SetEmployerKind",

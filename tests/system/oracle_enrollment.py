@@ -45,7 +45,8 @@ CHECKS: dict[str, str] = {
             SELECT (SELECT coalesce(sum(amount_fen), 0) FROM receipt)
                     + (SELECT coalesce(sum(tier_fen), 0) FROM resident_payment WHERE receipt_no IS NOT NULL)
                     + (SELECT coalesce(sum(premium_fen), 0) FROM project WHERE receipt_no IS NOT NULL)
-                    + (SELECT coalesce(sum(premium_fen), 0) FROM platform_month WHERE receipt_no IS NOT NULL) AS received,
+                    + (SELECT coalesce(sum(premium_fen), 0) FROM platform_month WHERE receipt_no IS NOT NULL)
+                   AS received,
                    (SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting WHERE account = 'tax:clearing') AS booked
         ) AS both_sides WHERE received <> -booked
     """,

@@ -46,7 +46,6 @@ _BRANCHES = {
     pb.PLATFORM_BRANCH_DELIVERY: Branch.DELIVERY,
     pb.PLATFORM_BRANCH_FREIGHT: Branch.FREIGHT,
 }
-_MORE = {model.SCHEME_UNEMPLOYMENT: Scheme.UNEMPLOYMENT, model.SCHEME_WORK_INJURY: Scheme.WORK_INJURY}
 
 
 class _Fields(Protocol):
@@ -167,7 +166,9 @@ def assess_resident_year(request: pb.AssessResidentYearRequest) -> commands.Asse
 
 def resident_receipt(request: pb.RecordResidentPaymentRequest) -> commands.SingleReceipt:
     """Read RecordResidentPayment."""
-    return _receipt(ids.parse("rpy", request.payment_id, field="payment_id"), request, request.amount.fen)
+    return _receipt(
+        ids.parse("rpy", request.resident_payment_id, field="resident_payment_id"), request, request.amount.fen
+    )
 
 
 def project_receipt(request: pb.RecordProjectPremiumRequest) -> commands.SingleReceipt:
@@ -197,17 +198,16 @@ def enroll_post(request: pb.EnrollPostRequest, *, today: date, allow_test_region
     """Read EnrollPost.
 
     Raises:
-        InvalidInput: what EnrollPerson raises, and SCHEME_NOT_ALLOWED.
+        InvalidInput: what EnrollPerson raises.
     """
-    if any(scheme not in _MORE for scheme in request.more_schemes):
-        raise InvalidInput("SCHEME_NOT_ALLOWED", "only unemployment and work injury can be added", field="more_schemes")
+    named = ((request.with_unemployment, Scheme.UNEMPLOYMENT), (request.with_work_injury, Scheme.WORK_INJURY))
     return commands.EnrollPost(
         employer_id=ids.parse("emp", request.employer_id, field="employer_id"),
         person=_person(request, today, allow_test_region=allow_test_region),
         start_month=month_of(request, "start_month"),
         wage=check_wage(_amount(request, "wage")),
         post=POSTS.get(request.post),
-        more_schemes=tuple(dict.fromkeys(_MORE[scheme] for scheme in request.more_schemes)),
+        more_schemes=tuple(scheme for is_named, scheme in named if is_named),
     )
 
 

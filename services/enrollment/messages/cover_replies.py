@@ -197,7 +197,7 @@ def platform_cover(orders: Sequence[PlatformOrders]) -> pb.GetPlatformCoverRespo
 
 def _payment(one: ResidentPayment) -> pb.ResidentPayment:
     return pb.ResidentPayment(
-        payment_id=ids.to_text("rpy", one.payment_id),
+        resident_payment_id=ids.to_text("rpy", one.payment_id),
         year=one.year,
         tier=to_money(one.tier),
         subsidy=to_money(one.subsidy),
