@@ -42,7 +42,7 @@ async def on_unmerged(tx: Transaction, said: Sequence[heard.PersonsUnmerged.Fact
 
 async def on_started(tx: Transaction, said: Sequence[heard.ParticipationStarted.Fact]) -> None:
     """Participations started."""
-    await register.note_started(tx, [facts.started_participation(fact) for fact in said])
+    await register.note_started(tx, [one for fact in said for one in facts.started_participations(fact)])
 
 
 async def on_ended(tx: Transaction, said: Sequence[heard.ParticipationEnded.Fact]) -> None:

@@ -39,7 +39,6 @@ class EndedParticipation:
 
     participation_id: UUID
     person_id: UUID
-    scheme: Scheme
     end_month: Month
     reason: str
     contributions_version: int = 0

@@ -9,9 +9,11 @@ from typing import Any
 from chassis.policy import PolicyStore
 from kernel.dated import Dated
 from kernel.identity import Divisions
+from kernel.money import Money
 from services.enrollment.collection import DueRule
 from services.enrollment.domain.account import AccountLaw, Method
 from services.enrollment.domain.contributions import BaseLimits, ContributionLaw, IndustryRate, Scheme, Side
+from services.enrollment.domain.projects import ProjectTerms
 from services.enrollment.register import Track
 
 CONTRIBUTION = "contribution.yaml"
@@ -57,6 +59,15 @@ class EnrollmentPolicy:
         self.late_fee_daily: Dated[Decimal] = store.rate(CONTRIBUTION, "contribution.late_fee_daily")
         self.due_rule: Dated[DueRule] = store.table(CONTRIBUTION, "contribution.due_rule", _due_rule)
         self.transfer_pooled_rate: Dated[Decimal] = store.rate(CONTRIBUTION, "transfer.pooled_rate")
+        self.resident_tiers: Dated[Mapping[Money, Money]] = store.table(
+            CONTRIBUTION, "resident_pension.tiers_nantong", _tiers
+        )
+        self.resident_min_age: Dated[int] = store.integer(CONTRIBUTION, "resident_pension.min_age")
+        self.document_after_months: Dated[int] = store.integer(CONTRIBUTION, "arrears.document_after_months")
+        self.project_terms: Dated[ProjectTerms] = store.table(CONTRIBUTION, "work_injury_project.terms", _project)
+        self.order_fees: Dated[Mapping[str, Decimal]] = store.table(
+            CONTRIBUTION, "occupational_injury.per_order_fee", _fees
+        )
         self._current_divisions = store.table(DIVISIONS, "current", _codes)
         self._former_divisions = store.table(DIVISIONS, "history", _codes)
 
@@ -84,6 +95,19 @@ def _relief(value: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
 
 def _original_months(value: Mapping[str, Any]) -> Mapping[Track, int]:
     return MappingProxyType({track: value[track]["original_months"] for track in Track})
+
+
+def _tiers(value: tuple[Mapping[str, Money], ...]) -> Mapping[Money, Money]:
+    """Subsidy by yearly payment."""
+    return MappingProxyType({row["tier"]: row["subsidy"] for row in value})
+
+
+def _project(value: Mapping[str, Decimal]) -> ProjectTerms:
+    return ProjectTerms(value["labour_share"], value["rate"], value["unified_rate"])
+
+
+def _fees(value: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
+    return value
 
 
 def _codes(value: tuple[Mapping[str, Any], ...]) -> frozenset[str]:

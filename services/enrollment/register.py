@@ -17,8 +17,15 @@ from kernel.identity import Sex
 from kernel.money import Money
 from services.enrollment.domain.contributions import Scheme
 
-# Schemes of an employee, with their official codes (AAE140), which are also how they are stored.
-SCHEME_CODES = {Scheme.EMPLOYEE_PENSION: 110, Scheme.UNEMPLOYMENT: 210, Scheme.WORK_INJURY: 410}
+# Schemes with their official codes (AAE140), which are also how they are stored; X12 has letters and is stored as 9012.
+SCHEME_CODES = {
+    Scheme.EMPLOYEE_PENSION: 110,
+    Scheme.GOVERNMENT_PENSION: 120,
+    Scheme.RESIDENT_PENSION: 170,
+    Scheme.UNEMPLOYMENT: 210,
+    Scheme.WORK_INJURY: 410,
+    Scheme.OCCUPATIONAL_ANNUITY: 9012,
+}
 SCHEMES = {code: scheme for scheme, code in SCHEME_CODES.items()}
 
 # An employer has 30 days to enrol (社会保险法 art. 58); a year back covers what audits and arbitration find. Older
@@ -59,6 +66,8 @@ class EndReason(StrEnum):
     CONTRACT_EXPIRED = "CONTRACT_EXPIRED"
     RETIRED = "RETIRED"
     DIED = "DIED"
+    STOPPED = "STOPPED"  # a flexible worker or resident, by own wish
+    EMPLOYED = "EMPLOYED"  # an employment took the place of a flexible worker's cover
 
 
 class State(StrEnum):
@@ -132,17 +141,18 @@ class Wage:
 
 @dataclass(frozen=True, slots=True)
 class Participation:
-    """The insurance of one person in one scheme with one employer (参保关系)."""
+    """The insurance of one person in one scheme (参保关系), with an employer or by a cover of their own."""
 
     participation_id: UUID
     person_id: UUID
-    employer_id: UUID
+    employer_id: UUID | None
     scheme: Scheme
     state: State
     start_month: Month
     end_month: Month | None
     end_reason: EndReason | None
-    track: Track
+    track: Track | None  # none for a resident
+    cover_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

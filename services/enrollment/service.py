@@ -27,6 +27,7 @@ from services.enrollment.operations.office import Office
 from services.enrollment.policy import EnrollmentPolicy
 from services.enrollment.rpc.city import CityRpc
 from services.enrollment.rpc.collection import CollectionRpc
+from services.enrollment.rpc.cover import CoverRpc
 from services.enrollment.rpc.enrollment import EnrollmentRpc
 from services.enrollment.rpc.moving import MovingRpc
 from services.enrollment.rpc.persons import PersonsRpc
@@ -47,6 +48,7 @@ def build(settings: Settings) -> Service:
             PersonsRpc(office, declarations),
             CityRpc(office),
             CollectionRpc(office, receipts),
+            CoverRpc(office),
             MovingRpc(office),
         ],
         consumers=CONSUMERS,

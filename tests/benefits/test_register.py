@@ -10,7 +10,7 @@ import pytest
 from chassis import inbox
 from hrss.enrollment.v1 import enrollment_events_pb2 as heard
 from hrss.enrollment.v1 import enrollment_pb2 as register_pb
-from hrss.type.v1 import calendar_pb2
+from hrss.type.v1 import calendar_pb2, money_pb2
 from kernel import ids
 from kernel.money import Money
 from services.benefits.history import Scheme, Standing
@@ -319,3 +319,52 @@ async def test_a_shorter_first_month_is_not_confused_with_history(enrollment: En
 
     assert history.last_month == month("2000-01")
     assert len(history) == 2
+
+
+async def test_what_is_said_of_schemes_without_benefits_leaves_nothing_and_stops_nothing(
+    database: Database, enrollment: Enrollment, benefits: Benefits
+) -> None:
+    person_id = await enrollment.person()
+    others = [
+        register_pb.SCHEME_GOVERNMENT_PENSION,
+        register_pb.SCHEME_OCCUPATIONAL_ANNUITY,
+        register_pb.SCHEME_RESIDENT_PENSION,
+    ]
+    parts = await enrollment.hired(person_id, "2020-01", schemes=[*others, register_pb.SCHEME_UNEMPLOYMENT])
+    items = [
+        heard.ContributionsSettled.Item(
+            scheme=scheme, base=money_pb2.Money(fen=500_000), state=register_pb.CONTRIBUTION_STATE_PAID
+        )
+        for scheme in (*others, register_pb.SCHEME_EMPLOYEE_PENSION)
+    ]
+    await enrollment.say(
+        heard.ContributionsSettled,
+        heard.ContributionsSettled.Fact(
+            header=enrollment.header(ids.to_text("per", person_id)),
+            month=calendar_pb2.Month(year=2025, month=1),
+            items=items,
+            source="bill:bil_1",
+        ),
+    )
+    await enrollment.left(person_id, parts, "2025-06", register_pb.END_REASON_RESIGNED)
+
+    assert await owner_fetch(database, "SELECT 1 FROM parked") == []
+    rows = await owner_fetch(database, "SELECT scheme, end_month FROM participation")
+    assert [(row["scheme"], row["end_month"]) for row in rows] == [("UNEMPLOYMENT", date(2025, 6, 1))]
+    assert [str(one.month) for one in (await pension_history(benefits, person_id)).months] == ["2025-01"]
+
+
+@pytest.mark.parametrize("reason", [register_pb.END_REASON_STOPPED, register_pb.END_REASON_EMPLOYED])
+async def test_a_flexible_worker_has_no_employer(
+    database: Database, enrollment: Enrollment, reason: register_pb.EndReason.ValueType
+) -> None:
+    person_id = await enrollment.person()
+    parts = {register_pb.SCHEME_EMPLOYEE_PENSION: ids.new_id()}
+    (fact,) = enrollment.starts(person_id, parts, "2025-01")
+    fact.employer_id = ""
+    await enrollment.say(heard.ParticipationStarted, fact)
+    await enrollment.left(person_id, parts, "2025-06", reason)
+
+    (row,) = await owner_fetch(database, "SELECT employer_id, scheme, end_reason FROM participation")
+    assert (row["employer_id"].int, row["scheme"], row["end_reason"]) == (0, "EMPLOYEE_PENSION", "RESIGNED")
+    assert await owner_fetch(database, "SELECT 1 FROM parked") == []

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from chassis.files import Files
 from chassis.worker import Worker
@@ -18,7 +20,6 @@ from tests.system import oracle_enrollment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from datetime import date
 
     from chassis.database import Database
     from chassis.principal import Principal
@@ -91,6 +92,41 @@ async def database(new_database: NewDatabase) -> Database:
 @pytest.fixture
 async def bureau(database: Database) -> AsyncIterator[Bureau]:
     """A running service; at the end its books must be right."""
+    service = build(database.settings)
+    async with serve(service, database=database) as running:
+        yield Bureau(database, service, running)
+    assert await oracle_enrollment.broken(database.settings.database_owner_url) == {}
+
+
+TIERS = [{"tier": "500", "subsidy": "60"}, {"tier": "1000", "subsidy": "90"}]
+
+
+@pytest.fixture
+def local_values(tmp_path: Path) -> Path:
+    """The demonstration's values, and what a bureau would say of tiers and projects."""
+    content = yaml.safe_load(LOCAL_VALUES.read_text(encoding="utf-8"))
+    content["entries"] += [
+        {
+            "id": "NT-TIERS", "file": "contribution.yaml", "key": "resident_pension.tiers_nantong",
+            "from": date(2021, 1, 1), "to": None, "value": TIERS, "confidence": "certain", "reason": "市区缴费档次文件",
+            "reviewers": ["reviewer one", "reviewer two"], "decided": date(2025, 1, 2),
+        },
+        {
+            "id": "NT-PROJECT", "file": "contribution.yaml", "key": "work_injury_project.terms",
+            "from": date(2015, 1, 1), "to": None, "confidence": "certain",
+            "value": {"labour_share": "0.20", "rate": "0.013", "unified_rate": "0"},
+            "reason": "项目参保比例文件", "reviewers": ["reviewer one", "reviewer two"], "decided": date(2025, 1, 2),
+        },
+    ]  # fmt: skip
+    path = tmp_path / "local.yaml"
+    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+async def office(new_database: NewDatabase, local_values: Path) -> AsyncIterator[Bureau]:
+    """A bureau that supplied what the law files leave open."""
+    database = await new_database("enrollment", policy_local=local_values)
     service = build(database.settings)
     async with serve(service, database=database) as running:
         yield Bureau(database, service, running)

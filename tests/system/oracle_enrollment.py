@@ -15,7 +15,64 @@ CHECKS: dict[str, str] = {
     **{rule.code: rule.query for rule in RULES},
     "a person-month is billed or brought in, never both": """
         SELECT line.person_id, line.month FROM bill_line AS line JOIN contribution USING (person_id, month)
-        WHERE contribution.bill_id IS DISTINCT FROM line.bill_id
+        WHERE contribution.bill_id IS DISTINCT FROM line.bill_id AND line.refund_id IS NULL
+    """,
+    "a month that was refunded is kept with its refund": """
+        SELECT line.bill_id FROM bill_line AS line JOIN bill USING (bill_id)
+        LEFT JOIN contribution_refunded AS kept ON kept.bill_id = line.bill_id AND kept.refund_id = line.refund_id
+        WHERE line.refund_id IS NOT NULL
+          AND (bill.state = 'PAID') IS DISTINCT FROM (kept.refund_id IS NOT NULL AND withdrawn_date IS NULL)
+    """,
+    "a late fee is that of its back payment": """
+        SELECT bill_id FROM bill LEFT JOIN back_payment_bill AS fee USING (bill_id)
+        WHERE late_fee_fen <> coalesce(pension_fee_fen + unemployment_fee_fen + injury_fee_fen, 0)
+           OR (kind = 'BACK_PAYMENT') <> (fee.bill_id IS NOT NULL)
+    """,
+    "a cover has one participation with its months": """
+        SELECT cover_id FROM cover LEFT JOIN participation AS part USING (cover_id)
+        GROUP BY cover.cover_id HAVING count(part.*) <> 1 OR bool_or(part.start_month <> cover.start_month)
+            OR bool_or(part.end_month IS DISTINCT FROM cover.end_month)
+            OR bool_or(part.scheme <> CASE cover.kind WHEN 'FLEXIBLE' THEN 110 ELSE 170 END)
+    """,
+    "a participation rests exactly while a suspension is open": """
+        SELECT participation_id FROM participation WHERE state <> 'ENDED' AND (state = 'SUSPENDED') <> EXISTS (
+            SELECT FROM suspension WHERE relation_id IN (enrollment_id, cover_id) AND until_month IS NULL)
+    """,
+    "no month is billed in which the participation rested": """
+        SELECT line.bill_id FROM bill_line AS line JOIN suspension ON relation_id = enrollment_id
+        WHERE line.month >= from_month AND line.month <= coalesce(until_month, 'infinity') AND refund_id IS NULL
+    """,
+    "accounts of other schemes are the sum of their entries": """
+        SELECT person_id, scheme FROM scheme_account LEFT JOIN scheme_account_entry USING (person_id, scheme)
+        GROUP BY person_id, scheme, balance_fen HAVING balance_fen <> coalesce(sum(amount_fen), 0)
+    """,
+    "accounts of other schemes are those of the ledger": """
+        SELECT * FROM (VALUES (120, 'accounts:government_pension'), (9012, 'accounts:occupational_annuity'),
+                              (170, 'accounts:resident_pension')) AS one (scheme, name)
+        WHERE (SELECT coalesce(sum(balance_fen), 0) FROM scheme_account WHERE scheme_account.scheme = one.scheme)
+            <> (SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting WHERE account = name)
+    """,
+    "each paid line of a government body credits both accounts": """
+        SELECT bill_id, line.person_id FROM bill JOIN bill_line AS line USING (bill_id) CROSS JOIN LATERAL (
+            SELECT coalesce(sum(amount_fen) FILTER (WHERE scheme = 120), 0)::bigint AS pension,
+                   coalesce(sum(amount_fen) FILTER (WHERE scheme = 9012), 0)::bigint AS annuity
+            FROM scheme_account_entry AS entry WHERE entry.person_id = line.person_id
+              AND entry.source = 'bill:bil_' || replace(bill_id::text, '-', '')
+        ) AS booked
+        WHERE kind = 'GOVERNMENT' AND (pension, annuity) IS DISTINCT FROM (
+            line.pension_employee_fen * (state = 'PAID')::integer,
+            (line.annuity_employer_fen + line.annuity_employee_fen) * (state = 'PAID')::integer)
+    """,
+    "a resident's payment is credited once, with subsidy and aid, when it is paid": """
+        SELECT payment_id FROM resident_payment AS paid LEFT JOIN scheme_account_entry AS entry
+            ON entry.source = 'payment:rpy_' || replace(payment_id::text, '-', '')
+        GROUP BY payment_id HAVING coalesce(sum(amount_fen), 0) <>
+            CASE WHEN receipt_no IS NULL THEN 0 ELSE tier_fen + subsidy_fen + aid_fen END
+    """,
+    "what goes back of residents' payments is what their accounts gave": """
+        SELECT person_id FROM resident_payment GROUP BY person_id HAVING sum(refunded_fen) <> (
+            SELECT coalesce(-sum(amount_fen), 0) FROM scheme_account_entry AS entry
+            WHERE entry.person_id = resident_payment.person_id AND part = 'REFUND')
     """,
     "closed years chain": """
         SELECT later.person_id, later.year FROM account_year AS later
@@ -47,7 +104,8 @@ CHECKS: dict[str, str] = {
     """,
     "a settled account holds the shares of the months up to retirement, whenever they were paid": """
         SELECT person_id FROM account LEFT JOIN (
-            SELECT person_id, month, account_fen FROM bill_line JOIN bill USING (bill_id, month) WHERE state = 'PAID'
+            SELECT person_id, month, account_fen FROM bill_line JOIN bill USING (bill_id, month)
+            WHERE state = 'PAID' AND kind <> 'GOVERNMENT' AND refund_id IS NULL
             UNION ALL
             SELECT entry.person_id, line.month, amount_fen FROM account_entry AS entry JOIN difference_line AS line
                 ON line.person_id = entry.person_id
@@ -87,7 +145,8 @@ CHECKS: dict[str, str] = {
     """,
     "money of relations that moved is in the ledger": """
         SELECT * FROM (
-            SELECT coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'OUT' AND state = 'FORM'), 0) AS owed,
+            SELECT coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'OUT'
+                                                                  AND state = 'FORM'), 0) AS owed,
                    coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'OUT'
                                                                   AND state IN ('FUNDS', 'DONE')), 0)
                    - coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'IN' AND state = 'DONE'), 0)
@@ -129,7 +188,7 @@ CHECKS: dict[str, str] = {
     "a delivery that is over keeps nothing aside": """
         SELECT job_id FROM history_delivery WHERE state IN ('DONE', 'REFUSED') AND (
             open_chunks <> 0 AND state = 'DONE'
-            OR EXISTS (SELECT FROM history_part WHERE history_part.job_id = history_delivery.job_id AND years IS NOT NULL)
+            OR EXISTS (SELECT FROM history_part AS one WHERE one.job_id = history_delivery.job_id AND years IS NOT NULL)
             OR EXISTS (SELECT FROM history_part_person AS one WHERE one.job_id = history_delivery.job_id))
     """,
     "nothing waits in the stage of history": "SELECT 1 FROM history_stage",

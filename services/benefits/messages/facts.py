@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from chassis.values import date_of, money_of, month_of, to_money, to_month, word_of
 from hrss.benefits.v1 import benefits_events_pb2 as events
@@ -30,10 +31,11 @@ from services.benefits.messages.states import BENEFIT_KINDS, END_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from uuid import UUID
 
     from services.benefits.store.rows import BenefitRow, PaymentRow
 
+# Schemes from which benefits pays something; what is said of others (government and resident pension, annuity) is heard
+# and leaves nothing here. When a benefit of theirs comes, enrolment's events are sent again from the first one.
 SCHEMES = {
     register_pb.SCHEME_EMPLOYEE_PENSION: Scheme.EMPLOYEE_PENSION,
     register_pb.SCHEME_UNEMPLOYMENT: Scheme.UNEMPLOYMENT,
@@ -57,7 +59,11 @@ LEAVING_REASONS = {
     register_pb.END_REASON_CONTRACT_EXPIRED: "CONTRACT_EXPIRED",
     register_pb.END_REASON_RETIRED: "RETIRED",
     register_pb.END_REASON_DIED: "DIED",
+    # The cover of one without an employer: ended by own wish, or because an employment began. Both are voluntary.
+    register_pb.END_REASON_STOPPED: "RESIGNED",
+    register_pb.END_REASON_EMPLOYED: "RESIGNED",
 }
+NO_EMPLOYER = UUID(int=0)  # of a flexible worker, who insures themself
 CREDIT_KINDS = {
     heard_pb.AccountCredited.CREDIT_KIND_CONTRIBUTION: "CONTRIBUTION",
     heard_pb.AccountCredited.CREDIT_KIND_INTEREST: "INTEREST",
@@ -88,12 +94,14 @@ def heard_merger(fact: heard_pb.PersonsMerged.Fact | heard_pb.PersonsUnmerged.Fa
     return ids.parse("per", fact.header.aggregate_id), ids.parse("per", fact.survivor_id)
 
 
-def started_participation(fact: heard_pb.ParticipationStarted.Fact) -> StartedParticipation:
-    """A participation that started."""
-    return StartedParticipation(
+def started_participations(fact: heard_pb.ParticipationStarted.Fact) -> Iterator[StartedParticipation]:
+    """A participation that started, when its scheme pays benefits."""
+    if fact.scheme not in SCHEMES:
+        return
+    yield StartedParticipation(
         participation_id=ids.parse("par", fact.header.aggregate_id),
         person_id=ids.parse("per", fact.person_id),
-        employer_id=ids.parse("emp", fact.employer_id),
+        employer_id=ids.parse("emp", fact.employer_id) if fact.employer_id else NO_EMPLOYER,
         scheme=word_of(SCHEMES, fact.scheme, "scheme"),
         start_month=month_of(fact.start_month, "start_month"),
         track=word_of(HEARD_TRACKS, fact.track, "track"),
@@ -102,11 +110,10 @@ def started_participation(fact: heard_pb.ParticipationStarted.Fact) -> StartedPa
 
 
 def ended_participation(fact: heard_pb.ParticipationEnded.Fact) -> EndedParticipation:
-    """A participation that ended."""
+    """A participation that ended, in whatever scheme: a death ends every benefit."""
     return EndedParticipation(
         participation_id=ids.parse("par", fact.header.aggregate_id),
         person_id=ids.parse("per", fact.person_id),
-        scheme=word_of(SCHEMES, fact.scheme, "scheme"),
         end_month=month_of(fact.end_month, "end_month"),
         reason=word_of(LEAVING_REASONS, fact.reason, "reason"),
         contributions_version=fact.contributions_version,
@@ -114,10 +121,12 @@ def ended_participation(fact: heard_pb.ParticipationEnded.Fact) -> EndedParticip
 
 
 def settled_items(fact: heard_pb.ContributionsSettled.Fact) -> Iterator[SettledItem]:
-    """The schemes of a settled person-month."""
+    """The schemes of a settled person-month that pay benefits."""
     person_id = ids.parse("per", fact.header.aggregate_id)
     month = month_of(fact.month, "month")
     for item in fact.items:
+        if item.scheme not in SCHEMES:
+            continue
         yield SettledItem(
             person_id=person_id,
             scheme=word_of(SCHEMES, item.scheme, "items.scheme"),

@@ -60,7 +60,8 @@ async def note_started(tx: Transaction, started: Sequence[StartedParticipation])
     Work means an employment with unemployment insurance; a flexible worker insures the pension only and may go on
     drawing. The persons are locked first, so that no benefit starts between the look and the commit.
     """
-    await register.save_started(tx, started)
+    if started:
+        await register.save_started(tx, started)
     working = [one for one in started if one.scheme is Scheme.UNEMPLOYMENT]
     if not working:
         return

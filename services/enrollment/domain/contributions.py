@@ -25,6 +25,7 @@ class Scheme(StrEnum):
     OCCUPATIONAL_ANNUITY = "occupational_annuity"
     UNEMPLOYMENT = "unemployment"
     WORK_INJURY = "work_injury"
+    RESIDENT_PENSION = "resident_pension"  # paid by the year, see `domain.residents`
 
 
 class Side(StrEnum):
@@ -49,6 +50,7 @@ SCHEME_TITLES: Mapping[Scheme, tuple[str, str]] = {
     Scheme.OCCUPATIONAL_ANNUITY: ("职业年金", "Occupational annuity"),
     Scheme.UNEMPLOYMENT: ("失业保险", "Unemployment insurance"),
     Scheme.WORK_INJURY: ("工伤保险", "Work-injury insurance"),
+    Scheme.RESIDENT_PENSION: ("城乡居民基本养老保险", "Resident pension insurance"),
 }
 _SIDE_TITLES: Mapping[Side, tuple[str, str]] = {
     Side.EMPLOYER: ("单位缴费", "employer"),

@@ -8,6 +8,7 @@ from uuid import UUID
 from chassis.sealed import Sealer
 from chassis.values import to_date, to_money, to_month
 from hrss.enrollment.v1 import enrollment_events_pb2 as events
+from hrss.enrollment.v1 import enrollment_pb2
 from hrss.type.v1 import calendar_pb2, fact_pb2, money_pb2
 from kernel import ids
 from kernel.calendar import Month
@@ -111,14 +112,14 @@ def employer_registered(employer: Employer) -> events.EmployerRegistered.Fact:
 
 
 def participation_started(one: Participation, division: str) -> events.ParticipationStarted.Fact:
-    """A participation started; `division` is that of the employer."""
+    """A participation started; `division` is that of the employer, or of a cover's place of insurance."""
     return events.ParticipationStarted.Fact(
         header=fact_pb2.FactHeader(aggregate_id=ids.to_text("par", one.participation_id)),
         person_id=ids.to_text("per", one.person_id),
-        employer_id=ids.to_text("emp", one.employer_id),
+        employer_id=ids.to_text("emp", one.employer_id) if one.employer_id else "",
         scheme=SCHEMES[one.scheme],
         start_month=to_month(one.start_month),
-        track=TRACKS[one.track],
+        track=TRACKS[one.track] if one.track else enrollment_pb2.TRACK_UNSPECIFIED,
         division=division,
     )
 

@@ -1,6 +1,6 @@
 """Values of enrolment as replies of the contract."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from chassis.jobs import Job, Reject
 from chassis.values import to_date, to_job, to_money, to_month, to_statement
@@ -10,28 +10,29 @@ from hrss.type.v1 import job_pb2, money_pb2
 from kernel import ids
 from kernel.statement import Statement
 from services.enrollment.accounting import Account, ContributionMonth, Year
-from services.enrollment.billing import Bill, BillLine, BillState
-from services.enrollment.domain.contributions import Scheme, Side
-from services.enrollment.messages.words import CONTRIBUTION_STATES, END_REASONS, SCHEMES, SEXES, TRACKS
+from services.enrollment.billing import Bill, BillKind, BillLine, BillState, schemes_of
+from services.enrollment.cover import Insurance
+from services.enrollment.domain.contributions import Side
+from services.enrollment.messages import cover_models
+from services.enrollment.messages.words import CONTRIBUTION_STATES, END_REASONS, SCHEMES, SEXES, STATES, TRACKS
 from services.enrollment.register import (
     Employer,
-    Employment,
     EndReason,
     Enrollment,
     Participation,
     Person,
     Post,
-    State,
     mask_id_no,
     mask_name,
 )
 
-_STATES = {
-    State.ACTIVE: model.PARTICIPATION_STATE_ACTIVE,
-    State.SUSPENDED: model.PARTICIPATION_STATE_SUSPENDED,
-    State.ENDED: model.PARTICIPATION_STATE_ENDED,
-}
 _POSTS = {None: model.POST_UNSPECIFIED, Post.MANAGEMENT: model.POST_MANAGEMENT, Post.PRODUCTION: model.POST_PRODUCTION}
+_BILL_KINDS = {
+    BillKind.EMPLOYER: model.BILL_KIND_EMPLOYER,
+    BillKind.BACK_PAYMENT: model.BILL_KIND_BACK_PAYMENT,
+    BillKind.GOVERNMENT: model.BILL_KIND_GOVERNMENT,
+    BillKind.FLEXIBLE: model.BILL_KIND_FLEXIBLE,
+}
 BILL_STATES = {
     BillState.ISSUED: model.BILL_STATE_ISSUED,
     BillState.PART_PAID: model.BILL_STATE_PART_PAID,
@@ -41,7 +42,7 @@ BILL_STATES = {
 
 def shown_employer(employer: Employer) -> model.Employer:
     """An employer as every answer shows it."""
-    return _employer(employer)
+    return employer_model(employer)
 
 
 def masked(person: Person) -> model.Person:
@@ -51,47 +52,47 @@ def masked(person: Person) -> model.Person:
 
 def employer_registered(employer: Employer) -> pb.RegisterEmployerResponse:
     """Answer RegisterEmployer."""
-    return pb.RegisterEmployerResponse(employer=_employer(employer))
+    return pb.RegisterEmployerResponse(employer=employer_model(employer))
 
 
 def employer(employer: Employer) -> pb.GetEmployerResponse:
     """Answer GetEmployer."""
-    return pb.GetEmployerResponse(employer=_employer(employer))
+    return pb.GetEmployerResponse(employer=employer_model(employer))
 
 
 def person_enrolled(result: tuple[Enrollment, bool]) -> pb.EnrollPersonResponse:
     """Answer EnrollPerson."""
-    return pb.EnrollPersonResponse(enrollment=_enrollment(result[0]), person_created=result[1])
+    return pb.EnrollPersonResponse(enrollment=enrollment_model(result[0]), person_created=result[1])
 
 
 def enrollment(enrollment: Enrollment) -> pb.GetEnrollmentResponse:
     """Answer GetEnrollment."""
-    return pb.GetEnrollmentResponse(enrollment=_enrollment(enrollment))
+    return pb.GetEnrollmentResponse(enrollment=enrollment_model(enrollment))
 
 
 def enrollment_ended(enrollment: Enrollment) -> pb.EndEnrollmentResponse:
     """Answer EndEnrollment."""
-    return pb.EndEnrollmentResponse(enrollment=_enrollment(enrollment))
+    return pb.EndEnrollmentResponse(enrollment=enrollment_model(enrollment))
 
 
 def wage_declared(enrollment: Enrollment) -> pb.DeclareWageResponse:
     """Answer DeclareWage."""
-    return pb.DeclareWageResponse(enrollment=_enrollment(enrollment))
+    return pb.DeclareWageResponse(enrollment=enrollment_model(enrollment))
 
 
 def bill_assessed(bill: Bill) -> pb.AssessBillResponse:
     """Answer AssessBill."""
-    return pb.AssessBillResponse(bill=_bill(bill))
+    return pb.AssessBillResponse(bill=bill_model(bill))
 
 
 def bill(bill: Bill) -> pb.GetBillResponse:
     """Answer GetBill."""
-    return pb.GetBillResponse(bill=_bill(bill))
+    return pb.GetBillResponse(bill=bill_model(bill))
 
 
 def bills(page: tuple[Sequence[Bill], str]) -> pb.ListBillsResponse:
     """Answer ListBills."""
-    return pb.ListBillsResponse(bills=[_bill(one) for one in page[0]], next_page_token=page[1])
+    return pb.ListBillsResponse(bills=[bill_model(one) for one in page[0]], next_page_token=page[1])
 
 
 def bill_lines(page: tuple[Sequence[tuple[BillLine, Statement]], str, str]) -> pb.ListBillLinesResponse:
@@ -113,7 +114,7 @@ def bill_lines(page: tuple[Sequence[tuple[BillLine, Statement]], str, str]) -> p
 
 def receipt_recorded(result: tuple[Bill, int]) -> pb.RecordReceiptResponse:
     """Answer RecordReceipt."""
-    return pb.RecordReceiptResponse(bill=_bill(result[0]), settled_count=result[1])
+    return pb.RecordReceiptResponse(bill=bill_model(result[0]), settled_count=result[1])
 
 
 def person_found(person: Person) -> pb.FindPersonResponse:
@@ -131,16 +132,13 @@ def applicant(person: Person) -> pb.GetApplicantResponse:
     return pb.GetApplicantResponse(person=_person(person), last_four=person.id_no[-4:])
 
 
-def insurance(
-    result: tuple[Sequence[Participation], Mapping[Scheme, tuple[int, int]], Sequence[Employment]],
-) -> pb.GetInsuranceResponse:
-    """Answer GetInsurance: participations, paid and deemed months by scheme, and employments."""
-    participations, months, employments = result
+def insurance(result: Insurance) -> pb.GetInsuranceResponse:
+    """Answer GetInsurance: participations of whatever kind, months by scheme, what stands behind them."""
     return pb.GetInsuranceResponse(
-        participations=[_participation(one) for one in participations],
+        participations=[_participation(one) for one in result.participations],
         months=[
             pb.SchemeMonths(scheme=SCHEMES[scheme], paid_months=paid, deemed_months=deemed)
-            for scheme, (paid, deemed) in months.items()
+            for scheme, (paid, deemed) in result.months.items()
         ],
         employments=[
             model.Employment(
@@ -150,8 +148,11 @@ def insurance(
                 start_month=to_month(one.start_month),
                 end_month=to_month(one.end_month) if one.end_month else None,
             )
-            for one in employments
+            for one in result.employments
         ],
+        covers=[cover_models.cover_model(one) for one in result.covers],
+        projects=[cover_models.project_cover_model(one) for one in result.projects],
+        platforms=[cover_models.platform_cover_model(one) for one in result.platforms],
     )
 
 
@@ -222,7 +223,8 @@ def rejects(page: tuple[Sequence[Reject], str]) -> pb.ListEnrollmentJobRejectsRe
     )
 
 
-def _employer(employer: Employer) -> model.Employer:
+def employer_model(employer: Employer) -> model.Employer:
+    """An employer of the contract."""
     return model.Employer(
         employer_id=ids.to_text("emp", employer.employer_id),
         credit_code=employer.credit_code,
@@ -245,7 +247,8 @@ def _person(person: Person) -> model.Person:
     )
 
 
-def _enrollment(enrollment: Enrollment) -> model.Enrollment:
+def enrollment_model(enrollment: Enrollment) -> model.Enrollment:
+    """An enrolment of the contract."""
     return model.Enrollment(
         enrollment_id=ids.to_text("enr", enrollment.enrollment_id),
         person_id=ids.to_text("per", enrollment.person_id),
@@ -266,13 +269,14 @@ def _participation(one: Participation) -> model.Participation:
     return model.Participation(
         participation_id=ids.to_text("par", one.participation_id),
         person_id=ids.to_text("per", one.person_id),
-        employer_id=ids.to_text("emp", one.employer_id),
+        employer_id=ids.to_text("emp", one.employer_id) if one.employer_id else "",
+        cover_id=ids.to_text("cov", one.cover_id) if one.cover_id else "",
         scheme=SCHEMES[one.scheme],
-        state=_STATES[one.state],
+        state=STATES[one.state],
         start_month=to_month(one.start_month),
         end_month=to_month(one.end_month) if one.end_month else None,
         end_reason=_end_reason(one.end_reason),
-        track=TRACKS[one.track],
+        track=TRACKS[one.track] if one.track else model.TRACK_UNSPECIFIED,
     )
 
 
@@ -280,10 +284,14 @@ def _end_reason(reason: EndReason | None) -> model.EndReason.ValueType:
     return END_REASONS[reason] if reason else model.END_REASON_UNSPECIFIED
 
 
-def _bill(bill: Bill) -> model.Bill:
+def bill_model(bill: Bill) -> model.Bill:
+    """A bill of the contract."""
     return model.Bill(
         bill_id=ids.to_text("bil", bill.bill_id),
-        employer_id=ids.to_text("emp", bill.employer_id),
+        employer_id=ids.to_text("emp", bill.employer_id) if bill.employer_id else "",
+        payer_person_id=ids.to_text("per", bill.payer_id) if bill.payer_id else "",
+        kind=_BILL_KINDS[bill.kind],
+        late_fee=to_money(bill.late_fee),
         month=to_month(bill.month),
         state=BILL_STATES[bill.state],
         total=to_money(bill.total),
@@ -296,6 +304,7 @@ def _bill(bill: Bill) -> model.Bill:
                 employee=to_money(bill.side(scheme, Side.EMPLOYEE)),
             )
             for scheme, number in SCHEMES.items()
+            if scheme in schemes_of(bill.kind)
         ],
         provisional=bill.provisional,
         assess_date=to_date(bill.assess_date),

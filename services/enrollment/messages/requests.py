@@ -39,7 +39,7 @@ _RATE = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?", re.ASCII)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _NAME_MIN, _NAME_MAX = 2, 100  # characters of an employer's name
 _INJURY_CLASSES = range(1, 9)
-_POSTS = {model.POST_MANAGEMENT: Post.MANAGEMENT, model.POST_PRODUCTION: Post.PRODUCTION}
+POSTS = {model.POST_MANAGEMENT: Post.MANAGEMENT, model.POST_PRODUCTION: Post.PRODUCTION}
 _REASONS = {
     model.END_REASON_RESIGNED: EndReason.RESIGNED,
     model.END_REASON_DISMISSED: EndReason.DISMISSED,
@@ -98,7 +98,7 @@ def employer_name(text: str) -> str:
     Raises:
         InvalidInput: NAME_INVALID with its cause.
     """
-    name = _name(normalise_employer_name, text)
+    name = name_of(normalise_employer_name, text)
     if not _NAME_MIN <= len(name) <= _NAME_MAX:
         raise InvalidInput("NAME_INVALID", "an employer's name has 2 to 100 characters", field="name", cause="LENGTH")
     return name
@@ -110,7 +110,7 @@ def person_name(text: str) -> str:
     Raises:
         InvalidInput: NAME_INVALID with its cause.
     """
-    return _name(normalise_name, text)
+    return name_of(normalise_name, text)
 
 
 def injury_class(number: int) -> int:
@@ -144,12 +144,12 @@ def enroll_person(request: pb.EnrollPersonRequest, *, today: date, allow_test_re
     """
     return commands.EnrollPerson(
         employer_id=ids.parse("emp", request.employer_id, field="employer_id"),
-        name=_name(normalise_name, request.name),
-        identity=_identity(request.id_no, today, allow_test_region=allow_test_region),
+        name=name_of(normalise_name, request.name),
+        identity=identity_of(request.id_no, today, allow_test_region=allow_test_region),
         phone=check_phone(request.phone),
-        start_month=_month(request, "start_month"),
+        start_month=month_of(request, "start_month"),
         wage=_wage(request),
-        post=_POSTS.get(request.post),
+        post=POSTS.get(request.post),
     )
 
 
@@ -164,7 +164,7 @@ def end_enrollment(request: pb.EndEnrollmentRequest) -> commands.EndEnrollment:
         raise InvalidInput("END_REASON_REQUIRED", "an end needs its reason", field="reason")
     return commands.EndEnrollment(
         enrollment_id=ids.parse("enr", request.enrollment_id, field="enrollment_id"),
-        end_month=_month(request, "end_month"),
+        end_month=month_of(request, "end_month"),
         reason=reason,
     )
 
@@ -177,7 +177,7 @@ def declare_wage(request: pb.DeclareWageRequest) -> commands.DeclareWage:
     """
     return commands.DeclareWage(
         enrollment_id=ids.parse("enr", request.enrollment_id, field="enrollment_id"),
-        from_month=_month(request, "from_month"),
+        from_month=month_of(request, "from_month"),
         wage=_wage(request),
     )
 
@@ -185,7 +185,7 @@ def declare_wage(request: pb.DeclareWageRequest) -> commands.DeclareWage:
 def assess_bill(request: pb.AssessBillRequest) -> commands.AssessBill:
     """Read AssessBill."""
     return commands.AssessBill(
-        employer_id=ids.parse("emp", request.employer_id, field="employer_id"), month=_month(request, "month")
+        employer_id=ids.parse("emp", request.employer_id, field="employer_id"), month=month_of(request, "month")
     )
 
 
@@ -215,7 +215,7 @@ def record_receipt(request: pb.RecordReceiptRequest) -> commands.RecordReceipt:
 def settle_account(request: pb.SettleAccountRequest) -> commands.SettleAccount:
     """Read SettleAccount."""
     return commands.SettleAccount(
-        person_id=person_id(request.person_id), retirement_month=_month(request, "retirement_month")
+        person_id=person_id(request.person_id), retirement_month=month_of(request, "retirement_month")
     )
 
 
@@ -261,8 +261,8 @@ def find_person(request: pb.FindPersonRequest, *, today: date) -> tuple[str, str
     """
     number = full_number(normalise_resident_id(request.id_no))
     if not is_foreign_2017(number):
-        number = _identity(number, today, allow_test_region=True).number
-    return number, _name(normalise_name, request.name) if request.name else ""
+        number = identity_of(number, today, allow_test_region=True).number
+    return number, name_of(normalise_name, request.name) if request.name else ""
 
 
 def person_id(text: str) -> UUID:
@@ -281,14 +281,24 @@ def _check_upload(request: pb.ImportHistoryRequest | pb.ImportRosterRequest) -> 
         raise InvalidInput("DIGEST_INVALID", "a digest has 64 hexadecimal digits", field="digest")
 
 
-def _identity(id_no: str, today: date, *, allow_test_region: bool) -> ResidentIdCheck:
+def identity_of(id_no: str, today: date, *, allow_test_region: bool) -> ResidentIdCheck:
+    """Read an identity number.
+
+    Raises:
+        InvalidInput: ID_NO_INVALID with its cause.
+    """
     identity = check_resident_id(id_no, today, allow_test_region=allow_test_region)
     if not identity.valid:
         raise InvalidInput("ID_NO_INVALID", "the identity number is not valid", field="id_no", cause=identity.reason)
     return identity
 
 
-def _name(normalise: Callable[[str], str], text: str) -> str:
+def name_of(normalise: Callable[[str], str], text: str) -> str:
+    """Read a name by its rules.
+
+    Raises:
+        InvalidInput: NAME_INVALID with its cause.
+    """
     try:
         return normalise(text)
     except InvalidInput as error:
@@ -299,7 +309,12 @@ def _wage(request: pb.EnrollPersonRequest | pb.DeclareWageRequest) -> Money:
     return check_wage(Money(request.wage.fen) if request.HasField("wage") else Money.ZERO)
 
 
-def _month(request: _Request, field: str) -> Month:
+def month_of(request: _Request, field: str) -> Month:
+    """Read a month that must be there.
+
+    Raises:
+        InvalidInput: MONTH_REQUIRED, MONTH_IMPOSSIBLE.
+    """
     if not request.HasField(field):
         raise InvalidInput("MONTH_REQUIRED", "a month is required", field=field)
     value = getattr(request, field)

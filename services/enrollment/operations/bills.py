@@ -15,16 +15,25 @@ from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment import accounting, billing
 from services.enrollment.accounting import ContributionState, EntryKind
-from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, Bill, BillLine, BillState, Receipt
+from services.enrollment.billing import (
+    EMPLOYEE_SCHEMES,
+    Bill,
+    BillKind,
+    BillLine,
+    BillState,
+    Receipt,
+    schemes_of,
+)
 from services.enrollment.city import tariff
 from services.enrollment.collection import SUSPENSE, Incoming
 from services.enrollment.commands import AssessBill, RecordReceipt
 from services.enrollment.domain.contributions import EmployerTerms, Scheme
 from services.enrollment.messages import facts
+from services.enrollment.operations import cover_posts
 from services.enrollment.operations.collection_settlement import settle_waiting
 from services.enrollment.operations.office import Office
 from services.enrollment.register import bill_not_found
-from services.enrollment.store import assessment, bills, collection, people, persons_employers
+from services.enrollment.store import assessment, bills, collection, cover_bills, people, persons_employers
 from services.enrollment.store.assessment import Billed
 
 SLICE = 250  # facts made between two turns of the event loop: about 2 ms
@@ -142,7 +151,10 @@ async def bill(tx: Transaction, bill_id: UUID) -> Bill:
     if found is None:
         raise bill_not_found()
     try:
-        tx.principal.require_employer(found.employer_id)
+        if found.employer_id is not None:
+            tx.principal.require_employer(found.employer_id)
+        else:
+            tx.principal.require_person(found.payer_id or found.bill_id)
     except NotFound:
         raise bill_not_found() from None
     return found
@@ -181,7 +193,7 @@ async def list_lines(
     terms, policy_version = await bills.terms_of(tx, bill_id)
     shown: list[tuple[BillLine, Statement]] = []
     for number, line in enumerate(rows[: page.size], start=1):
-        shown.append((line, billing.explain(line.wage, terms)))
+        shown.append((line, billing.explain(line.wage, terms, line.schemes)))
         if number % EXPLAINED_SLICE == 0:
             await asyncio.sleep(0)
     if tx.principal.is_staff:
@@ -192,11 +204,13 @@ async def list_lines(
 
 async def _settle(tx: Transaction, bill: Bill, paid_date: date) -> tuple[int, ledger.Entry]:
     """Contribution months, credits of the accounts, their facts, and the booking from the bill to the funds."""
-    source = f"bill:{_bill_id(bill)}"
+    if bill.kind is BillKind.GOVERNMENT:
+        return await cover_posts.settle(tx, bill, paid_date)
+    source, schemes = f"bill:{_bill_id(bill)}", schemes_of(bill.kind)
     settled = await bills.settle(tx, bill.bill_id, paid_date, source)
     for number, one in enumerate(settled, start=1):
         paid = (one.base, ContributionState.PAID)
-        tx.emit(facts.contributions_settled(one.person_id, bill.month, dict.fromkeys(EMPLOYEE_SCHEMES, paid), source))
+        tx.emit(facts.contributions_settled(one.person_id, bill.month, dict.fromkeys(schemes, paid), source))
         if one.booked is not None:
             tx.emit(
                 facts.account_credited(
@@ -207,7 +221,8 @@ async def _settle(tx: Transaction, bill: Bill, paid_date: date) -> tuple[int, le
             await asyncio.sleep(0)
     credited = Money.total(one.share for one in settled if one.booked is not None)
     withheld = Money.total(one.share for one in settled if one.booked is None)
-    sides = {scheme: _of_scheme(bill, scheme) for scheme in EMPLOYEE_SCHEMES}
+    fees = await cover_bills.late_fees(tx, bill)
+    sides = {scheme: bill.of_scheme(scheme) + fees.get(scheme, Money.ZERO) for scheme in EMPLOYEE_SCHEMES}
     postings = [
         (accounting.RECEIVED, -bill.total),
         (accounting.PENSION_FUND, sides[Scheme.EMPLOYEE_PENSION] - credited - withheld),
@@ -218,10 +233,6 @@ async def _settle(tx: Transaction, bill: Bill, paid_date: date) -> tuple[int, le
     ]
     moved = [(account, amount) for account, amount in postings if amount != Money.ZERO]
     return len(settled), ledger.Entry("settlement", _bill_id(bill), moved, paid_date)
-
-
-def _of_scheme(bill: Bill, scheme: Scheme) -> Money:
-    return Money.total(bill.charges[name] for name, (one, _) in CHARGES.items() if one is scheme)
 
 
 def _bill_id(bill: Bill) -> str:

@@ -45,7 +45,7 @@ FUNDS = {
 class Target:
     """A bill or demand, locked, that money can go to."""
 
-    employer_id: UUID
+    employer_id: UUID | None  # None: a person pays for themselves
     month: Month
     open: Money
     bill: Bill

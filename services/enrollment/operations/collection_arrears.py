@@ -16,7 +16,7 @@ from kernel.errors import AlreadyExists, NotFound, PolicyParameterMissing, Refus
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment import collection as rules
-from services.enrollment.billing import BillState
+from services.enrollment.billing import BillKind, BillState
 from services.enrollment.collection import Arrear, Demand, DemandKind, Instalment, Plan, PlanState
 from services.enrollment.domain.contributions import Scheme, Side
 from services.enrollment.operations.office import Office
@@ -77,6 +77,8 @@ async def demand_late_fee(tx: Transaction, bill_id: UUID, office: Office) -> Dem
         raise bill_not_found()
     if bill.state is not BillState.PAID:
         raise Refused("BILL_NOT_PAID", "the fee grows until the bill is paid", open=str(bill.open))
+    if bill.employer_id is None or bill.kind is BillKind.BACK_PAYMENT:
+        raise Refused("NOT_LATE", "a flexible worker owes no late fee, and a back payment holds its own")
     name = ids.to_text("bil", bill_id)
     document = OpenDocument(name, bill.month, Money.ZERO, bill.paid, await collection.due_date(tx, bill_id), bill_id)
     fee = await _fee(tx, document, tx.today, office)

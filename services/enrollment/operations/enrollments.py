@@ -12,6 +12,7 @@ from services.enrollment import register
 from services.enrollment.billing import EMPLOYEE_SCHEMES
 from services.enrollment.commands import DeclareWage, EndEnrollment, EnrollPerson
 from services.enrollment.messages import facts
+from services.enrollment.operations import cover_people
 from services.enrollment.operations.office import Office
 from services.enrollment.register import (
     Action,
@@ -58,6 +59,8 @@ async def enroll_person(tx: Transaction, command: EnrollPerson, office: Office) 
             break
     else:
         raise Conflict("CONCURRENT_CHANGE", "others are enrolling the same person", retry_after=0.2)
+    if desk.has_cover:
+        await cover_people.end_by_work(tx, enrollment.person_id, command.start_month)
     if new is not None:
         tx.emit(facts.person_registered(new, office.exchange), is_first=True)
     for one in enrollment.participations:
@@ -113,6 +116,7 @@ async def retire(tx: Transaction, person_id: UUID, month: Month) -> None:
     enrollment = await employments.open_enrollment(tx, person_id)
     if enrollment is not None:  # one who was enrolled after the month of retirement leaves with the first month
         await _end(tx, enrollment, max(month, enrollment.start_month), EndReason.RETIRED)
+    await cover_people.end_all(tx, person_id, month, EndReason.RETIRED)
 
 
 async def die(tx: Transaction, person_id: UUID, month: Month, *, is_corrected: bool) -> None:

@@ -1,6 +1,6 @@
 """What is shown of a person: masked identity, participations, contribution months. Jobs of this service, too."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from chassis import jobs, paging
@@ -10,9 +10,9 @@ from chassis.transaction import Transaction
 from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from services.enrollment.accounting import ContributionMonth
-from services.enrollment.domain.contributions import Scheme
-from services.enrollment.register import Employment, Participation, Person
-from services.enrollment.store import contributions, employments, people, persons
+from services.enrollment.cover import Insurance
+from services.enrollment.register import Person
+from services.enrollment.store import contributions, cover, cover_projects, employments, people, persons
 
 FIRST_YEAR, LAST_YEAR = 1949, 2200
 
@@ -43,19 +43,20 @@ async def person(tx: Transaction, person_id: UUID) -> Person:
     return found
 
 
-async def insurance(
-    tx: Transaction, person_id: UUID
-) -> tuple[Sequence[Participation], Mapping[Scheme, tuple[int, int]], Sequence[Employment]]:
-    """Show the participations of a person, the months that count, and the employments.
+async def insurance(tx: Transaction, person_id: UUID) -> Insurance:
+    """Show everything by which a person is insured, of whatever kind.
 
     Raises:
         NotFound: PERSON_NOT_FOUND.
     """
     person_id = await _known(tx, person_id)
-    return (
-        await employments.participations(tx, person_id),
-        await contributions.counts(tx, person_id),
-        await employments.of_person(tx, person_id),
+    return Insurance(
+        participations=await employments.participations(tx, person_id),
+        months=await contributions.counts(tx, person_id),
+        employments=await employments.of_person(tx, person_id),
+        covers=await cover.of_person(tx, person_id),
+        projects=await cover_projects.of_person(tx, person_id),
+        platforms=await cover_projects.months_of(tx, person_id),
     )
 
 

@@ -74,7 +74,8 @@ BOOKED = """
 BOOKED_SINCE = """
     SELECT booked_month, coalesce(line.month <= $3, true) AS counts, sum(amount_fen)::bigint AS amount_fen
     FROM account_entry AS entry LEFT JOIN (
-        SELECT month, 'bill:bil_' || replace(bill_id::text, '-', '') AS source FROM bill_line WHERE person_id = $1
+        SELECT month, 'bill:bil_' || replace(bill_id::text, '-', '') AS source FROM bill_line
+        WHERE person_id = $1 AND refund_id IS NULL
         UNION ALL
         SELECT month, 'difference:dif_' || replace(difference_id::text, '-', '') FROM difference_line
         WHERE person_id = $1
@@ -96,6 +97,11 @@ UNPAID = """
         SELECT 1 FROM contribution WHERE person_id = $1 AND month = insured.month::date AND scheme = 110
         UNION ALL
         SELECT 1 FROM contribution_month WHERE person_id = $1 AND month = insured.month::date AND scheme = 110
+    ) AND NOT EXISTS (
+        SELECT 1 FROM suspension WHERE relation_id = enrollment_id AND from_month <= insured.month::date
+            AND (until_month IS NULL OR until_month >= insured.month::date)
+    ) AND EXISTS (
+        SELECT 1 FROM participation WHERE participation.enrollment_id = employment.enrollment_id AND scheme = 110
     )
 """
 # The bounds of each chunk of accounts whose year is open.

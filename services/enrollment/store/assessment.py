@@ -46,7 +46,7 @@ ASSESS = f"""
                least(greatest(wage.wage_fen, $2), $3) AS base_fen
         FROM billed CROSS JOIN LATERAL (
             SELECT person_id, enrollment_id FROM participation
-            WHERE employer_id = billed.employer_id AND scheme = 110 AND state <> 'SUSPENDED'
+            WHERE employer_id = billed.employer_id AND scheme = 110
               AND start_month <= $1 AND (end_month IS NULL OR end_month >= $1)
             OFFSET 0
         ) AS part CROSS JOIN LATERAL (
@@ -54,7 +54,11 @@ ASSESS = f"""
             WHERE declared_wage.enrollment_id = part.enrollment_id AND from_month <= $1
             ORDER BY from_month DESC LIMIT 1
         ) AS wage
-        WHERE NOT EXISTS (SELECT 1 FROM bill_line WHERE person_id = part.person_id AND month = $1 OFFSET 0)
+        WHERE NOT EXISTS (
+              SELECT 1 FROM bill_line WHERE person_id = part.person_id AND month = $1 AND refund_id IS NULL OFFSET 0)
+          AND NOT EXISTS (
+              SELECT 1 FROM suspension WHERE relation_id = part.enrollment_id AND from_month <= $1
+                AND (until_month IS NULL OR until_month >= $1) OFFSET 0)
           AND NOT EXISTS (SELECT 1 FROM contribution WHERE person_id = part.person_id AND month = $1 OFFSET 0)
           AND NOT EXISTS (
               SELECT 1 FROM history_year WHERE person_id = part.person_id AND year = extract(year FROM $1::date)

@@ -11,19 +11,34 @@ from chassis.transaction import Transaction
 from kernel.calendar import Month
 from kernel.money import Money
 from services.enrollment.accounting import EntryKind, booking_month
-from services.enrollment.billing import CHARGES, Bill, BillLine, BillState, Receipt, Terms
+from services.enrollment.billing import (
+    EMPLOYEE_SCHEMES,
+    PARTS,
+    POST_SCHEMES,
+    Bill,
+    BillKind,
+    BillLine,
+    BillState,
+    Receipt,
+    Terms,
+)
+from services.enrollment.domain.contributions import Scheme
 from services.enrollment.store import terms as stored_terms
 from services.enrollment.store.rows import BillLineRow, BillRow
 
 CONTRIBUTE = """
     INSERT INTO contribution (person_id, month, scheme, state, base_fen, employer_fen, employee_fen, bill_id)
     SELECT line.person_id, line.month, part.scheme, 'PAID', line.base_fen, part.employer_fen, part.employee_fen, $1
-    FROM bill_line AS line CROSS JOIN LATERAL (VALUES
-        (110::smallint, pension_employer_fen, pension_employee_fen),
-        (210::smallint, unemployment_employer_fen, unemployment_employee_fen),
-        (410::smallint, injury_employer_fen, 0)
-    ) AS part (scheme, employer_fen, employee_fen)
-    WHERE line.bill_id = $1
+    FROM bill_line AS line JOIN bill USING (bill_id) CROSS JOIN LATERAL (VALUES
+        (CASE bill.kind WHEN 'GOVERNMENT' THEN 120 ELSE 110 END::smallint,
+            line.pension_employer_fen, line.pension_employee_fen, true),
+        (9012::smallint, line.annuity_employer_fen, line.annuity_employee_fen, bill.kind = 'GOVERNMENT'),
+        (210::smallint, line.unemployment_employer_fen, line.unemployment_employee_fen,
+            CASE bill.kind WHEN 'GOVERNMENT' THEN line.unemployment_employer_fen > 0 ELSE bill.kind <> 'FLEXIBLE' END),
+        (410::smallint, line.injury_employer_fen, 0,
+            CASE bill.kind WHEN 'GOVERNMENT' THEN line.injury_employer_fen > 0 ELSE bill.kind <> 'FLEXIBLE' END)
+    ) AS part (scheme, employer_fen, employee_fen, stands)
+    WHERE line.bill_id = $1 AND part.stands
 """
 LINES = "SELECT person_id, base_fen, account_fen FROM bill_line WHERE bill_id = $1 ORDER BY person_id"
 # Accounts are locked in the order of their persons. An account whose year is closed books in the next January
@@ -61,11 +76,11 @@ async def bill(tx: Transaction, bill_id: UUID, *, lock: bool = False) -> Bill | 
     return _bill(row) if row else None
 
 
-async def latest(tx: Transaction, employer_id: UUID, month: Month) -> Bill | None:
-    """The newest bill of an employer for a month."""
+async def latest(tx: Transaction, employer_id: UUID, month: Month, kind: BillKind = BillKind.EMPLOYER) -> Bill | None:
+    """The newest bill of an employer for a month, of one kind."""
     row = await tx.session.scalar(
         select(BillRow)
-        .where(BillRow.employer_id == employer_id, BillRow.month == month)
+        .where(BillRow.employer_id == employer_id, BillRow.month == month, BillRow.kind == kind)
         .order_by(desc(col(BillRow.number)))
         .limit(1)
     )
@@ -91,7 +106,7 @@ async def lines(tx: Transaction, bill_id: UUID, *, after: UUID | None, limit: in
     query = select(BillLineRow).where(BillLineRow.bill_id == bill_id).order_by(col(BillLineRow.person_id)).limit(limit)
     if after is not None:
         query = query.where(col(BillLineRow.person_id) > after)
-    return [BillLine(row.person_id, row.wage, row.base) for row in await tx.session.scalars(query)]
+    return [BillLine(row.person_id, row.wage, row.base, _schemes(row)) for row in await tx.session.scalars(query)]
 
 
 async def terms_of(tx: Transaction, bill_id: UUID) -> tuple[Terms, str]:
@@ -163,9 +178,21 @@ def _bill(row: BillRow) -> Bill:
         number=row.number,
         state=row.state,
         person_count=row.person_count,
-        charges={name: getattr(row, name) for name in CHARGES},
+        charges={name: getattr(row, name) for name in PARTS[row.kind]},
         total=row.total,
         paid=row.paid,
         provisional=row.provisional,
         assess_date=row.assess_date,
+        kind=row.kind,
+        payer_id=row.payer_id,
+        late_fee=row.late_fee,
+        withdrawn=row.withdrawn_date is not None,
     )
+
+
+def _schemes(row: BillLineRow) -> tuple[Scheme, ...]:
+    """The schemes of a line: those of an employee, unless it is the line of a government post."""
+    if row.annuity_employer == Money.ZERO:
+        return EMPLOYEE_SCHEMES
+    more = ((Scheme.UNEMPLOYMENT, row.unemployment_employer), (Scheme.WORK_INJURY, row.injury_employer))
+    return (*POST_SCHEMES, *(scheme for scheme, amount in more if amount > Money.ZERO))

@@ -50,12 +50,12 @@ RULES: tuple[Rule, ...] = (
         SELECT {_BILL} AS key FROM bill LEFT JOIN (
             SELECT bill_id, count(*) AS persons, sum(pension_employer_fen) AS a, sum(pension_employee_fen) AS b,
                    sum(unemployment_employer_fen) AS c, sum(unemployment_employee_fen) AS d,
-                   sum(injury_employer_fen) AS e
+                   sum(injury_employer_fen) AS e, sum(annuity_employer_fen) AS f, sum(annuity_employee_fen) AS g
             FROM bill_line GROUP BY bill_id
         ) AS line USING (bill_id)
         WHERE (person_count, pension_employer_fen, pension_employee_fen, unemployment_employer_fen,
-               unemployment_employee_fen, injury_employer_fen, total_fen)
-            IS DISTINCT FROM (persons, a, b, c, d, e, a + b + c + d + e)
+               unemployment_employee_fen, injury_employer_fen, annuity_employer_fen, annuity_employee_fen, total_fen)
+            IS DISTINCT FROM (persons, a, b, c, d, e, f, g, a + b + c + d + e + f + g + late_fee_fen)
         """,  # noqa: S608 - constant
     ),
     Rule(
@@ -122,13 +122,21 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "SETTLEMENT_IS_CONTRIBUTIONS",
         "已缴清征缴单的缴费记录不完整或金额不一致",
-        "a paid bill has not three months for each line, or they do not add up to it; or an open one has some",
+        "a paid line has not its schemes' months, or they are not its amounts; or an open or refunded one has some",
         f"""
-        SELECT {_BILL} AS key FROM bill LEFT JOIN contribution USING (bill_id)
-        GROUP BY bill_id, bill.state, person_count, total_fen
-        HAVING count(contribution.bill_id) <> CASE WHEN bill.state = 'PAID' THEN 3 * person_count ELSE 0 END
-            OR (bill.state = 'PAID' AND coalesce(sum(employer_fen + employee_fen), 0) <> total_fen)
-        """,  # noqa: S608 - constant
+        SELECT {_BILL} AS key FROM bill JOIN bill_line AS line USING (bill_id)
+        LEFT JOIN contribution AS paid ON paid.bill_id = line.bill_id AND paid.person_id = line.person_id
+        GROUP BY bill.bill_id, line.bill_id, line.person_id
+        HAVING coalesce(string_agg(scheme::text, ' ' ORDER BY scheme), '') <> CASE
+            WHEN bill.state <> 'PAID' OR line.refund_id IS NOT NULL THEN ''
+            WHEN kind = 'FLEXIBLE' THEN '110'
+            WHEN kind = 'GOVERNMENT' THEN '120' || CASE WHEN line.unemployment_employer_fen > 0 THEN ' 210' ELSE '' END
+                || CASE WHEN line.injury_employer_fen > 0 THEN ' 410' ELSE '' END || ' 9012'
+            ELSE '110 210 410' END
+        OR sum(paid.employer_fen + paid.employee_fen) <> line.pension_employer_fen + line.pension_employee_fen
+            + line.unemployment_employer_fen + line.unemployment_employee_fen + line.injury_employer_fen
+            + line.annuity_employer_fen + line.annuity_employee_fen
+        """.replace("replace(bill_id::", "replace(bill.bill_id::"),  # noqa: S608 - constant
     ),
     Rule(
         "SETTLEMENT_IS_BOOKED",
@@ -140,9 +148,10 @@ RULES: tuple[Rule, ...] = (
                    sum(amount_fen) FILTER (WHERE account = 'fund:unemployment') AS unemployment,
                    sum(amount_fen) FILTER (WHERE account = 'fund:work_injury') AS injury
             FROM ledger_entry JOIN ledger_posting ON entry_id = id WHERE kind = 'settlement' GROUP BY key
-        ) AS entry ON entry.key = {_BILL}
+        ) AS entry ON entry.key = {_BILL} LEFT JOIN back_payment_bill AS fee USING (bill_id)
         WHERE (state = 'PAID') <> (entry.key IS NOT NULL) OR (state = 'PAID' AND (
-            -total_fen, unemployment_employer_fen + unemployment_employee_fen, injury_employer_fen
+            -total_fen, unemployment_employer_fen + unemployment_employee_fen + coalesce(unemployment_fee_fen, 0),
+            injury_employer_fen + coalesce(injury_fee_fen, 0)
         ) <> (coalesce(received, 0), coalesce(unemployment, 0), coalesce(injury, 0)))
         """,  # noqa: S608 - constant
     ),
@@ -171,7 +180,7 @@ RULES: tuple[Rule, ...] = (
         LEFT JOIN account ON account.person_id = line.person_id
         LEFT JOIN account_entry AS entry ON entry.person_id = line.person_id AND entry.kind = 'CONTRIBUTION'
             AND entry.source = 'bill:bil_' || {_ID.format("bill.bill_id")}
-        WHERE CASE WHEN bill.state <> 'PAID' THEN entry.person_id IS NOT NULL
+        WHERE bill.kind <> 'GOVERNMENT' AND CASE WHEN bill.state <> 'PAID' THEN entry.person_id IS NOT NULL
                    WHEN entry.person_id IS NULL THEN coalesce(settle_month >= line.month, true)
                    ELSE entry.amount_fen <> account_fen END
         """.replace("replace(bill_id::", "replace(bill.bill_id::"),  # noqa: S608 - constant
@@ -269,13 +278,14 @@ RULES: tuple[Rule, ...] = (
         _equal(
             "refunds:after_settlement",
             """(SELECT coalesce(sum(account_fen), 0) FROM bill JOIN bill_line AS line USING (bill_id)
-                WHERE bill.state = 'PAID' AND NOT EXISTS (
+                WHERE bill.state = 'PAID' AND bill.kind <> 'GOVERNMENT' AND NOT EXISTS (
                     SELECT FROM account_entry AS entry
                     WHERE entry.person_id = line.person_id AND entry.kind = 'CONTRIBUTION'
                       AND entry.source = 'bill:bil_' || replace(bill.bill_id::text, '-', '')))
              - (SELECT coalesce(sum(amount_fen), 0) FROM account_entry
                 WHERE kind = 'CONTRIBUTION' AND source LIKE 'settlement:%')
              + (SELECT coalesce(sum(withheld_fen), 0) FROM difference)
+             + (SELECT coalesce(sum(amount_fen), 0) FROM overlap_refund)
              - (SELECT coalesce(sum(amount_fen), 0) FROM refund
                 WHERE kind = 'WITHHELD' AND state IN ('ORDERED', 'CONFIRMED'))""",
             "(SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting WHERE account = 'refunds:after_settlement')",

@@ -14,7 +14,7 @@ from chassis.database import registry
 from kernel.calendar import Month
 from kernel.money import Money
 from services.enrollment.accounting import ContributionState, EntryKind
-from services.enrollment.billing import BillState
+from services.enrollment.billing import BillKind, BillState
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import EndReason, Post, State, Track
 from services.enrollment.store.columns import SchemeColumn
@@ -84,16 +84,17 @@ class EmploymentRow(Table, table=True):
 
 
 class ParticipationRow(Table, table=True):
-    """The insurance of an employment in one scheme."""
+    """The insurance of an employment, or of a cover without one, in one scheme."""
 
     __tablename__ = "participation"
     participation_id: UUID = Field(primary_key=True)
-    enrollment_id: UUID
+    enrollment_id: UUID | None
+    cover_id: UUID | None
     person_id: UUID
-    employer_id: UUID
+    employer_id: UUID | None
     scheme: Scheme = Field(sa_type=SchemeColumn)
     state: State = Field(sa_type=words(State))
-    track: Track = Field(sa_type=words(Track))
+    track: Track | None = Field(default=None, sa_type=words(Track), nullable=True)
     start_month: Month = Field(sa_type=MonthColumn)
     end_month: Month | None = maybe_month()
     end_reason: EndReason | None = Field(default=None, sa_type=words(EndReason), nullable=True)
@@ -116,7 +117,9 @@ class BillRow(Table, table=True):
 
     __tablename__ = "bill"
     bill_id: UUID = Field(primary_key=True)
-    employer_id: UUID
+    employer_id: UUID | None
+    payer_id: UUID | None
+    kind: BillKind = Field(sa_type=words(BillKind))
     month: Month = Field(sa_type=MonthColumn)
     number: int
     state: BillState = Field(sa_type=words(BillState))
@@ -126,6 +129,9 @@ class BillRow(Table, table=True):
     unemployment_employer: Money = fen("unemployment_employer")
     unemployment_employee: Money = fen("unemployment_employee")
     injury_employer: Money = fen("injury_employer")
+    annuity_employer: Money = fen("annuity_employer")
+    annuity_employee: Money = fen("annuity_employee")
+    late_fee: Money = fen("late_fee")
     total: Money = fen("total")
     paid: Money = fen("paid")
     terms: dict[str, Any] = Field(sa_type=JSONB)
@@ -134,6 +140,7 @@ class BillRow(Table, table=True):
     assess_date: date
     run_id: UUID | None = None
     due_date: date | None = None
+    withdrawn_date: date | None = None
 
 
 class BillLineRow(Table, table=True):
@@ -151,6 +158,8 @@ class BillLineRow(Table, table=True):
     unemployment_employer: Money = fen("unemployment_employer")
     unemployment_employee: Money = fen("unemployment_employee")
     injury_employer: Money = fen("injury_employer")
+    annuity_employer: Money = fen("annuity_employer")
+    annuity_employee: Money = fen("annuity_employee")
     account: Money = fen("account")
 
 

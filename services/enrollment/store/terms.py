@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from kernel.calendar import Month
 from kernel.dated import Confidence, Dated, DatedValue
 from kernel.money import Money
-from services.enrollment.billing import CHARGES, Terms
+from services.enrollment.billing import PARTS, BillKind, Terms
 from services.enrollment.domain.account import Method, YearTerms
 from services.enrollment.domain.contributions import (
     BaseLimits,
@@ -31,7 +31,10 @@ T = TypeVar("T")
 def to_plain(terms: Terms) -> dict[str, Any]:
     """The terms as JSON values; only the rows in force in the month."""
     law, day, employer = terms.law, terms.month.first_day, terms.employer
+    charges = PARTS[terms.kind].values()
+    injury = any(scheme is Scheme.WORK_INJURY for scheme, _ in charges) and law.phase_factor.covers(day)
     return {
+        "kind": terms.kind.value,
         "month": str(terms.month),
         "injury_class": employer.industry_class,
         "injury_step": str(employer.float_step),
@@ -39,12 +42,14 @@ def to_plain(terms: Terms) -> dict[str, Any]:
         "limits": _row(law.limits.on(day), lambda limits: {"floor": str(limits.floor), "ceiling": str(limits.ceiling)}),
         "rates": {
             f"{scheme}.{side}": _row(law.rates[scheme, side].on(day), str)
-            for scheme, side in CHARGES.values()
-            if (scheme, side) in law.rates
+            for scheme, side in charges
+            if (scheme, side) in law.rates and law.rates[scheme, side].covers(day)
         },
         "account_credit": _row(law.account_credit.on(day), str),
-        "industry": _row(law.industry_rates.on(day), lambda rates: _industry(rates[employer.industry_class])),
-        "phase_factor": _row(law.phase_factor.on(day), str),
+        "industry": _row(law.industry_rates.on(day), lambda rates: _industry(rates[employer.industry_class]))
+        if injury
+        else None,
+        "phase_factor": _row(law.phase_factor.on(day), str) if injury else None,
         "relief": _row(law.relief.on(day), _texts) if law.relief.covers(day) else None,
     }
 
@@ -67,6 +72,7 @@ def from_plain(plain: Mapping[str, Any]) -> Terms:
         relief=_dated(plain["relief"], lambda value: {name: Decimal(text) for name, text in value.items()}),
     )
     return Terms(
+        kind=BillKind(plain.get("kind", BillKind.EMPLOYER)),
         month=Month.parse(plain["month"]),
         law=law,
         employer=EmployerTerms(

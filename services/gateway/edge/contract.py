@@ -18,7 +18,13 @@ from google.protobuf.descriptor import FieldDescriptor
 from chassis.access import AccessRule, rule_of
 from hrss.benefits.v1 import benefits_service_pb2
 from hrss.card.v1 import card_service_pb2
-from hrss.enrollment.v1 import city_service_pb2, enrollment_service_pb2, moving_service_pb2, persons_service_pb2
+from hrss.enrollment.v1 import (
+    city_service_pb2,
+    cover_service_pb2,
+    enrollment_service_pb2,
+    moving_service_pb2,
+    persons_service_pb2,
+)
 from hrss.gateway.v1 import (
     cases_service_pb2,
     gateway_service_pb2,
@@ -44,6 +50,7 @@ FILES: tuple[FileDescriptor, ...] = (
     persons_service_pb2.DESCRIPTOR,
     city_service_pb2.DESCRIPTOR,
     moving_service_pb2.DESCRIPTOR,
+    cover_service_pb2.DESCRIPTOR,
     benefits_service_pb2.DESCRIPTOR,
     training_service_pb2.DESCRIPTOR,
     card_service_pb2.DESCRIPTOR,

@@ -36,6 +36,13 @@ _PREFIXES = {
     "person_request_id": "prq",
     "other_person_id": "per",
     "transfer_id": "trf",
+    "cover_id": "cov",
+    "resident_payment_id": "rpy",
+    "back_payment_id": "bpy",
+    "refund_id": "rfd",
+    "project_id": "prj",
+    "platform_month_id": "plm",
+    "payer_person_id": "per",
 }
 _TEXTS = {
     "name": "张三",
@@ -73,6 +80,8 @@ _TEXTS = {
     "pin": "258036",
     "token": "NTS1:%69 VD92EX0",
     "purpose": "identity",
+    "permit_no": "320613202511230101",
+    "document_ref": "(2025)苏0613民初12号",
     "subject_ref": "9f86d081884c7d659a2feaa0c55ad015",
     "id_no_last4": "1234",
     "notice_zh": "测算结果仅供参考，不作为核定依据。",

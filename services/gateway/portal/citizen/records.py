@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
     from services.gateway.portal.visit import Visit
 
-SCHEMES = ("SCHEME_EMPLOYEE_PENSION", "SCHEME_UNEMPLOYMENT", "SCHEME_WORK_INJURY")
+SCHEMES = (
+    "SCHEME_EMPLOYEE_PENSION",
+    "SCHEME_GOVERNMENT_PENSION",
+    "SCHEME_OCCUPATIONAL_ANNUITY",
+    "SCHEME_UNEMPLOYMENT",
+    "SCHEME_WORK_INJURY",
+)
 FIRST_YEAR = 1992  # the personal account begins in Jiangsu; nothing older is kept by month
 _RECENT_YEARS = 5
 _PAGE = 200  # months of a year: 12 for each scheme and employer
@@ -50,7 +56,13 @@ async def overview(visit: Visit) -> Response:
 async def insurance(visit: Visit) -> Response:
     """Which schemes, since when, how many months."""
     found = await visit.get(f"/v1/persons/{await visit.person_id()}/insurance")
-    return visit.render("citizen/insurance.html", participations=found["participations"], months=_months(found))
+    return visit.render(
+        "citizen/insurance.html",
+        participations=found["participations"],
+        projects=found.get("projects", []),
+        platforms=found.get("platforms", []),
+        months=_months(found),
+    )
 
 
 async def contributions(visit: Visit) -> Response:
