@@ -67,9 +67,10 @@ class BenefitCalculations:
 
     def _survivor(self, inputs: Inputs) -> dict[str, Any]:
         own = inputs.named("own_", "personal", "account", "contributions", "contribution_sum", "contribution_total")
+        is_retired = inputs.flag("retired", default=False)
         facts = survivors.SurvivorFacts(
             contribution_months=inputs.whole("contribution_months"),
-            drawn_months=inputs.whole("drawn_months") if inputs.has("drawn_months") else None,
+            drawn_months=inputs.whole("drawn_months") if inputs.has("drawn_months") else 0 if is_retired else None,
             own_contributions=None if own is None else inputs.money(own),
         )
         result = survivors.assess(facts, self._survivor_rules(inputs))

@@ -6,6 +6,8 @@ from typing import Any
 from ops.policy_calculations.inputs import Calculation, Inputs
 from services.gateway.platform import indicators
 
+SIGNS = {"≥": ">=", "≤": "<=", "＞": ">", "＜": "<"}  # how examples may print a sign
+
 
 class PlatformCalculations:
     """The plan's indicators, by the values of the platform."""
@@ -16,7 +18,8 @@ class PlatformCalculations:
         return {"indicator": self._indicator}
 
     def _indicator(self, inputs: Inputs) -> dict[str, Any]:
-        comparison = indicators.Comparison(inputs.text("op").strip())
+        sign = inputs.text("op").strip()
+        comparison = indicators.Comparison(SIGNS.get(sign, sign))
         actual, target = inputs.number("actual"), inputs.number("target")
         return {
             "met": indicators.reaches(actual, comparison, target),

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chassis.policy import PolicyStore
+from kernel.identity import Sex
 from services.benefits.domain.adjustment import AdjustmentLaw, Amounts, TiltBand, YearBand
 from services.benefits.domain.certification import CertificationLaw
 from services.benefits.domain.disability import DisabilityLaw
@@ -19,6 +20,7 @@ from services.benefits.domain.retirement import (
     Interpolation,
     PayoutLaw,
     RetirementLaw,
+    SpecialDelay,
     Track,
     TrackRule,
 )
@@ -39,6 +41,8 @@ RETIREMENT = "retirement.yaml"
 SURVIVOR = "survivor.yaml"
 UNEMPLOYMENT = "unemployment.yaml"
 
+SEXES: tuple[Sex, ...] = ("male", "female")
+
 
 class BenefitsPolicy:
     """Typed law of benefits; everything in it answers by day."""
@@ -56,6 +60,11 @@ class BenefitsPolicy:
                 interpolation=store.text(PAYOUT, "interpolation").map(_interpolation),
             ),
             disability=store.table(RETIREMENT, "disability.first_months", _disability),
+            special_months=store.table(RETIREMENT, "special_work.original_months", dict),
+            special_delay={
+                sex: store.table(RETIREMENT, f"special_work.delay.{sex}", lambda value: SpecialDelay(**value))
+                for sex in SEXES
+            },
         )
         self.pension = PensionLaw(
             calculation_base=store.money(PENSION, "calculation_base"),

@@ -100,7 +100,9 @@ def test_every_payment_after_the_month_of_death_is_too_much() -> None:
     found = overpaid(Month(2025, 5), Month(2025, 8), from_payments(paid))
 
     assert (found.months, found.total) == (3, Money(210))
+    assert [line.code for line in found.statement.lines] == ["overpaid.2025-06", "overpaid.2025-08"]
     assert overpaid(Month(2025, 8), Month(2025, 8), from_payments(paid)).statement.lines == ()
+    assert overpaid(Month(2025, 5), Month(2026, 8), from_payments(paid)).total == Money(210)
     assert from_payments({}) == ()
 
 
@@ -128,8 +130,7 @@ def test_amounts_by_step_pay_the_same_as_month_by_month(first: Month, count: int
 
     found = resume(first, last.first_day, from_payments(by_month))
 
-    # The last amount stays in force after the payments that are known.
-    expected = Money.total(by_month.get(month, paid[-1]) for month in Month.range(first, last))
+    expected = Money.total(by_month.get(month, Money.ZERO) for month in Month.range(first, last))
     assert found.total == expected
     assert found.months == max(0, count + 1)
 

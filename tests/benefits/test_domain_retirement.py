@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from chassis.policy import open_policy, release_directory
 from kernel.calendar import Month
 from kernel.errors import PolicyParameterMissing, Refused
-from services.benefits.domain.retirement import Track, choose, disability_months, payout_months, require, retire
+from services.benefits.domain.retirement import (
+    Track,
+    choose,
+    disability_months,
+    payout_months,
+    require,
+    retire,
+    retire_from_special_work,
+)
 from services.benefits.policy import BenefitsPolicy
 
 LAW = BenefitsPolicy(open_policy(release_directory())).retirement
@@ -96,6 +104,17 @@ def test_payout_months_say_how_sure_they_are() -> None:
 )
 def test_the_minimum_rises_by_six_months_a_year(year: int, months: int) -> None:
     assert LAW.minimum_months.on(date(year, 1, 1)).value == months
+
+
+def test_special_work_of_men_follows_the_award_and_that_of_women_is_not_known() -> None:
+    person = retire_from_special_work("male", Month(1970, 11), LAW)
+
+    assert (str(person.statutory), person.age, str(person.payout_months.value)) == ("2026-02", "55y3m", "168.5")
+    assert (person.flexible, person.earliest, person.latest) == (False, person.statutory, person.statutory)
+    assert [use.key for use in person.parameters[:2]] == ["special_work.original_months", "special_work.delay.male"]
+    with pytest.raises(PolicyParameterMissing) as caught:
+        retire_from_special_work("female", Month(1980, 11), LAW)
+    assert caught.value.metadata["key"] == "special_work.delay.female"
 
 
 def test_every_failed_condition_of_a_choice_is_named() -> None:

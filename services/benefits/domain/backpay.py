@@ -28,7 +28,7 @@ class MonthlyAmount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MonthsDue:
-    """Whole months of a benefit as one sum; a line for each amount that was in force."""
+    """Whole months of a benefit as one sum: the calendar months, and a line for each amount that was in force."""
 
     months: int
     statement: Statement
@@ -123,10 +123,10 @@ def constant(amount: Money, month: Month) -> tuple[MonthlyAmount, ...]:
 
 
 def from_payments(paid: Mapping[Month, Money]) -> tuple[MonthlyAmount, ...]:
-    """Payments by month as amounts in force; a month without payment counts as nothing."""
+    """Payments by month as amounts; a month without payment, and every one after the last, counts as nothing."""
     if not paid:
         return ()
-    months = Month.range(min(paid), max(paid))
+    months = Month.range(min(paid), max(paid).next)
     return tuple(MonthlyAmount(month, paid.get(month, Money.ZERO)) for month in months)
 
 
@@ -145,7 +145,7 @@ def _months_due(
         begin = max(start, first)
         end = last if place + 1 == len(amounts) else min(last, starts[place + 1].previous)
         months = begin.months_until(end) + 1
-        if months <= 0:
+        if months <= 0 or amount == Money.ZERO:
             continue
         due = amount * months
         lines.append(

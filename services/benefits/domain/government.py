@@ -184,23 +184,17 @@ def determine(
             RETIRED_BEFORE_JOINING.
     """
     group = law.group(retirement, joined)
-    for amount in (old, None if new is None else new.total):
-        if amount is not None and amount < Money.ZERO:
-            raise InvalidInput("PENSION_AMOUNT_NEGATIVE", "an amount of either method is not negative")
-    if old is None and group in {Group.OLD, Group.MIDDLE}:
-        raise InvalidInput(
-            "OLD_AMOUNT_MISSING", "the group is paid by the old method, or compared with it", field="old"
-        )
-    if new is None and group is not Group.OLD:
+    if min(old or Money.ZERO, new.total if new is not None else Money.ZERO) < Money.ZERO:
+        raise InvalidInput("PENSION_AMOUNT_NEGATIVE", "an amount of either method is not negative")
+    if group is Group.OLD:
+        return GovernmentPension(Statement((_old(_need_old(old)),)), group, None)
+    if new is None:
         raise InvalidInput(
             "NEW_AMOUNT_MISSING", "the group is paid by the new method, or compared with it", field="new"
         )
     if group is not Group.MIDDLE:
-        statement = new if group is not Group.OLD else Statement((_old(old or Money.ZERO),))
-        assert statement is not None
-        return GovernmentPension(statement, group, None)
-    assert old is not None
-    assert new is not None
+        return GovernmentPension(new, group, None)
+    old = _need_old(old)
     ratio = law.ratio.on(retirement)
     lines = [_old(old)]
     if new.total > old:
@@ -231,6 +225,14 @@ def old_method(service: OldMethod) -> Statement:
 def given_total(new: Money) -> Statement:
     """A total of the new method that was calculated elsewhere, as a statement of one line."""
     return Statement((Line("new", new, "新办法养老金", "New method", str(new), sources=_METHOD),))
+
+
+def _need_old(old: Money | None) -> Money:
+    if old is None:
+        raise InvalidInput(
+            "OLD_AMOUNT_MISSING", "the group is paid by the old method, or compared with it", field="old"
+        )
+    return old
 
 
 def _old(amount: Money) -> Line:

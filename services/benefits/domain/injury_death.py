@@ -143,7 +143,7 @@ def dependants_lines(
     for number, (one, share) in enumerate(zip(dependants, wanted, strict=True), start=1):
         amount = own_wage.times(share / together if scaled else share)
         shown = one.share(shares.value)
-        by = f" ÷ {Decimal(together.numerator) / together.denominator}" if scaled else ""
+        by = f" ÷ {_decimal(together)}" if scaled else ""
         lines.append(
             Line(
                 code=f"dependant.{number}",

@@ -32,7 +32,7 @@ class ResidentLaw:
 
     eligibility: Dated[Eligibility]
     national_minimum: Dated[Money]
-    base_pension: Mapping[str, Dated[Money]]
+    base_pension: Mapping[str, Dated[Money]]  # by area: city, county
     divisor: Dated[Decimal]
     long_rate: Dated[Decimal]
     tilt_age: Dated[int]
@@ -48,7 +48,8 @@ class ResidentLaw:
         """
         day = month.first_day
         if area not in self.base_pension:
-            raise PolicyParameterMissing("pension-resident.yaml", f"base_pension.nantong.{area}", day)
+            known = next(iter(self.base_pension.values()))
+            raise PolicyParameterMissing(known.file, f"{known.key.rpartition('.')[0]}.{area}", day)
         is_tilted = age_years >= self.tilt_age.on(day).value
         return ResidentRules(
             base=self.base_pension[area].on(day),
