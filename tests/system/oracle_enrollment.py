@@ -26,6 +26,21 @@ CHECKS: dict[str, str] = {
                unemployment_employee_fen, injury_employer_fen, total_fen)
             IS DISTINCT FROM (persons, a, b, c, d, e, a + b + c + d + e)
     """,
+    "a bill run is the sum of its bills": """
+        SELECT run_id FROM (
+            SELECT run_id, count(*) AS bills, sum(person_count) AS persons, sum(total_fen) AS fen
+            FROM bill WHERE run_id IS NOT NULL GROUP BY run_id
+        ) AS made FULL JOIN (
+            SELECT run_id, sum(bill_count) AS bills, sum(person_count) AS persons,
+                   sum(pension_employer_fen + pension_employee_fen + unemployment_employer_fen
+                       + unemployment_employee_fen + injury_employer_fen) AS fen
+            FROM bill_run_part GROUP BY run_id HAVING sum(bill_count) > 0
+        ) AS noted USING (run_id)
+        WHERE (made.bills, made.persons, made.fen) IS DISTINCT FROM (noted.bills, noted.persons, noted.fen)
+    """,
+    "every line has its bill": """
+        SELECT bill_id FROM bill_line LEFT JOIN bill USING (bill_id) WHERE bill.bill_id IS NULL
+    """,
     "what was paid on a bill is the sum of its receipts": """
         SELECT bill_id FROM bill LEFT JOIN receipt USING (bill_id)
         GROUP BY bill_id, paid_fen HAVING paid_fen <> coalesce(sum(amount_fen), 0)
