@@ -53,6 +53,7 @@ _ENTRIES = f"""
            30000 + abs(hashtext(person_id::text)) % 200000
     FROM account CROSS JOIN generate_series(1, 12) AS month WHERE settle_month IS NULL
 """  # noqa: S608 - constant text
+_KEY = "account_entry_person_id_fkey"
 _BALANCES = """
     UPDATE account SET balance_fen = balance_fen + booked.fen FROM (
         SELECT person_id, sum(amount_fen) AS fen FROM account_entry WHERE source LIKE 'bench:%' GROUP BY person_id
@@ -193,10 +194,9 @@ async def _booked(ground: Ground) -> None:
     try:
         # Millions of rows whose person is read from the table itself: the key is checked once, over all of them.
         for statement in (
-            "ALTER TABLE account_entry DROP CONSTRAINT account_entry_person_id_fkey",
+            f"ALTER TABLE account_entry DROP CONSTRAINT {_KEY}",
             _ENTRIES,
-            "ALTER TABLE account_entry ADD CONSTRAINT account_entry_person_id_fkey FOREIGN KEY (person_id)"
-            " REFERENCES account",
+            f"ALTER TABLE account_entry ADD CONSTRAINT {_KEY} FOREIGN KEY (person_id) REFERENCES account",
             _BALANCES,
         ):
             await connection.execute(statement, timeout=JOB_SECONDS)
