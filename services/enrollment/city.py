@@ -95,7 +95,7 @@ def tariff(month: Month, law: ContributionLaw, employer: EmployerTerms) -> Tarif
 
 def bill_run_exists(run_id: str, month: Month) -> AlreadyExists:
     """The month has its run; names it."""
-    return AlreadyExists("BILL_RUN_EXISTS", "the month has a bill run", run_id=run_id, month=str(month))
+    return AlreadyExists("BILL_RUN_EXISTS", "the month has a bill run", run=run_id, month=str(month))
 
 
 def bill_run_not_found(month: Month) -> NotFound:

@@ -127,7 +127,7 @@ async def test_a_second_run_of_the_month_is_refused_by_name(bureau: Bureau) -> N
     with pytest.raises(AlreadyExists, match="BILL_RUN_EXISTS") as refusal:
         await started(bureau)
 
-    assert refusal.value.metadata == {"run_id": first.bill_run_id, "month": str(NOW)}
+    assert refusal.value.metadata == {"run": first.bill_run_id, "month": str(NOW)}
     await bureau.run_jobs()
     assert await shown(bureau) == before
     assert len(await bureau.rows("SELECT FROM job")) == 1
@@ -138,7 +138,7 @@ async def test_four_starts_at_once_are_one_run(bureau: Bureau) -> None:
 
     (run,) = [one for one in outcomes if isinstance(one, city_pb.BillRun)]
     refused = [one for one in outcomes if isinstance(one, AlreadyExists)]
-    assert [one.metadata["run_id"] for one in refused] == [run.bill_run_id] * 3
+    assert [one.metadata["run"] for one in refused] == [run.bill_run_id] * 3
 
 
 async def test_who_comes_after_the_run_is_on_a_supplement_and_who_was_billed_before_is_not_billed_again(
