@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 import sys
 import time
 from datetime import date
@@ -23,6 +22,7 @@ from chassis.database import Database
 from chassis.principal import Principal
 from chassis.worker import Worker
 from kernel.calendar import Month
+from ops.bench.measure import peak_mib
 from services.enrollment.domain.account import Method, YearTerms, year_terms
 from services.enrollment.operations import accounts, city
 from services.enrollment.service import build, open_office
@@ -88,7 +88,7 @@ async def main(what: str, of: str) -> None:
         "processor": time.process_time() - spent,
         "done": job.done_count,
         "chunks": job.chunk_count,
-        "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "memory_mib": peak_mib(os.getpid()),
         "message": job.message,
     }
     sys.stdout.write(f"{json.dumps(said)}\n")

@@ -38,6 +38,7 @@ SERVICE = "/hrss.enrollment.v1.EnrollmentService"
 QUERIES = 1_000.0
 CALLS = 3_000
 AT_ONCE = 32
+HISTORY_YEARS, HISTORY_EVERY = 30, 250
 LONGEST = 200  # persons with the longest history
 DAY = date(2025, 12, 20)
 DEADLINE_SECONDS = 10.0
@@ -53,7 +54,16 @@ def rows(ground: Ground, options: Options) -> Iterator[Row]:
         everybody,
         ground,
         options,
-        note="participations, counted months and employments of anybody",
+        note=f"participations, counted months and employments; one person of {HISTORY_EVERY} has months to count",
+    )
+    yield _row(
+        "insurance after a long life",
+        lambda person: ("GetInsurance", pb.GetInsuranceRequest(person_id=ids.to_text("per", person))),
+        longest,
+        ground,
+        options,
+        required=None,
+        note=f"the same of persons with up to {months:,} rows to count",
     )
     years = f"of persons with up to {months / 36:.0f} years"
     yield _row(
@@ -74,6 +84,7 @@ def _row(
     options: Options,
     *,
     note: str,
+    required: float | None = 1,
 ) -> Row:
     draw = random.Random(SEED)  # noqa: S311 - whom to ask about
     turns = []
@@ -84,7 +95,7 @@ def _row(
     p50 = median(one.percentile(0.5) for one in warm) * 1000
     p99 = median(one.percentile(0.99) for one in warm) * 1000
     said = f"{note}; p50 {p50:.0f} ms, p99 {p99:.0f} ms at {AT_ONCE} at once, one service process"
-    return Row(name, median(one.rate for one in warm), "/s", "limit", QUERIES, required=1, note=said)
+    return Row(name, median(one.rate for one in warm), "/s", "limit", QUERIES, required=required, note=said)
 
 
 async def _turn(ground: Ground, asked: Sequence[tuple[str, Message]]) -> Outcome:

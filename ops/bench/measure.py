@@ -30,6 +30,14 @@ def pss_mib(pid: int) -> float:
     return 0.0
 
 
+def peak_mib(pid: int) -> float:
+    """The most memory that a process ever had at once (VmHWM); unlike `getrusage` it begins with the program."""
+    for line in (PROC / str(pid) / "status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
 def descendants(pid: int) -> list[int]:
     """A process and all below it."""
     children: dict[int, list[int]] = {}

@@ -17,6 +17,7 @@ import random
 from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -269,10 +270,16 @@ def _name(draw: random.Random) -> str:
 
 def _id(plan: Plan, draw: random.Random) -> UUID:
     """An id of the ten years before the city came (UUID version 7)."""
-    until = (plan.first_month.first_day - date(1970, 1, 1)).days * 86_400_000
-    millisecond = until - draw.randrange(_GREW_MS)
-    bits = draw.getrandbits(74)
-    return UUID(int=(millisecond << 80) | (0x7 << 76) | ((bits >> 62) << 64) | (0b10 << 62) | (bits & ((1 << 62) - 1)))
+    bits = draw.getrandbits(74 + 64)
+    millisecond = _until(plan.month.year) - (bits >> 74) % _GREW_MS
+    high, low = (bits >> 62) & 0xFFF, bits & ((1 << 62) - 1)
+    return UUID(int=(millisecond << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)
+
+
+@cache
+def _until(year: int) -> int:
+    """The first millisecond of a year."""
+    return (date(year, 1, 1) - date(1970, 1, 1)).days * 86_400_000
 
 
 def _draw(plan: Plan, *place: object) -> random.Random:

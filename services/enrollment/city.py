@@ -1,9 +1,9 @@
-"""The run over the whole city: what every employer of a class and step pays in a month, and how the city is cut up.
+"""The run over the whole city: what every employer of a class and step pays in a month, and what a run came to.
 
 Pure values; amounts of law are in `domain.contributions`, one bill is in `billing`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -38,11 +38,10 @@ class Tariff:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A range of employers, both ends included, and how many of them insured how many persons when it was planned."""
+    """A range of employers, both ends included, and how many persons they insured when it was planned."""
 
     first: UUID
     last: UUID
-    employer_count: int
     person_count: int
 
 
@@ -94,28 +93,9 @@ def tariff(month: Month, law: ContributionLaw, employer: EmployerTerms) -> Tarif
     )
 
 
-def parts(employers: Iterable[tuple[UUID, int]], size: int) -> Sequence[Part]:
-    """Cut employers, in the order of their ids, into ranges of about so many persons.
-
-    A bill is never divided, so an employer of more persons is a range of its own size.
-    """
-    made: list[Part] = []
-    held: list[tuple[UUID, int]] = []
-    persons = 0
-    for employer_id, count in employers:
-        if held and persons + count > size:
-            made.append(Part(held[0][0], held[-1][0], len(held), persons))
-            held, persons = [], 0
-        held.append((employer_id, count))
-        persons += count
-    if held:
-        made.append(Part(held[0][0], held[-1][0], len(held), persons))
-    return made
-
-
 def bill_run_exists(run_id: str, month: Month) -> AlreadyExists:
     """The month has its run; names it."""
-    return AlreadyExists("BILL_RUN_EXISTS", "the month has a bill run", run_id=run_id, month=str(month))
+    return AlreadyExists("BILL_RUN_EXISTS", "the month has a bill run", run=run_id, month=str(month))
 
 
 def bill_run_not_found(month: Month) -> NotFound:

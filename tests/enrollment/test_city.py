@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from chassis.principal import Principal
 from chassis.worker import Worker
@@ -128,7 +127,7 @@ async def test_a_second_run_of_the_month_is_refused_by_name(bureau: Bureau) -> N
     with pytest.raises(AlreadyExists, match="BILL_RUN_EXISTS") as refusal:
         await started(bureau)
 
-    assert refusal.value.metadata == {"run_id": first.bill_run_id, "month": str(NOW)}
+    assert refusal.value.metadata == {"run": first.bill_run_id, "month": str(NOW)}
     await bureau.run_jobs()
     assert await shown(bureau) == before
     assert len(await bureau.rows("SELECT FROM job")) == 1
@@ -139,7 +138,7 @@ async def test_four_starts_at_once_are_one_run(bureau: Bureau) -> None:
 
     (run,) = [one for one in outcomes if isinstance(one, city_pb.BillRun)]
     refused = [one for one in outcomes if isinstance(one, AlreadyExists)]
-    assert [one.metadata["run_id"] for one in refused] == [run.bill_run_id] * 3
+    assert [one.metadata["run"] for one in refused] == [run.bill_run_id] * 3
 
 
 async def test_who_comes_after_the_run_is_on_a_supplement_and_who_was_billed_before_is_not_billed_again(
@@ -277,17 +276,28 @@ async def test_a_line_without_its_bill_is_refused_by_the_database(bureau: Bureau
         )
 
 
-@given(st.lists(st.integers(1, 90)), st.integers(1, 60))
-def test_parts_hold_every_employer_once_in_order_and_at_most_so_many_persons(counts: list[int], size: int) -> None:
-    employers = [(UUID(int=number), count) for number, count in enumerate(counts)]
+@pytest.mark.parametrize("size", [1, 7, 40, 1_000])
+async def test_chunks_hold_every_employer_once_in_order(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    await seeded(bureau)
+    monkeypatch.setattr(city, "CHUNK_PERSONS", size)
+    await started(bureau)
+    await _plan(bureau)
+    counts = await bureau.rows(
+        "SELECT employer_id, count(*) AS persons FROM participation WHERE scheme = 110 AND start_month <= $1"
+        " AND (end_month IS NULL OR end_month >= $1) GROUP BY employer_id ORDER BY employer_id",
+        NOW.first_day,
+    )
 
-    parts = city.parts(employers, size)
+    chunks = await bureau.rows("SELECT params FROM job_chunk WHERE number > 1 ORDER BY number")
 
-    assert sum(part.employer_count for part in parts) == len(employers)
-    assert sum(part.person_count for part in parts) == sum(counts)
+    ranges = [json.loads(row["params"]) for row in chunks]
     at = 0
-    for part in parts:
-        assert part.first == employers[at][0]
-        at += part.employer_count
-        assert part.last == employers[at - 1][0]
-        assert part.person_count <= size or part.employer_count == 1
+    for one in ranges:
+        held = [row for row in counts[at:] if row["employer_id"] <= UUID(one["last"])]
+        assert held[0]["employer_id"] == UUID(one["first"])
+        assert one["persons"] == sum(row["persons"] for row in held)
+        assert one["persons"] - held[-1]["persons"] < size
+        at += len(held)
+    assert at == len(counts)

@@ -13,6 +13,21 @@ from services.enrollment.store.books import RULES
 
 CHECKS: dict[str, str] = {
     **{rule.code: rule.query for rule in RULES},
+    "a bill run is the sum of its bills": """
+        SELECT run_id FROM (
+            SELECT run_id, count(*) AS bills, sum(person_count) AS persons, sum(total_fen) AS fen
+            FROM bill WHERE run_id IS NOT NULL GROUP BY run_id
+        ) AS made FULL JOIN (
+            SELECT run_id, sum(bill_count) AS bills, sum(person_count) AS persons,
+                   sum(pension_employer_fen + pension_employee_fen + unemployment_employer_fen
+                       + unemployment_employee_fen + injury_employer_fen) AS fen
+            FROM bill_run_part GROUP BY run_id HAVING sum(bill_count) > 0
+        ) AS noted USING (run_id)
+        WHERE (made.bills, made.persons, made.fen) IS DISTINCT FROM (noted.bills, noted.persons, noted.fen)
+    """,
+    "every line has its bill": """
+        SELECT bill_id FROM bill_line LEFT JOIN bill USING (bill_id) WHERE bill.bill_id IS NULL
+    """,
     "a person-month is billed or brought in, never both": """
         SELECT line.person_id, line.month FROM bill_line AS line JOIN contribution USING (person_id, month)
         WHERE contribution.bill_id IS DISTINCT FROM line.bill_id AND line.refund_id IS NULL

@@ -93,7 +93,7 @@ def job_kind(office: Office) -> JobKind:
 
 
 async def _plan(tx: Transaction, job: Job, month: Month) -> ChunkResult:
-    parts = city.parts(await store.to_bill(tx, month), city.CHUNK_PERSONS)
+    parts = await store.parts(tx, month, city.CHUNK_PERSONS)
     await jobs.add_chunks(
         tx,
         job.id,

@@ -7,17 +7,27 @@ from uuid import UUID
 from chassis.transaction import Transaction
 from kernel.calendar import Month
 from services.enrollment.billing import CHARGES
-from services.enrollment.city import BillRun, Totals
+from services.enrollment.city import BillRun, Part, Totals
 from services.enrollment.store.assessment import totals_of
 
 _CHARGED = ", ".join(f"{name}_fen" for name in CHARGES)
 _SUMS = ", ".join(f"coalesce(sum({name}_fen), 0)::bigint AS {name}_fen" for name in CHARGES)
 
-# Nothing is billed here: a person who comes or goes between this and the chunk is seen by the chunk.
-TO_BILL = """
-    SELECT employer_id, count(*) AS persons FROM participation
-    WHERE scheme = 110 AND state <> 'SUSPENDED' AND start_month <= $1 AND (end_month IS NULL OR end_month >= $1)
-    GROUP BY employer_id ORDER BY employer_id
+# Employers in the order of their ids, cut where the sum of the persons before passes the next multiple of the size: a
+# bill is never divided. Nothing is billed here: who comes or goes between this and the chunk is seen by the chunk.
+PARTS = """
+    SELECT (array_agg(employer_id ORDER BY employer_id))[1] AS first,
+           (array_agg(employer_id ORDER BY employer_id DESC))[1] AS last, sum(persons)::bigint AS person_count
+    FROM (
+        SELECT employer_id, persons,
+               (sum(persons) OVER (ORDER BY employer_id) - persons)::bigint / $2::bigint AS chunk
+        FROM (
+            SELECT employer_id, count(*) AS persons FROM participation
+            WHERE scheme = 110 AND state <> 'SUSPENDED'
+              AND start_month <= $1 AND (end_month IS NULL OR end_month >= $1)
+            GROUP BY employer_id
+        ) AS insuring
+    ) AS numbered GROUP BY chunk ORDER BY chunk
 """
 # As `people.lock_employer`, in the order of the ids: bills of an employer are made one after the other.
 LOCK = """
@@ -80,9 +90,10 @@ async def find(tx: Transaction, month: Month) -> BillRun | None:
     )
 
 
-async def to_bill(tx: Transaction, month: Month) -> Sequence[tuple[UUID, int]]:
-    """The employers that insure somebody in a month, in order, with the number of persons."""
-    return [(row["employer_id"], row["persons"]) for row in await tx.fetch(TO_BILL, month.first_day)]
+async def parts(tx: Transaction, month: Month, size: int) -> Sequence[Part]:
+    """Ranges of the employers that insure somebody in a month, each of about so many persons, in order."""
+    rows = await tx.fetch(PARTS, month.first_day, size)
+    return [Part(row["first"], row["last"], row["person_count"]) for row in rows]
 
 
 async def lock_employers(tx: Transaction, first: UUID, last: UUID, month: Month) -> Sequence[tuple[UUID, int, Decimal]]:

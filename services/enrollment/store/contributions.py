@@ -11,10 +11,12 @@ from services.enrollment.accounting import ContributionMonth, ContributionState
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import SCHEME_CODES, SCHEMES
 
-# Newest month first, then the scheme; the pair of the last row is where the next page goes on.
+# Newest month first, then the scheme; the pair of the last row is where the next page goes on. The months that count
+# are read backwards from there, a page of them and not a whole life.
 LIST = """
-    SELECT month, scheme, state, base_fen, employer_fen, employee_fen, bill_id, import_source FROM contribution_month
-    WHERE person_id = $1 AND month BETWEEN $2 AND $3 AND (month < $4 OR (month = $4 AND scheme > $5))
+    (SELECT month, scheme, state, base_fen, employer_fen, employee_fen, bill_id, import_source FROM contribution_month
+     WHERE person_id = $1 AND month BETWEEN $2 AND least($3::date, $4::date) AND (month < $4 OR scheme > $5)
+     ORDER BY month DESC, scheme LIMIT $6)
     UNION ALL
     SELECT line.month, part.scheme, 'UNPAID', base_fen, part.employer_fen, part.employee_fen, line.bill_id, NULL
     FROM bill_line AS line JOIN bill ON bill.bill_id = line.bill_id AND bill.state <> 'PAID'
@@ -23,8 +25,8 @@ LIST = """
         (210::smallint, line.unemployment_employer_fen, line.unemployment_employee_fen),
         (410::smallint, line.injury_employer_fen, 0)
     ) AS part (scheme, employer_fen, employee_fen)
-    WHERE line.person_id = $1 AND line.month BETWEEN $2 AND $3
-      AND (line.month < $4 OR (line.month = $4 AND part.scheme > $5))
+    WHERE line.person_id = $1 AND line.month BETWEEN $2 AND least($3::date, $4::date)
+      AND (line.month < $4 OR part.scheme > $5)
     ORDER BY month DESC, scheme LIMIT $6
 """
 START = (Month(9999, 12), 0)  # before the first page: no month comes later
