@@ -157,7 +157,8 @@ CHECKS: dict[str, str] = {
     """,
     "money of relations that moved is in the ledger": """
         SELECT * FROM (
-            SELECT coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'OUT' AND state = 'FORM'), 0) AS owed,
+            SELECT coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'OUT' AND state = 'FORM'), 0)
+                   AS owed,
                    coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'OUT'
                                                                   AND state IN ('FUNDS', 'DONE')), 0)
                    - coalesce(sum(account_fen + pooled_fen) FILTER (WHERE direction = 'IN' AND state = 'DONE'), 0)
@@ -199,7 +200,7 @@ CHECKS: dict[str, str] = {
     "a delivery that is over keeps nothing aside": """
         SELECT job_id FROM history_delivery WHERE state IN ('DONE', 'REFUSED') AND (
             open_chunks <> 0 AND state = 'DONE'
-            OR EXISTS (SELECT FROM history_part WHERE history_part.job_id = history_delivery.job_id AND years IS NOT NULL)
+            OR EXISTS (SELECT FROM history_part AS one WHERE one.job_id = history_delivery.job_id AND years IS NOT NULL)
             OR EXISTS (SELECT FROM history_part_person AS one WHERE one.job_id = history_delivery.job_id))
     """,
     "nothing waits in the stage of history": "SELECT 1 FROM history_stage",
