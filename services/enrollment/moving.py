@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 from uuid import UUID
 
 from kernel.calendar import Month
@@ -33,8 +33,11 @@ Run = tuple[int, int, int, bool]  # first month, how many, base in fen, whether 
 
 def runs_of(months: int, deemed: int, bases: Sequence[int]) -> list[Run]:
     """The months of a row in runs with one base and state each."""
-    if months == EVERY_MONTH and len(bases) == 1 and not deemed:
-        return [(1, MONTHS, bases[0], False)]
+    if months == EVERY_MONTH and not deemed:
+        if len(bases) == 1:
+            return [(1, MONTHS, bases[0], False)]
+        starts = [0, *(place for place in range(1, MONTHS) if bases[place] != bases[place - 1]), MONTHS]
+        return [(first + 1, last - first, bases[first], False) for first, last in pairwise(starts)]
     places = [
         (place, bases[0] if len(bases) == 1 else bases[place], bool(deemed >> place & 1))
         for place in range(MONTHS)
