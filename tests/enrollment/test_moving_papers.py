@@ -101,12 +101,13 @@ async def test_a_period_and_a_day_are_chosen(bureau: Bureau) -> None:
         "paid_months": "25",
         "scheme": "110",
     }
-    for values, reason in [
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"first_month": month(Month(2024, 2)), "last_month": month(Month(2024, 1))}, "PERIOD_INVALID"),
         ({"first_month": month(Month(2025, 4))}, "PERIOD_INVALID"),
         ({"as_of": day(date(2025, 3, 21))}, "DATE_IN_FUTURE"),
         ({"kind": 0}, "CERTIFICATE_KIND_REQUIRED"),
-    ]:
+    ]
+    for values, reason in wrong:
         with pytest.raises(InvalidInput, match=reason):
             await issued(bureau, person_id, **values)
 
