@@ -14,7 +14,6 @@ from uuid import UUID
 
 from kernel.calendar import Month
 from kernel.errors import InvalidInput, NotFound, Refused
-from kernel.identity import Sex
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.accounting import ContributionState
@@ -137,7 +136,6 @@ class Step(StrEnum):
 # Each step has one before it; a refusal is possible until the form, with which months and money begin to move.
 BEFORE = {Step.LETTER: Step.APPLIED, Step.FORM: Step.LETTER, Step.FUNDS: Step.FORM, Step.DONE: Step.FUNDS}
 REFUSABLE = frozenset({Step.APPLIED, Step.LETTER})
-TEMPORARY_AGES: Mapping[Sex, int] = {"male": 50, "female": 40}  # 国办发〔2009〕66号, rule transfer.temporary_account
 SOURCE = ("GBF-2009-66",)
 
 _DOCUMENT_NO = re.compile(r"[0-9A-Za-z-]{4,40}", re.ASCII)
@@ -219,10 +217,9 @@ def check_document_no(text: str, field: str) -> str:
     return text
 
 
-def is_temporary(birth: date, sex: Sex, day: date) -> bool:
-    """Whether a relation in a new place is a temporary account: men of 50, women of 40."""
-    age = day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
-    return age >= TEMPORARY_AGES[sex]
+def age_on(birth: date, day: date) -> int:
+    """Whole years on a day."""
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
 def check_form(years: Sequence[FormYear], today: date) -> None:

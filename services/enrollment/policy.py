@@ -8,7 +8,7 @@ from typing import Any
 
 from chassis.policy import PolicyStore
 from kernel.dated import Dated
-from kernel.identity import Divisions
+from kernel.identity import Divisions, Sex
 from services.enrollment.domain.account import AccountLaw, Method
 from services.enrollment.domain.contributions import BaseLimits, ContributionLaw, IndustryRate, Scheme, Side
 from services.enrollment.register import Track
@@ -55,8 +55,16 @@ class EnrollmentPolicy:
         self.original_months = store.table(RETIREMENT, "tracks", _original_months)
         self.late_fee_daily: Dated[Decimal] = store.rate(CONTRIBUTION, "contribution.late_fee_daily")
         self.transfer_pooled_rate: Dated[Decimal] = store.rate(CONTRIBUTION, "transfer.pooled_rate")
+        self._temporary_ages: Mapping[Sex, Dated[int]] = {
+            "male": store.integer(CONTRIBUTION, "transfer.temporary_account_age.male"),
+            "female": store.integer(CONTRIBUTION, "transfer.temporary_account_age.female"),
+        }
         self._current_divisions = store.table(DIVISIONS, "current", _codes)
         self._former_divisions = store.table(DIVISIONS, "history", _codes)
+
+    def temporary_age(self, sex: Sex, on: date) -> int:
+        """The age from which a relation in a new place is a temporary account, as the law is on a day."""
+        return self._temporary_ages[sex].on(on).value
 
     def divisions(self, on: date) -> Divisions:
         """Division codes of the city as known on a day, for warnings about citizen numbers."""
