@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ops.bench import calculations, city, enrol, hop, platform
+from ops.bench import calculations, city, enrol, history, hop, platform
 from ops.bench.ground import ground
 from ops.bench.measure import machine
 from ops.bench.result import Result
@@ -56,6 +56,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "start": ("start of the platform", platform.start),
     "memory": ("memory of the idle platform", platform.memory),
     "hop": ("bare hop through the edge beside FastAPI", hop.rows),
+    "history": ("history of a city in person-years beside COPY", history.history),
     "enrol": ("enrol one person end to end; facts from outbox to consumer", enrol.enrol),
     "city": ("a city: bill run, interest, point queries", city.city),
 }

@@ -1,4 +1,4 @@
-"""`python -m ops.simulators`: run the simulated tax bureau and the simulated bank until told to stop."""
+"""`python -m ops.simulators`: run the simulated tax bureau, bank and other area until told to stop."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import httpx
 
 from ops.client import Gateway, IdentityProvider, Login, Problem
 from ops.secrets import Keys
+from ops.simulators.areas import answer_transfers
 from ops.simulators.bank import answer_orders, answer_subsidies
 from ops.simulators.tax import pay_open_bills
 
@@ -42,7 +43,7 @@ async def watch(name: str, gateway: Gateway, work: Callable[[Gateway], Awaitable
 
 
 async def main() -> None:
-    """Run both simulators."""
+    """Run all simulators."""
     keys = Keys(Path(os.environ["HRSS_KEYS_DIR"]))
     async with httpx.AsyncClient(timeout=10) as http:
         provider = IdentityProvider(os.environ.get("HRSS_IDP_URL") or os.environ["HRSS_IDP_ISSUER"], http)
@@ -55,6 +56,7 @@ async def main() -> None:
             asyncio.create_task(watch("tax bureau", gateway.acting(login("tax-bureau")), pay_open_bills)),
             asyncio.create_task(watch("bank", gateway.acting(login("bank")), answer_orders)),
             asyncio.create_task(watch("bank (subsidies)", gateway.acting(login("bank")), answer_subsidies)),
+            asyncio.create_task(watch("other area", gateway.acting(login("other-area")), answer_transfers)),
         ]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 from uuid import UUID
 
 from kernel.calendar import Month
 from kernel.errors import InvalidInput, NotFound, Refused
-from kernel.identity import Sex
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.accounting import ContributionState
@@ -33,8 +32,11 @@ Run = tuple[int, int, int, bool]  # first month, how many, base in fen, whether 
 
 def runs_of(months: int, deemed: int, bases: Sequence[int]) -> list[Run]:
     """The months of a row in runs with one base and state each."""
-    if months == EVERY_MONTH and len(bases) == 1 and not deemed:
-        return [(1, MONTHS, bases[0], False)]
+    if months == EVERY_MONTH and not deemed:
+        if len(bases) == 1:
+            return [(1, MONTHS, bases[0], False)]
+        starts = [0, *(place for place in range(1, MONTHS) if bases[place] != bases[place - 1]), MONTHS]
+        return [(first + 1, last - first, bases[first], False) for first, last in pairwise(starts)]
     places = [
         (place, bases[0] if len(bases) == 1 else bases[place], bool(deemed >> place & 1))
         for place in range(MONTHS)
@@ -134,7 +136,6 @@ class Step(StrEnum):
 # Each step has one before it; a refusal is possible until the form, with which months and money begin to move.
 BEFORE = {Step.LETTER: Step.APPLIED, Step.FORM: Step.LETTER, Step.FUNDS: Step.FORM, Step.DONE: Step.FUNDS}
 REFUSABLE = frozenset({Step.APPLIED, Step.LETTER})
-TEMPORARY_AGES: Mapping[Sex, int] = {"male": 50, "female": 40}  # 国办发〔2009〕66号, rule transfer.temporary_account
 SOURCE = ("GBF-2009-66",)
 
 _DOCUMENT_NO = re.compile(r"[0-9A-Za-z-]{4,40}", re.ASCII)
@@ -216,10 +217,9 @@ def check_document_no(text: str, field: str) -> str:
     return text
 
 
-def is_temporary(birth: date, sex: Sex, day: date) -> bool:
-    """Whether a relation in a new place is a temporary account: men of 50, women of 40."""
-    age = day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
-    return age >= TEMPORARY_AGES[sex]
+def age_on(birth: date, day: date) -> int:
+    """Whole years on a day."""
+    return day.year - birth.year - ((day.month, day.day) < (birth.month, birth.day))
 
 
 def check_form(years: Sequence[FormYear], today: date) -> None:

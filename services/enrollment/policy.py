@@ -8,7 +8,7 @@ from typing import Any
 
 from chassis.policy import PolicyStore
 from kernel.dated import Dated
-from kernel.identity import Divisions
+from kernel.identity import Divisions, Sex
 from kernel.money import Money
 from services.enrollment.collection import DueRule
 from services.enrollment.domain.account import AccountLaw, Method
@@ -68,8 +68,16 @@ class EnrollmentPolicy:
         self.order_fees: Dated[Mapping[str, Decimal]] = store.table(
             CONTRIBUTION, "occupational_injury.per_order_fee", _fees
         )
+        self._temporary_ages: Mapping[Sex, Dated[int]] = {
+            "male": store.integer(CONTRIBUTION, "transfer.temporary_account_age.male"),
+            "female": store.integer(CONTRIBUTION, "transfer.temporary_account_age.female"),
+        }
         self._current_divisions = store.table(DIVISIONS, "current", _codes)
         self._former_divisions = store.table(DIVISIONS, "history", _codes)
+
+    def temporary_age(self, sex: Sex, on: date) -> int:
+        """The age from which a relation in a new place is a temporary account, as the law is on a day."""
+        return self._temporary_ages[sex].on(on).value
 
     def divisions(self, on: date) -> Divisions:
         """Division codes of the city as known on a day, for warnings about citizen numbers."""

@@ -342,11 +342,11 @@ def _read_bases(text: str, pattern: _Months) -> _Bases:
     mask, deemed, count = pattern
     runs: list[int] = []
     for part in text.split(";"):
-        amount_text, star, times = part.partition("*")
-        amount = amount_of(amount_text)
-        if amount is None or not 0 <= amount.fen <= AMOUNT_MAX.fen or (star and times not in _TIMES):
+        amount, star, times = part.partition("*")
+        fen = _fen(amount)
+        if fen < 0 or (star and times not in _TIMES):
             return _NO_BASES
-        runs += [amount.fen] * _TIMES.get(times, 1)
+        runs += [fen] * _TIMES.get(times, 1)
     if len(runs) == 1 and "*" not in text:
         runs *= count
     if len(runs) != count or not count:
@@ -355,11 +355,22 @@ def _read_bases(text: str, pattern: _Months) -> _Bases:
     first = runs[0]
     if runs.count(first) == count:
         return _Bases((first,), total, is_good=first > 0 or deemed == mask)
+    if mask == EVERY_MONTH and not deemed:
+        return _Bases(tuple(runs), total, is_good=min(runs) > 0)
     following = iter(runs)
-    fen = tuple([next(following) if mask >> place & 1 else 0 for place in range(MONTHS)])
+    bases = tuple([next(following) if mask >> place & 1 else 0 for place in range(MONTHS)])
     paid = mask & ~deemed
-    is_good = min(runs) > 0 or all(fen[place] > 0 for place in range(MONTHS) if paid >> place & 1)
-    return _Bases(fen, total, is_good=is_good)
+    return _Bases(bases, total, is_good=all(bases[place] > 0 for place in range(MONTHS) if paid >> place & 1))
+
+
+def _fen(text: str) -> int:
+    """An amount that is not negative, in fen; -1 when it is none. The usual form is read at once."""
+    yuan, point, cents = text.partition(".")
+    digits = yuan + cents
+    if point and len(cents) == 2 and digits.isascii() and digits.isdigit() and 0 < len(yuan) <= 12 and yuan[0] != "0":  # noqa: PLR2004
+        return int(digits)
+    amount = amount_of(text)
+    return amount.fen if amount is not None and 0 <= amount.fen <= AMOUNT_MAX.fen else -1
 
 
 def _year_number(text: str) -> int:
@@ -377,7 +388,9 @@ def _cells(text: str) -> list[str] | None:
             return None
     else:
         cells = text.split(",")
-    return [cell.strip() for cell in cells] if len(cells) == len(COLUMNS) else None
+    if len(cells) != len(COLUMNS):
+        return None
+    return cells if text.split() == [text] else [cell.strip() for cell in cells]
 
 
 def _person_of(data: bytes, at: int) -> bytes:

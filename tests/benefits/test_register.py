@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -368,3 +368,67 @@ async def test_a_flexible_worker_has_no_employer(
     (row,) = await owner_fetch(database, "SELECT employer_id, scheme, end_reason FROM participation")
     assert (row["employer_id"].int, row["scheme"], row["end_reason"]) == (0, "EMPLOYEE_PENSION", "RESIGNED")
     assert await owner_fetch(database, "SELECT 1 FROM parked") == []
+
+
+def brought_in(enrollment: Enrollment, person_id: UUID, *years: heard.HistoryBroughtIn.Year) -> Any:
+    """Years of a person that were brought in."""
+    return heard.HistoryBroughtIn.Fact(
+        header=enrollment.header(ids.to_text("per", person_id)), years=years, source="import:ab:3:old"
+    )
+
+
+def a_year(year: int, *runs: tuple[int, int, str]) -> heard.HistoryBroughtIn.Year:
+    """Paid months of the pension and unemployment, in runs of first month, count and base."""
+    return heard.HistoryBroughtIn.Year(
+        year=year,
+        schemes=[register_pb.SCHEME_EMPLOYEE_PENSION, register_pb.SCHEME_UNEMPLOYMENT],
+        runs=[
+            heard.HistoryBroughtIn.Run(
+                first_month=first,
+                month_count=count,
+                base=money_pb2.Money(fen=Money.yuan(base).fen),
+                state=register_pb.CONTRIBUTION_STATE_PAID,
+            )
+            for first, count, base in runs
+        ],
+    )
+
+
+async def test_years_that_were_brought_in_are_the_same_as_their_months(
+    enrollment: Enrollment, benefits: Benefits
+) -> None:
+    person_id = await enrollment.person()
+    await enrollment.paid(person_id, "2024-03", "2024-04", "7000")
+
+    await enrollment.say(
+        heard.HistoryBroughtIn,
+        brought_in(enrollment, person_id, a_year(2023, (1, 6, "4000"), (7, 6, "4500")), a_year(2024, (1, 2, "5000"))),
+    )
+
+    months = (await pension_history(benefits, person_id)).months
+    assert [str(one.month) for one in months] == [
+        *(f"2023-{number:02d}" for number in range(1, 13)),
+        *(f"2024-{number:02d}" for number in range(1, 5)),
+    ]
+    bases = ["4000"] * 6 + ["4500"] * 6 + ["5000"] * 2 + ["7000"] * 2
+    assert [one.base for one in months] == [Money.yuan(base) for base in bases]
+    assert {one.standing for one in months} == {Standing.PAID}
+
+
+async def test_months_of_a_relation_that_left_count_no_longer(enrollment: Enrollment, benefits: Benefits) -> None:
+    person_id = await enrollment.person()
+    await enrollment.say(
+        heard.HistoryBroughtIn,
+        brought_in(enrollment, person_id, a_year(2023, (1, 12, "4000")), a_year(2024, (1, 8, "5000"))),
+    )
+    moved = heard.RelationTransferred.Fact(header=enrollment.header(ids.to_text("per", person_id)), other_area="310115")
+    moved.through_month.year, moved.through_month.month = 2024, 6
+
+    moved.direction = register_pb.TRANSFER_DIRECTION_IN
+    await enrollment.say(heard.RelationTransferred, moved)
+    assert len((await pension_history(benefits, person_id)).months) == 20
+    moved.direction = register_pb.TRANSFER_DIRECTION_OUT
+    await enrollment.say(heard.RelationTransferred, moved)
+
+    months = (await pension_history(benefits, person_id)).months
+    assert [str(one.month) for one in months] == ["2024-07", "2024-08"]

@@ -14,6 +14,7 @@ from hrss.type.v1 import job_pb2
 from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from services.enrollment import years_file
+from services.enrollment.moving import Sums
 from tests.enrollment.builders import TODAY, a_history_file, a_month_row, an_account_row, an_id_no, month
 from tests.enrollment.conftest import run_side_by_side
 from tests.enrollment.moving import a_balance_row, a_year_row, a_years_file
@@ -260,7 +261,7 @@ def test_slices_cover_every_line_once_and_split_no_person(monkeypatch: pytest.Mo
     assert [row.line for part in read for one in part.persons for row in one.years if row.year == 2020] == [
         3 + 6 * number for number in range(9)
     ]
-    assert sum((part.sums for part in read), years_file.Sums()) == file.stated
+    assert sum((part.sums for part in read), Sums()) == file.stated
     assert hashlib.sha256(b"".join(data[first:last] for first, last, _ in file.slices())).digest() == (
         hashlib.sha256(data[file.first : file.last]).digest()
     )

@@ -20,6 +20,7 @@ from kernel.identity import TEST_REGION, make_resident_id
 from tests.enrollment import builders
 from tests.enrollment.builders import CLERK, TODAY, month, number
 from tests.enrollment.moving import a_balance_row, a_year_row, a_years_file
+from tests.enrollment.test_accounts import close
 from tests.enrollment.test_history import bring_in, person_of
 from tests.plugins.grpc_harness import a_principal
 
@@ -82,7 +83,7 @@ async def step(bureau: Bureau, rpc: str, transfer: Any, *, by: Any = CLERK, **va
 async def insured(bureau: Bureau, id_no: str = "") -> str:
     """Somebody who is employed here since January 2025."""
     employer_id = await bureau.employer()
-    changes = {"id_no": id_no} if id_no else {}
+    changes: dict[str, Any] = {"id_no": id_no} if id_no else {}
     enrollment = await bureau.enrolled(employer_id, name=NAME, start_month=month(Month(2025, 1)), **changes)
     person_id: str = enrollment.person_id
     return person_id
@@ -271,13 +272,14 @@ async def test_every_step_is_taken_once_and_in_order(bureau: Bureau) -> None:
 
 async def test_who_may_not_move_is_told_why(bureau: Bureau) -> None:
     person_id = await insured(bureau)
-    for changes, reason, kind in [
+    wrong: list[tuple[dict[str, Any], str, type[Exception]]] = [
         ({"other_area": "320602"}, "AREA_INVALID", InvalidInput),
         ({"other_area": "31011"}, "AREA_INVALID", InvalidInput),
         ({"direction": 0}, "DIRECTION_REQUIRED", InvalidInput),
         ({"direction": 2}, "STILL_INSURED_HERE", Refused),
         ({"person_id": "per_" + "0" * 32}, "PERSON_NOT_FOUND", NotFound),
-    ]:
+    ]
+    for changes, reason, kind in wrong:
         values: dict[str, Any] = {"direction": model.TRANSFER_DIRECTION_IN, **changes}
         with pytest.raises(kind, match=reason):
             await bureau.call("ApplyForTransfer", an_application(values.pop("person_id", person_id), **values))
@@ -316,8 +318,6 @@ async def test_a_person_sees_where_their_own_transfer_stands(bureau: Bureau) -> 
 
 
 async def test_money_that_came_with_a_relation_earns_and_is_settled(bureau: Bureau) -> None:
-    from tests.enrollment.test_accounts import close  # noqa: PLC0415 - beside the one test that closes a year
-
     person_id = await insured(bureau)
     await arrived(bureau, person_id)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
+from typing import Any
 
 import httpx
 
 from ops.client import Gateway
+from ops.simulators.areas import answer_transfers, form_of
 from ops.simulators.bank import answer_orders
 from ops.simulators.cards import Order, make_cards
 from ops.simulators.tax import pay_open_bills
@@ -86,3 +89,47 @@ async def test_the_card_centre_announces_each_order_once_and_waits_for_the_regis
     assert len({key for sent in keys.values() for key in sent}) == 20
     assert len(keys["ref-2"]) == 2
     assert not any(order.id_no in repr(order) for order in orders)
+
+
+async def test_the_other_area_takes_its_steps_and_waits_at_the_others() -> None:
+    received: list[tuple[str, dict[str, Any]]] = []
+
+    def transfer(number: int, direction: str, state: str) -> dict[str, Any]:
+        return {
+            "transfer_id": f"trf_{number:032x}",
+            "direction": f"TRANSFER_DIRECTION_{direction}",
+            "state": f"TRANSFER_STATE_{state}",
+            "statement": {"total": "14640.00"},
+        }
+
+    waiting = [
+        transfer(1, "IN", "APPLIED"),
+        transfer(2, "IN", "LETTER"),
+        transfer(3, "IN", "FORM"),
+        transfer(4, "OUT", "APPLIED"),
+        transfer(5, "OUT", "LETTER"),
+        transfer(6, "OUT", "FUNDS"),
+    ]
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"transfers": waiting})
+        received.append((request.url.path, json.loads(request.content)))
+        return httpx.Response(200, json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(gateway)) as http:
+        taken = await answer_transfers(Gateway("http://gateway", http))
+
+    assert taken == 4
+    assert [path.partition(":")[2] for path, _ in received] == [
+        "receive-form",
+        "receive-funds",
+        "receive-letter",
+        "confirm",
+    ]
+    form = received[0][1]
+    bases = [Decimal(year["base"]) for year in form["years"]]
+    assert Decimal(form["pooled"]) == sum(base * 12 * Decimal("0.12") for base in bases)
+    assert form == form_of(waiting[1])
+    assert received[1][1]["amount"] == "14640.00"
+    assert all("SIM-" in str(body) for path, body in received[:3])

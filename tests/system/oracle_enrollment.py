@@ -192,6 +192,12 @@ CHECKS: dict[str, str] = {
             SELECT FROM transfer_step AS step WHERE step.transfer_id = transfer.transfer_id
               AND step.state = transfer.state)
     """,
+    "a month that came in a year is not billed": """
+        SELECT line.person_id, line.month FROM bill_line AS line JOIN history_year AS one
+            ON one.person_id = line.person_id AND one.year = extract(year FROM line.month)
+        WHERE (months >> (extract(month FROM line.month)::integer - 1)) & 1 = 1 AND NOT EXISTS (
+            SELECT FROM departure WHERE departure.person_id = line.person_id AND line.month <= through)
+    """,
     "no month of a scheme counts twice": """
         SELECT person_id, month, scheme FROM contribution_month GROUP BY person_id, month, scheme HAVING count(*) > 1
     """,

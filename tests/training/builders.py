@@ -152,6 +152,17 @@ class Neighbours:
             ),
         )
 
+    async def brought_in(self, person_id: UUID, year: int, *, first: int, count: int) -> None:
+        """Paid months of a year that were brought in, of the unemployment insurance; a year of the pension alone."""
+        run = heard.HistoryBroughtIn.Run(first_month=first, month_count=count, state=PAID)
+        whole = heard.HistoryBroughtIn.Run(first_month=1, month_count=12, state=PAID)
+        years = [
+            heard.HistoryBroughtIn.Year(year=year, schemes=[register.SCHEME_UNEMPLOYMENT], runs=[run]),
+            heard.HistoryBroughtIn.Year(year=year, schemes=[register.SCHEME_EMPLOYEE_PENSION], runs=[whole]),
+        ]
+        fact = heard.HistoryBroughtIn.Fact(header=_header("per", person_id), years=years)
+        await self.say(ENROLLMENT, heard.HistoryBroughtIn, fact)
+
     async def draws(
         self, person_id: UUID, first: str, last: str, kind: Any = benefits_pb2.BENEFIT_KIND_UNEMPLOYMENT
     ) -> UUID:

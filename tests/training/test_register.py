@@ -47,6 +47,13 @@ async def test_a_later_fact_of_a_month_replaces_the_earlier_one(neighbours: Neig
     assert await months(training, person_id, "2025-12") == 7
 
 
+async def test_years_that_were_brought_in_count_as_their_months(neighbours: Neighbours, training: Training) -> None:
+    person_id = await neighbours.person()
+    await neighbours.brought_in(person_id, 2024, first=3, count=10)
+
+    assert [await months(training, person_id, last) for last in ("2024-02", "2024-07", "2026-01")] == [0, 5, 10]
+
+
 @pytest.mark.parametrize(
     ("month", "status"),
     [

@@ -22,6 +22,7 @@ from services.enrollment.register import check_source_system
 from services.enrollment.years_file import YearRow
 
 DIRECTIONS = {Direction.IN: model.TRANSFER_DIRECTION_IN, Direction.OUT: model.TRANSFER_DIRECTION_OUT}
+_PAID, _DEEMED = model.CONTRIBUTION_STATE_PAID, model.CONTRIBUTION_STATE_DEEMED
 _SCHEMES_OF = [[SCHEMES[scheme] for bit, scheme in COUNTED.items() if bits & bit] for bits in range(8)]
 
 
@@ -29,14 +30,10 @@ def history_brought_in(person_id: UUID, rows: Iterable[YearRow], source: str) ->
     """Years of a person took effect."""
     fact = events.HistoryBroughtIn.Fact(header=fact_pb2.FactHeader(aggregate_id=f"per_{person_id.hex}"), source=source)
     for row in rows:
-        year = fact.years.add(year=row.year, schemes=_SCHEMES_OF[row.schemes])
+        runs = fact.years.add(year=row.year, schemes=_SCHEMES_OF[row.schemes]).runs
         for first, count, base, is_deemed in runs_of(row.months, row.deemed, row.bases):
-            year.runs.add(
-                first_month=first,
-                month_count=count,
-                base=money_pb2.Money(fen=base),
-                state=model.CONTRIBUTION_STATE_DEEMED if is_deemed else model.CONTRIBUTION_STATE_PAID,
-            )
+            run = runs.add(first_month=first, month_count=count, state=_DEEMED if is_deemed else _PAID)
+            run.base.fen = base
     return fact
 
 

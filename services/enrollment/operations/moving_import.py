@@ -136,8 +136,11 @@ async def _stage(
         persons=staged.persons,
         person_columns=moving_stage.PERSON_COLUMNS,
     )
-    result = await _count_down(tx, job, -1)
-    return ChunkResult(rejects=[*_rejects(staged.wrong), *result.rejects])
+    await _count_down(tx, job, -1)
+    after = await store.delivery(tx, job.id)
+    if after is not None and after.state == "REFUSED":  # by another chunk meanwhile, or by what this one counted
+        await store.forget_parts(tx, job.id)
+    return ChunkResult(rejects=_rejects(staged.wrong))
 
 
 async def _count_down(tx: Transaction, job: Job, change: int) -> ChunkResult:

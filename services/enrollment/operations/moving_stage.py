@@ -24,6 +24,7 @@ from services.enrollment.years_file import PersonRows
 
 SMALL_BYTES = 50_000  # read at once in the process that asks: a process of its own would take longer to start
 COMPRESSION = 1
+_NULL = "\\N"  # of COPY
 PERSON_COLUMNS = (
     "person_id", "line", "source", "id_no_index", "id_no_sealed", "name_sealed", "birth_date", "sex", "division",
     "identity", "fact", "account_line", "account_year", "account_fen",
@@ -75,7 +76,7 @@ def copy_lines(person_id: UUID, one: PersonRows, source: int) -> list[str]:
     key = str(person_id)
     return [
         f"{key}\t{row.year}\t{row.schemes}\t{row.months}\t{row.deemed}\t{{{','.join(map(str, row.bases))}}}"
-        f"\t{source}\t{row.line}\t{row.employer_code or chr(92) + 'N'}\n"
+        f"\t{source}\t{row.line}\t{row.employer_code or _NULL}\n"
         for row in one.years
     ]
 

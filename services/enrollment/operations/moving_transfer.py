@@ -34,7 +34,7 @@ from services.enrollment.years_file import YearRow
 HOME = "3206"  # divisions of this city (policy/divisions.yaml)
 
 
-async def apply(tx: Transaction, person_id: UUID, direction: Direction, other_area: str) -> Transfer:
+async def apply(tx: Transaction, person_id: UUID, direction: Direction, *, other_area: str, office: Office) -> Transfer:
     """Apply for a transfer.
 
     Raises:
@@ -47,7 +47,7 @@ async def apply(tx: Transaction, person_id: UUID, direction: Direction, other_ar
     tx.principal.require_person(person_id)
     moving.check_area(other_area, HOME)
     person = await _locked_person(tx, person_id)
-    temporary = await _is_temporary(tx, person, direction, other_area)
+    temporary = await _is_temporary(tx, person, direction, other_area=other_area, office=office)
     if direction is Direction.OUT:
         await _check_leaving(tx, person_id)
     one = Transfer(ids.new_id(), person_id, direction, Step.APPLIED, other_area, temporary)
@@ -239,7 +239,9 @@ async def open_ones(tx: Transaction, size: int) -> Sequence[Transfer]:
     return await store.open_ones(tx, size or 50)
 
 
-async def _is_temporary(tx: Transaction, person: Person, direction: Direction, other_area: str) -> bool:
+async def _is_temporary(
+    tx: Transaction, person: Person, direction: Direction, *, other_area: str, office: Office
+) -> bool:
     """Whether the relation that moves is a temporary account on its way home; one is never moved anywhere else.
 
     The home is taken from the identity number, because no household register is known here (assumed).
@@ -247,20 +249,20 @@ async def _is_temporary(tx: Transaction, person: Person, direction: Direction, o
     Raises:
         Refused: NOT_INSURED_HERE, RELATION_TEMPORARY.
     """
+    age = office.policy.temporary_age(person.sex, tx.today)
     first = await store.first_insured(tx, person.person_id)
+    is_from_here = person.division.startswith(HOME)
+    began_late = first is not None and moving.age_on(person.birth_date, first.first_day) >= age
     if direction is Direction.IN:
         if first is None:
             raise Refused("NOT_INSURED_HERE", "the person is not insured here", source=SOURCE)
-        started = first.first_day
-        away = not person.division.startswith(HOME)
-        if away and moving.is_temporary(person.birth_date, person.sex, started):
+        if began_late and not is_from_here:
             raise _temporary()
         return False
     is_home = other_area[:4] == person.division[:4]
-    if not is_home and moving.is_temporary(person.birth_date, person.sex, tx.today):
+    if not is_home and moving.age_on(person.birth_date, tx.today) >= age:
         raise _temporary()
-    away = not person.division.startswith(HOME)
-    return away and first is not None and moving.is_temporary(person.birth_date, person.sex, first.first_day)
+    return began_late and not is_from_here
 
 
 async def _check_leaving(tx: Transaction, person_id: UUID) -> Sequence[FormYear]:
@@ -284,7 +286,7 @@ async def _check_leaving(tx: Transaction, person_id: UUID) -> Sequence[FormYear]
 
 async def _check_new(tx: Transaction, person_id: UUID, years: Sequence[FormYear]) -> None:
     """Months insured twice count once: a form brings none that are recorded here."""
-    held = {month for month, _, _ in await store.pension_months(tx, person_id)}
+    held = {month for month, _, _ in await store.pension_months(tx, person_id)} | await store.billed(tx, person_id)
     for one in years:
         for month in Month.range(Month(one.year, one.first_month), one.last):
             if month in held:

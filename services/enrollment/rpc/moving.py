@@ -109,7 +109,7 @@ class MovingRpc(Servicer):
         """Apply for a transfer."""
         person_id, to = requests.person_id(request.person_id), messages.direction(request.direction)
         return await call.once(
-            lambda tx: moving_transfer.apply(tx, person_id, to, request.other_area),
+            lambda tx: moving_transfer.apply(tx, person_id, to, other_area=request.other_area, office=self.office),
             lambda one: pb.ApplyForTransferResponse(transfer=messages.transfer(one)),
         )
 

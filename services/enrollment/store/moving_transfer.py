@@ -20,7 +20,7 @@ READ = """
     ) AS steps
     FROM transfer
 """
-BOTH_SIDES = """
+EMPLOYERS_SIDE = """
     SELECT coalesce(sum(employer_fen), 0)::bigint AS fen FROM contribution_month
     WHERE person_id = $1 AND scheme = 110
 """
@@ -142,9 +142,15 @@ async def pension_months(tx: Transaction, person_id: UUID) -> Sequence[tuple[Mon
     return [(Month.of(row["month"]), Money(row["base_fen"]), ContributionState(row["state"])) for row in rows]
 
 
+async def billed(tx: Transaction, person_id: UUID) -> set[Month]:
+    """The months for which a person stands on a bill here, also while it is open."""
+    rows = await tx.fetch("SELECT month FROM bill_line WHERE person_id = $1", person_id)
+    return {Month.of(row["month"]) for row in rows}
+
+
 async def employers_side(tx: Transaction, person_id: UUID) -> Money:
     """Everything that employers paid here for a person's pension."""
-    row = await tx.fetchrow(BOTH_SIDES, person_id)
+    row = await tx.fetchrow(EMPLOYERS_SIDE, person_id)
     assert row is not None
     return Money(row["fen"])
 
