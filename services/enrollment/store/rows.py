@@ -63,6 +63,7 @@ class EmployerRow(Table, table=True):
     injury_class: int
     injury_step: Decimal
     register_date: date
+    kind: str
 
 
 class EmploymentRow(Table, table=True):
@@ -155,6 +156,7 @@ class BillLineRow(Table, table=True):
     annuity_employer: Money = fen("annuity_employer")
     annuity_employee: Money = fen("annuity_employee")
     account: Money = fen("account")
+    refund_id: UUID | None = None
 
 
 class ReceiptRow(Table, table=True):

@@ -173,8 +173,27 @@ def paid_back() -> None:
             PRIMARY KEY (refund_id, month, scheme)
         )
     """)
-    grant_app("contribution_refunded", append_only=True)
-    grant_app("contribution", "DELETE")
+    grant_app("contribution_refunded", "SELECT")
+    # The service itself deletes no contribution: this moves those of lines that a refund has freed, and nothing else.
+    op.execute("""
+        CREATE FUNCTION refund_contributions(refund uuid) RETURNS bigint
+        LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+            WITH gone AS (
+                DELETE FROM contribution AS paid USING bill_line AS line, overlap_refund AS one
+                WHERE one.refund_id = refund AND line.refund_id = refund AND line.person_id = one.person_id
+                  AND paid.bill_id = line.bill_id AND paid.person_id = line.person_id AND paid.month = line.month
+                RETURNING paid.*
+            ), kept AS (
+                INSERT INTO contribution_refunded
+                    (refund_id, person_id, month, scheme, base_fen, employer_fen, employee_fen, bill_id)
+                SELECT refund, person_id, month, scheme, base_fen, employer_fen, employee_fen, bill_id FROM gone
+                RETURNING 1
+            )
+            SELECT count(*) FROM kept
+        $$
+    """)
+    op.execute("REVOKE ALL ON FUNCTION refund_contributions(uuid) FROM PUBLIC")
+    grant_app("refund_contributions(uuid)", "EXECUTE", kind="FUNCTION")
     drop_check("account_entry", "amount_fen", "settlement:")
     op.execute("""
         ALTER TABLE account_entry ADD CHECK (amount_fen > 0 OR (amount_fen < 0 AND (kind = 'INTEREST'
