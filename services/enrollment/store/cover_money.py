@@ -112,6 +112,7 @@ async def pay(tx: Transaction, payment_id: UUID, receipt_no: str, paid_date: dat
             """
             UPDATE resident_payment SET receipt_no = $2, paid_date = $3, simulated = $4 WHERE payment_id = $1
               AND NOT EXISTS (SELECT 1 FROM resident_payment WHERE receipt_no = $2)
+              AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt_no = $2)
             """,
             payment_id,
             receipt_no,

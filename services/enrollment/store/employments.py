@@ -32,8 +32,7 @@ FIND = """
         FROM person WHERE id_no_index = $2 FOR UPDATE
     )
     SELECT employer.division AS employer_division, known.*,
-           last.start_month, last.end_month, EXISTS (
-               SELECT 1 FROM cover WHERE cover.person_id = known.person_id AND cover.end_month IS NULL) AS has_cover
+           last.start_month, last.end_month
     FROM employer LEFT JOIN known ON true LEFT JOIN LATERAL (
         SELECT start_month, end_month FROM employment
         WHERE employment.person_id = known.person_id ORDER BY start_month DESC LIMIT 1
@@ -77,7 +76,6 @@ class Desk:
     name: str
     is_retired: bool
     last: Stretch | None
-    has_cover: bool = False  # a flexible worker or resident until now
 
 
 async def look_up(tx: Transaction, employer_id: UUID, id_no: str) -> Desk | None:
@@ -91,14 +89,7 @@ async def look_up(tx: Transaction, employer_id: UUID, id_no: str) -> Desk | None
         return Desk(row["employer_division"], None, "", is_retired=False, last=None)
     name = people.open_name(sealer, person_id, row["name_sealed"])
     last = Stretch(Month.of(row["start_month"]), _month(row["end_month"])) if row["start_month"] else None
-    return Desk(
-        row["employer_division"],
-        person_id,
-        name,
-        is_retired=row["retirement_month"] is not None,
-        last=last,
-        has_cover=row["has_cover"],
-    )
+    return Desk(row["employer_division"], person_id, name, is_retired=row["retirement_month"] is not None, last=last)
 
 
 async def add(tx: Transaction, enrollment: Enrollment, wage: Money, *, new: Person | None, phone: str) -> bool:
