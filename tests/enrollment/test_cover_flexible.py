@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chassis import transaction
+from chassis.principal import Principal
 from hrss.enrollment.v1 import cover_service_pb2 as pb
 from hrss.enrollment.v1 import enrollment_events_pb2 as events
 from hrss.enrollment.v1 import enrollment_pb2 as model
@@ -14,12 +16,29 @@ from hrss.enrollment.v1 import enrollment_service_pb2 as register_pb
 from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import AlreadyExists, DomainError, InvalidInput, NotFound, Refused
-from tests.enrollment.builders import NOW, PARTNER, a_receipt, an_id_no, day, money, month
+from services.enrollment.operations import enrollments
+from tests.enrollment.builders import (
+    NOW,
+    PARTNER,
+    TODAY,
+    a_history_file,
+    a_month_row,
+    a_receipt,
+    a_roster_file,
+    a_roster_row,
+    an_id_no,
+    day,
+    money,
+    month,
+)
 from tests.enrollment.cover_builders import a_cover_bill, a_flexible, a_flexible_cover, a_request_id, months_of
 from tests.enrollment.test_bills import a_bill, pay
+from tests.enrollment.test_history import bring_in
+from tests.enrollment.test_roster import bring_in as bring_roster
 from tests.plugins.grpc_harness import a_principal
 
 if TYPE_CHECKING:
+    from chassis.transaction import Transaction
     from tests.enrollment.conftest import Bureau
 
 
@@ -247,7 +266,11 @@ async def test_a_person_manages_their_own_cover_and_no_other(bureau: Bureau) -> 
 
 async def test_the_person_sees_the_cover(bureau: Bureau) -> None:
     cover = await a_flexible_cover(bureau)
-    await pay(bureau, await a_cover_bill(bureau, cover.cover_id))
+    bill = await a_cover_bill(bureau, cover.cover_id)
+    request = register_pb.ListContributionsRequest(person_id=cover.person_id)
+    (owed,) = (await bureau.call("ListContributions", request)).months
+    assert (owed.scheme, owed.state) == (model.SCHEME_EMPLOYEE_PENSION, model.CONTRIBUTION_STATE_UNPAID)
+    await pay(bureau, bill)
 
     shown = await bureau.call("GetInsurance", register_pb.GetInsuranceRequest(person_id=cover.person_id))
 
@@ -255,5 +278,41 @@ async def test_the_person_sees_the_cover(bureau: Bureau) -> None:
     assert (one.employer_id, one.cover_id, one.scheme) == ("", cover.cover_id, model.SCHEME_EMPLOYEE_PENSION)
     assert [(months.scheme, months.paid_months) for months in shown.months] == [(model.SCHEME_EMPLOYEE_PENSION, 1)]
     assert [one.cover_id for one in shown.covers] == [cover.cover_id]
-    months = await bureau.call("ListContributions", register_pb.ListContributionsRequest(person_id=cover.person_id))
+    months = await bureau.call("ListContributions", request)
     assert [(row.employer.fen, row.employee.fen) for row in months.months] == [(0, 120_000)]
+
+
+async def test_a_roster_ends_covers_like_the_counter(bureau: Bureau) -> None:
+    id_no = an_id_no()
+    cover = await a_flexible_cover(bureau, id_no=id_no, start_month=month(NOW.plus(-1)))
+    employer_id = await bureau.employer()
+
+    await bring_roster(bureau, employer_id, a_roster_file([a_roster_row(id_no, name="李自强")]))
+
+    shown = (await bureau.call("GetCover", pb.GetCoverRequest(cover_id=cover.cover_id))).cover
+    assert (shown.end_month, shown.end_reason) == (month(NOW.plus(-1)), model.END_REASON_EMPLOYED)
+
+
+async def test_a_pension_ends_every_cover(bureau: Bureau) -> None:
+    cover = await a_flexible_cover(bureau)
+
+    async def retire(tx: Transaction) -> None:
+        await enrollments.retire(tx, ids.parse("per", cover.person_id), NOW)
+
+    await transaction.run(bureau.database, retire, principal=Principal.system("benefits"), today=TODAY)
+
+    shown = (await bureau.call("GetCover", pb.GetCoverRequest(cover_id=cover.cover_id))).cover
+    assert (shown.end_month, shown.end_reason) == (month(NOW), model.END_REASON_RETIRED)
+    with pytest.raises(Refused, match="PERSON_RETIRED"):
+        await a_cover_bill(bureau, cover.cover_id)
+
+
+async def test_history_is_not_brought_in_where_a_flexible_worker_pays(bureau: Bureau) -> None:
+    id_no = an_id_no()
+    cover = await a_flexible_cover(bureau, id_no=id_no)
+    bill = await a_cover_bill(bureau, cover.cover_id)
+
+    await bring_in(bureau, a_history_file([a_month_row(id_no, "李自强", str(NOW))]))
+    await pay(bureau, bill)
+
+    assert await months_of(bureau, cover.person_id) == [(str(NOW), 110, 600_000)]

@@ -87,6 +87,20 @@ async def test_named_schemes_stand_on_the_bill_of_those_who_have_them(bureau: Bu
     assert [scheme for _, scheme, _ in await months_of(bureau, without.person_id)] == [120, 9012]
 
 
+async def test_a_post_that_is_not_paid_owes_its_own_schemes(bureau: Bureau) -> None:
+    employer_id = await a_government(bureau)
+    post = (await bureau.call("EnrollPost", a_post(employer_id, with_work_injury=True))).enrollment
+    await a_post_bill(bureau, employer_id)
+
+    owed = await bureau.call("ListContributions", register_pb.ListContributionsRequest(person_id=post.person_id))
+
+    assert [(one.scheme, one.employer.fen, one.employee.fen) for one in owed.months] == [
+        (model.SCHEME_GOVERNMENT_PENSION, 128_000, 64_000),
+        (model.SCHEME_WORK_INJURY, 3_200, 0),
+        (model.SCHEME_OCCUPATIONAL_ANNUITY, 64_000, 32_000),
+    ]
+
+
 async def test_who_cannot_have_a_post(bureau: Bureau) -> None:
     enterprise, government = await bureau.employer(), await a_government(bureau)
     id_no = an_id_no()

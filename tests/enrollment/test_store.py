@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 APPEND_ONLY = [
     "bill_line", "receipt", "contribution", "account_entry", "account_year", "account_settlement", "ledger_entry",
-    "ledger_posting", "audit",
+    "ledger_posting", "audit", "overlap_refund", "contribution_refunded", "scheme_account_entry", "back_payment",
 ]  # fmt: skip
 
 
@@ -115,7 +115,7 @@ EMPLOYED_TWICE = """
         ("UPDATE employment SET end_month = '2025-03-01'", "employment_check"),
         ("UPDATE employment SET start_month = '2025-03-02'", "employment_start_month_check"),
         ("UPDATE participation SET state = 'ENDED'", "participation_check"),
-        ("UPDATE participation SET scheme = 120", "participation_scheme_check"),
+        ("UPDATE participation SET scheme = 130", "participation_scheme_check"),
         ("UPDATE declared_wage SET wage_fen = 0", "declared_wage_wage_fen_check"),
         (
             "INSERT INTO receipt SELECT gen_random_uuid(), receipt_no, bill_id, 1, paid_date, true FROM receipt",
@@ -125,7 +125,7 @@ EMPLOYED_TWICE = """
         ("UPDATE account_entry SET amount_fen = 0", "account_entry_"),
         ("UPDATE account_entry SET year = 2024", "account_entry_"),
         ("UPDATE contribution SET state = 'UNPAID'", "contribution_"),
-        (BILLED_TWICE, "bill_line_person_id_month_key"),
+        (BILLED_TWICE, "bill_line_person_month"),
         (EMPLOYED_TWICE, "employment_one_open"),
     ],
 )

@@ -24,7 +24,7 @@ from services.enrollment.register import (
     Wage,
     enrollment_not_found,
 )
-from services.enrollment.store import accounts, employments, people, persons
+from services.enrollment.store import accounts, cover, employments, people, persons
 
 # A race for the same new person is lost once: the second look finds who won it.
 LOOKS = 3
@@ -59,7 +59,8 @@ async def enroll_person(tx: Transaction, command: EnrollPerson, office: Office) 
             break
     else:
         raise Conflict("CONCURRENT_CHANGE", "others are enrolling the same person", retry_after=0.2)
-    if desk.has_cover:
+    # Looked for only now: the person is locked, and what was committed while this waited is seen.
+    if new is None and await cover.with_open_cover(tx, [enrollment.person_id]):
         await cover_people.end_by_work(tx, enrollment.person_id, command.start_month)
     if new is not None:
         tx.emit(facts.person_registered(new, office.exchange), is_first=True)

@@ -20,12 +20,13 @@ from kernel.errors import Conflict, DomainError, Refused
 from services.enrollment import register, roster_file
 from services.enrollment.commands import EnrollPerson, ImportRoster, RosterMode
 from services.enrollment.messages import facts
+from services.enrollment.operations import cover_people
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.enrollments import check_person, draft, new_person
 from services.enrollment.operations.office import Office
 from services.enrollment.register import Employer, Enrollment, Person, Stretch
 from services.enrollment.roster_file import EndRow, RosterFile, RosterRow, RowWrong
-from services.enrollment.store import history, persons_employers, roster
+from services.enrollment.store import cover, history, persons_employers, roster
 from services.enrollment.store.employments import Desk
 from services.enrollment.store.roster import Ended, Standing
 
@@ -289,6 +290,10 @@ async def _write(tx: Transaction, part: _Part, entries: _Entries, office: Office
         if len(added) < len(entries.new):  # the counter or another roster was faster; the next attempt sees them
             raise Conflict("CONCURRENT_CHANGE", "others are enrolling the same persons", retry_after=0.2)
     await roster.add(tx, part.employer.employer_id, entries.enrollments)
+    covered = await cover.with_open_cover(tx, [one.person_id for one in entries.enrollments])
+    for one in entries.enrollments:
+        if one.person_id in covered:
+            await cover_people.end_by_work(tx, one.person_id, one.start_month)
     part.done += len(entries.enrollments)
     for number, one in enumerate(entries.enrollments, start=1):
         if one.person_id in entries.new:

@@ -21,12 +21,16 @@ LIST = """
     SELECT line.month, part.scheme, 'UNPAID', base_fen, part.employer_fen, part.employee_fen, line.bill_id, NULL
     FROM bill_line AS line JOIN bill ON bill.bill_id = line.bill_id AND bill.state <> 'PAID'
     CROSS JOIN LATERAL (VALUES
-        (110::smallint, line.pension_employer_fen, line.pension_employee_fen),
-        (210::smallint, line.unemployment_employer_fen, line.unemployment_employee_fen),
-        (410::smallint, line.injury_employer_fen, 0)
-    ) AS part (scheme, employer_fen, employee_fen)
-    WHERE line.person_id = $1 AND line.month BETWEEN $2 AND least($3::date, $4::date)
-      AND (line.month < $4 OR part.scheme > $5)
+        (CASE bill.kind WHEN 'GOVERNMENT' THEN 120 ELSE 110 END::smallint,
+            line.pension_employer_fen, line.pension_employee_fen, true),
+        (210::smallint, line.unemployment_employer_fen, line.unemployment_employee_fen,
+            CASE bill.kind WHEN 'GOVERNMENT' THEN line.unemployment_employer_fen > 0 ELSE bill.kind <> 'FLEXIBLE' END),
+        (410::smallint, line.injury_employer_fen, 0,
+            CASE bill.kind WHEN 'GOVERNMENT' THEN line.injury_employer_fen > 0 ELSE bill.kind <> 'FLEXIBLE' END),
+        (9012::smallint, line.annuity_employer_fen, line.annuity_employee_fen, bill.kind = 'GOVERNMENT')
+    ) AS part (scheme, employer_fen, employee_fen, stands)
+    WHERE line.person_id = $1 AND line.month BETWEEN $2 AND least($3::date, $4::date) AND part.stands
+      AND line.refund_id IS NULL AND (line.month < $4 OR part.scheme > $5)
     ORDER BY month DESC, scheme LIMIT $6
 """
 START = (Month(9999, 12), 0)  # before the first page: no month comes later

@@ -131,6 +131,14 @@ async def of_person(tx: Transaction, person_id: UUID, *, only_open: bool = False
     return await _complete(tx, [row["cover_id"] for row in rows])
 
 
+async def with_open_cover(tx: Transaction, person_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of some persons who have a cover of their own."""
+    rows = await tx.fetch(
+        "SELECT DISTINCT person_id FROM cover WHERE person_id = ANY($1) AND end_month IS NULL", list(person_ids)
+    )
+    return {row["person_id"] for row in rows}
+
+
 async def declare_base(tx: Transaction, cover_id: UUID, base: Wage) -> None:
     """Store a chosen base; one for the same month replaces it, which only happens before that month is billed."""
     await tx.execute(

@@ -29,17 +29,7 @@ PAID_TWICE = """
                                   AND (until_month IS NULL OR until_month >= line.month)))
     ORDER BY line.month
 """
-TAKE_BACK = """
-    WITH freed AS (
-        UPDATE bill_line SET refund_id = $2 WHERE person_id = $1 AND bill_id = ANY($3) RETURNING bill_id
-    ), gone AS (
-        DELETE FROM contribution WHERE person_id = $1 AND bill_id IN (SELECT bill_id FROM freed)
-        RETURNING person_id, month, scheme, base_fen, employer_fen, employee_fen, bill_id
-    )
-    INSERT INTO contribution_refunded
-        (refund_id, person_id, month, scheme, base_fen, employer_fen, employee_fen, bill_id)
-    SELECT $2, person_id, month, scheme, base_fen, employer_fen, employee_fen, bill_id FROM gone
-"""
+FREE = "UPDATE bill_line SET refund_id = $2 WHERE person_id = $1 AND bill_id = ANY($3)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +112,7 @@ async def pay(tx: Transaction, payment_id: UUID, receipt_no: str, paid_date: dat
             """
             UPDATE resident_payment SET receipt_no = $2, paid_date = $3, simulated = $4 WHERE payment_id = $1
               AND NOT EXISTS (SELECT 1 FROM resident_payment WHERE receipt_no = $2)
+              AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt_no = $2)
             """,
             payment_id,
             receipt_no,
@@ -241,7 +232,8 @@ async def take_back(
     tx: Transaction, person_id: UUID, refund_id: UUID, months: Sequence[DoubleMonth], source: str
 ) -> None:
     """Free the months of their bills, take them out of the contributions and their shares out of the account."""
-    await tx.execute(TAKE_BACK, person_id, refund_id, [one.bill_id for one in months])
+    await tx.execute(FREE, person_id, refund_id, [one.bill_id for one in months])
+    await tx.fetchrow("SELECT refund_contributions($1)", refund_id)
     shares = [one for one in months if one.booked is not None]
     await tx.execute(
         """

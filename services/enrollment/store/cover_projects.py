@@ -209,6 +209,7 @@ async def _pay(tx: Transaction, table: str, row_id: UUID, receipt_no: str, paid_
             f"""
             UPDATE {table} SET receipt_no = $2, paid_date = $3, simulated = $4 WHERE {table}_id = $1
               AND NOT EXISTS (SELECT 1 FROM {table} WHERE receipt_no = $2)
+              AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt_no = $2)
             """,  # noqa: S608 - names of ours
             row_id,
             receipt_no,

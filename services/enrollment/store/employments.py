@@ -43,8 +43,7 @@ FIND = """
                ORDER BY version.start_month DESC LIMIT 1
            ), employer.division) AS employer_division,
            deregister_date IS NOT NULL AS is_closed, former.id_no_index IS NOT NULL AS is_replaced, known.*,
-           last.start_month, last.end_month, EXISTS (
-               SELECT 1 FROM cover WHERE cover.person_id = known.person_id AND cover.end_month IS NULL) AS has_cover
+           last.start_month, last.end_month
     FROM employer LEFT JOIN known ON true LEFT JOIN LATERAL (
         SELECT start_month, end_month FROM employment
         WHERE employment.person_id = known.person_id ORDER BY start_month DESC LIMIT 1
@@ -98,7 +97,6 @@ class Desk:
     is_dead: bool = False
     is_closed: bool = False  # the employer is deregistered
     is_replaced: bool = False  # the number belonged to somebody who has another one now
-    has_cover: bool = False  # a flexible worker or resident until now
 
 
 async def look_up(tx: Transaction, employer_id: UUID, id_no: str) -> Desk | None:
@@ -133,7 +131,6 @@ async def look_up(tx: Transaction, employer_id: UUID, id_no: str) -> Desk | None
         last=last,
         is_dead=row["died_on"] is not None,
         is_closed=row["is_closed"],
-        has_cover=row["has_cover"],
     )
 
 

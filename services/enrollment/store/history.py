@@ -101,9 +101,20 @@ async def add_people(tx: Transaction, new: Sequence[tuple[Person, str]]) -> set[
 
 
 async def stretches(tx: Transaction, person_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Stretch]]:
-    """The employments of persons on this platform."""
+    """Where persons are insured here: employments, covers of flexible workers, months on a bill of their own.
+
+    A month that was billed by itself (补缴) may be paid any day, so nothing is brought in for it.
+    """
     rows = await tx.fetch(
-        "SELECT person_id, start_month, end_month FROM employment WHERE person_id = ANY($1)", list(person_ids)
+        """
+        SELECT person_id, start_month, end_month FROM employment WHERE person_id = ANY($1)
+        UNION ALL
+        SELECT person_id, start_month, end_month FROM cover WHERE person_id = ANY($1) AND kind = 'FLEXIBLE'
+        UNION ALL
+        SELECT person_id, month, month FROM bill_line JOIN bill USING (bill_id, month)
+        WHERE person_id = ANY($1) AND kind = 'BACK_PAYMENT'
+        """,
+        list(person_ids),
     )
     found: dict[UUID, list[Stretch]] = {}
     for row in rows:

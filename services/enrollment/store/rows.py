@@ -67,6 +67,7 @@ class EmployerRow(Table, table=True):
     injury_step: Decimal
     register_date: date
     deregister_date: date | None = None
+    kind: str
 
 
 class EmploymentRow(Table, table=True):
@@ -161,6 +162,7 @@ class BillLineRow(Table, table=True):
     annuity_employer: Money = fen("annuity_employer")
     annuity_employee: Money = fen("annuity_employee")
     account: Money = fen("account")
+    refund_id: UUID | None = None
 
 
 class ReceiptRow(Table, table=True):
