@@ -18,6 +18,7 @@ from ops.client import Gateway, IdentityProvider, Login, Problem
 from ops.secrets import Keys
 from ops.simulators.bank import answer_orders, answer_subsidies
 from ops.simulators.tax import pay_open_bills
+from ops.simulators.tax_files import answer_refunds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -53,6 +54,7 @@ async def main() -> None:
 
         tasks = [
             asyncio.create_task(watch("tax bureau", gateway.acting(login("tax-bureau")), pay_open_bills)),
+            asyncio.create_task(watch("tax bureau (refunds)", gateway.acting(login("tax-bureau")), answer_refunds)),
             asyncio.create_task(watch("bank", gateway.acting(login("bank")), answer_orders)),
             asyncio.create_task(watch("bank (subsidies)", gateway.acting(login("bank")), answer_subsidies)),
         ]
