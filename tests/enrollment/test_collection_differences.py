@@ -147,6 +147,11 @@ async def test_higher_limits_demand_the_difference_and_credit_it_when_it_is_paid
         assert {(fact.header.aggregate_id, fact.items[0].base.fen) for fact in said} == {
             (low, 510_000), (high, 2_550_000),
         }  # fmt: skip
+        months = await later.call("ListContributions", register.ListContributionsRequest(person_id=low))
+        # 5,100 by 16, 8, 0.5, 0.5 and 0.4 %: as if it had been billed so.
+        assert [(one.base.fen, one.employer.fen, one.employee.fen) for one in months.months] == [
+            (510_000, 81_600, 40_800), (510_000, 2_550, 2_550), (510_000, 2_040, 0),
+        ]  # fmt: skip
         again = await settle(later)
         assert (again.done_count, again.state) == (0, job_pb2.JOB_STATE_DONE)
         assert await checked(later) == []

@@ -11,9 +11,28 @@ from services.enrollment.accounting import ContributionMonth, ContributionState
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import SCHEME_CODES, SCHEMES
 
-# Newest month first, then the scheme; the pair of the last row is where the next page goes on.
+# Newest month first, then the scheme; the pair of the last row is where the next page goes on. A month whose limits
+# became final is shown with the differences that took effect; its row stays as it was billed.
 LIST = """
-    SELECT month, scheme, state, base_fen, employer_fen, employee_fen, bill_id, import_source FROM contribution
+    WITH changed AS (
+        SELECT line.month, (array_agg(line.base_fen ORDER BY number DESC))[1] AS base_fen,
+               sum(line.pension_employer_fen)::bigint AS employer_110,
+               sum(line.pension_employee_fen)::bigint AS employee_110,
+               sum(line.unemployment_employer_fen)::bigint AS employer_210,
+               sum(line.unemployment_employee_fen)::bigint AS employee_210,
+               sum(line.injury_employer_fen)::bigint AS employer_410
+        FROM difference_line AS line JOIN difference USING (difference_id)
+        WHERE line.person_id = $1 AND difference.state = 'SETTLED' GROUP BY line.month
+    )
+    SELECT month, scheme, state, coalesce(changed.base_fen, contribution.base_fen) AS base_fen,
+           employer_fen + coalesce(
+               CASE scheme WHEN 110 THEN employer_110 WHEN 210 THEN employer_210 ELSE employer_410 END, 0
+           ) AS employer_fen,
+           employee_fen + coalesce(
+               CASE scheme WHEN 110 THEN employee_110 WHEN 210 THEN employee_210 END, 0
+           ) AS employee_fen,
+           bill_id, import_source
+    FROM contribution LEFT JOIN changed USING (month)
     WHERE person_id = $1 AND month BETWEEN $2 AND $3 AND (month < $4 OR (month = $4 AND scheme > $5))
     UNION ALL
     SELECT line.month, part.scheme, 'UNPAID', base_fen, part.employer_fen, part.employee_fen, line.bill_id, NULL
