@@ -19,6 +19,7 @@ from ops.secrets import Keys
 from ops.simulators.areas import answer_transfers
 from ops.simulators.bank import answer_orders, answer_subsidies
 from ops.simulators.tax import pay_open_bills
+from ops.simulators.tax_files import answer_refunds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -54,6 +55,7 @@ async def main() -> None:
 
         tasks = [
             asyncio.create_task(watch("tax bureau", gateway.acting(login("tax-bureau")), pay_open_bills)),
+            asyncio.create_task(watch("tax bureau (refunds)", gateway.acting(login("tax-bureau")), answer_refunds)),
             asyncio.create_task(watch("bank", gateway.acting(login("bank")), answer_orders)),
             asyncio.create_task(watch("bank (subsidies)", gateway.acting(login("bank")), answer_subsidies)),
             asyncio.create_task(watch("other area", gateway.acting(login("other-area")), answer_transfers)),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +16,7 @@ from hrss.type.v1 import job_pb2
 from kernel import ids
 from kernel.errors import Forbidden, InvalidInput, NotFound, Refused
 from kernel.money import Money
+from ops.simulators.tax_files import make_receipts
 from tests.enrollment.builders import CLERK, NOW, PARTNER, TODAY, a_receipt, day, money, month
 from tests.enrollment.collecting import (
     SUPERVISOR,
@@ -30,6 +34,10 @@ from tests.enrollment.collecting import (
 from tests.enrollment.conftest import Bureau, run_side_by_side
 from tests.enrollment.test_bills import a_bill, pay
 from tests.enrollment.test_races import run_process
+from tests.plugins.grpc_harness import a_principal
+
+if TYPE_CHECKING:
+    from chassis.principal import Principal
 
 STRANGER = "91320600MA1NT99991"
 REASON = "重复缴费，退回单位 (paid twice)"
@@ -159,6 +167,21 @@ async def test_credit_is_offered_to_the_next_bill(bureau: Bureau) -> None:
         await ask(bureau, "MatchSuspense", suspense_id=credit.suspense_id, document=following.bill_id)
 
 
+async def test_what_the_simulated_bureau_makes_of_a_file_of_bills_is_booked(bureau: Bureau) -> None:
+    bills = [(await a_payer(bureau))[2] for _ in range(3)]
+    await pay(bureau, bills[0], amount=money("10.00"))
+    file = (await ask(bureau, "ExportBills", month=month(NOW))).file
+    content = (await ask(bureau, "ReadBillFile", file_id=file.file_id)).content
+
+    job = await send(bureau, make_receipts(content, str(TODAY)).encode())
+    empty = await send(bureau, a_receipts_file([]))
+
+    assert [verdict for _, verdict, _ in await verdicts(bureau, job)] == ["ACCEPTED"] * 3
+    assert {(await bill_of(bureau, one.bill_id)).state for one in bills} == {model.BILL_STATE_PAID}
+    assert empty.state == job_pb2.JOB_STATE_DONE
+    assert (await ask(bureau, "ExportBills", month=month(NOW))).file.row_count == 0
+
+
 async def a_bill_of_next_month(bureau: Bureau, employer_id: str) -> model.Bill:
     """The bill of next month, on its first day."""
     request = register.AssessBillRequest(request_id="next", employer_id=employer_id, month=month(NOW.next))
@@ -241,14 +264,12 @@ async def test_a_refund_needs_two_persons_and_the_answer_of_the_bureau(bureau: B
     assert await checked(bureau) == []
 
 
-def same_person_as_supervisor() -> object:
+def same_person_as_supervisor() -> Principal:
     """The clerk of the tests, with the role of a supervisor."""
-    from tests.plugins.grpc_harness import a_principal  # noqa: PLC0415 - only here
-
     return a_principal(["SUPERVISOR"], purpose="review", subject=CLERK.subject)
 
 
-async def answer(bureau: Bureau, refund_id: str, outcome: pb.RefundOutcome.ValueType, reference: str) -> object:
+async def answer(bureau: Bureau, refund_id: str, outcome: pb.RefundOutcome.ValueType, reference: str) -> Any:
     """The bureau's answer to an order."""
     return await ask(
         bureau, "RecordRefundResult", by=PARTNER, refund_id=refund_id, outcome=outcome, reference=reference,
@@ -271,7 +292,8 @@ async def test_a_refund_that_is_rejected_or_no_longer_covered_changes_nothing(bu
 
     assert rejected.refund.state == pb.REFUND_STATE_REJECTED
     assert await ledger(bureau, "refunds:ordered") == 0
-    for fields in ({}, {"suspense_id": credit.suspense_id, "person_id": "per_" + "1" * 32}):
+    both: list[dict[str, Any]] = [{}, {"suspense_id": credit.suspense_id, "person_id": "per_" + "1" * 32}]
+    for fields in both:
         with pytest.raises(InvalidInput, match="REFUND_SUBJECT_INVALID"):
             await ask(bureau, "PrepareRefund", reason=REASON, **fields)
     one = await bureau.rows("SELECT person_id FROM person")
@@ -318,9 +340,6 @@ async def test_a_file_that_is_killed_goes_on_where_it_was(bureau: Bureau, point:
 
 
 async def test_the_statement_of_an_employer_says_it_all_and_always_the_same(bureau: Bureau) -> None:
-    import hashlib  # noqa: PLC0415 - only here
-    import json  # noqa: PLC0415
-
     employer_id, code, bill = await a_payer(bureau)
     await send(bureau, a_receipts_file([a_row("TAX-1", code, bill.bill_id, Money(bill.total.fen + 900))]))
 

@@ -137,8 +137,8 @@ async def test_higher_limits_demand_the_difference_and_credit_it_when_it_is_paid
         assert [await balance(later, one) for one in (low, middle, high)] == before
 
         code = await code_of(later, employer_id)
-        rows = [a_row("DIF-1", code, demand.demand_id, Money(demand.total.fen), LATER)]
-        job = await send(later, a_receipts_file(rows, day=LATER), today=LATER)
+        paid = [a_row("DIF-1", code, demand.demand_id, Money(demand.total.fen), LATER)]
+        job = await send(later, a_receipts_file(paid, day=LATER), today=LATER)
         assert await verdicts(later, job) == [(3, "ACCEPTED", "")]
         after = [await balance(later, one) for one in (low, middle, high)]
         assert [two - one for one, two in zip(before, after, strict=True)] == [1184, 0, 5904]
@@ -147,6 +147,11 @@ async def test_higher_limits_demand_the_difference_and_credit_it_when_it_is_paid
         assert {(fact.header.aggregate_id, fact.items[0].base.fen) for fact in said} == {
             (low, 510_000), (high, 2_550_000),
         }  # fmt: skip
+        months = await later.call("ListContributions", register.ListContributionsRequest(person_id=low))
+        # 5,100 by 16, 8, 0.5, 0.5 and 0.4 %: as if it had been billed so.
+        assert [(one.base.fen, one.employer.fen, one.employee.fen) for one in months.months] == [
+            (510_000, 81_600, 40_800), (510_000, 2_550, 2_550), (510_000, 2_040, 0),
+        ]  # fmt: skip
         again = await settle(later)
         assert (again.done_count, again.state) == (0, job_pb2.JOB_STATE_DONE)
         assert await checked(later) == []
@@ -219,8 +224,7 @@ async def test_the_set_form_is_the_law_person_by_person(
     after = before
     for floor in floors:
         limits = BaseLimits(Money(floor), Money(ceiling))
-        law = replace(before.law, limits=before.law.limits.map(lambda _, limits=limits: limits))
-        after = replace(before, law=law)
+        after = with_other_limits(before, limits)
         await make(bureau, ids.parse("bil", bill.bill_id), after)
 
     columns = ", ".join(f"coalesce(sum(one.{name}_fen), 0)::bigint AS {name}_fen" for name in differences.RATED)
@@ -235,15 +239,18 @@ async def test_the_set_form_is_the_law_person_by_person(
     )
     assert len(rows) == len(wages)
     for row in rows:
-        wage = Money(row["wage_fen"])
-        changes = [
-            two.amount.fen - one.amount.fen
-            for one, two in zip(billing.explain(wage, before).lines, billing.explain(wage, after).lines, strict=True)
-        ]
+        person = Money(row["wage_fen"])
+        lines = zip(billing.explain(person, before).lines, billing.explain(person, after).lines, strict=True)
+        changes = [two.amount.fen - one.amount.fen for one, two in lines]
         assert [row[f"{name}_fen"] for name in billing.CHARGES] == changes
-        assert row["account_fen"] == (billing.account_share(wage, after) - billing.account_share(wage, before)).fen
+        assert row["account_fen"] == (billing.account_share(person, after) - billing.account_share(person, before)).fen
     await bureau.rows("DELETE FROM difference_line")  # made here without their demands
     await bureau.rows("DELETE FROM difference")
+
+
+def with_other_limits(terms: Terms, limits: BaseLimits) -> Terms:
+    """The same terms by other limits."""
+    return replace(terms, law=replace(terms.law, limits=terms.law.limits.map(lambda _: limits)))
 
 
 async def make(bureau: Bureau, bill_id: UUID, terms: Terms) -> None:

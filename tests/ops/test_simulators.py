@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import pytest
 
 from ops.client import Gateway
 from ops.simulators.areas import answer_transfers, form_of
 from ops.simulators.bank import answer_orders
 from ops.simulators.cards import Order, make_cards
 from ops.simulators.tax import pay_open_bills
+from ops.simulators.tax_files import answer_refunds, collect_month, make_receipts
 
 
 def bill(number: int) -> dict[str, str]:
@@ -133,3 +135,57 @@ async def test_the_other_area_takes_its_steps_and_waits_at_the_others() -> None:
     assert form == form_of(waiting[1])
     assert received[1][1]["amount"] == "14640.00"
     assert all("SIM-" in str(body) for path, body in received[:3])
+
+
+async def test_the_tax_bureau_collects_a_month_by_files_and_says_that_it_is_a_simulation() -> None:
+    bills = (
+        "#hrss-bills,1,2026-08\ndocument,kind,payer_code,month,total,open,due_date,credit\n"
+        "bil_1,BILL,91320600MA1NT00083,2026-08,100.00,60.00,,0.00\n"
+        "dem_2,LATE_FEE,91320600MA1NT00083,2026-08,5.00,5.00,,0.00\n"
+        "#totals,2,105.00,65.00\n"
+    )
+    uploads: list[str] = []
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/bill-files":
+            return httpx.Response(201, json={"file": {"file_id": "fil_1"}})
+        if request.method == "GET":
+            half = bills.index("dem_2")
+            if request.url.params["offset"] == "0":
+                return httpx.Response(200, json={"content": bills[:half], "next_offset": str(half)})
+            return httpx.Response(200, json={"content": bills[half:], "next_offset": "0"})
+        if request.url.path == "/v1/files":
+            uploads.append(request.content.decode())
+            return httpx.Response(201, json={"upload_id": "upl_1", "digest": "0" * 64})
+        return httpx.Response(202, json={"job": {"job_id": "job_1"}})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(gateway)) as http:
+        job = await collect_month(Gateway("http://gateway", http), "2026-08", "2026-08-20")
+
+    lines = uploads[0].splitlines()
+    assert job == {"job_id": "job_1"}
+    assert lines[0] == "#hrss-receipts,1,2026-08-20,simulated"
+    assert [line.split(",", 1)[1] for line in lines[2:]] == [
+        "91320600MA1NT00083,bil_1,60.00,2026-08-20", "91320600MA1NT00083,dem_2,5.00,2026-08-20", "2,65.00",
+    ]  # fmt: skip
+    assert make_receipts(bills, "2026-08-20") == uploads[0]
+    with pytest.raises(ValueError, match="control totals"):
+        make_receipts(bills.replace("65.00", "65.01"), "2026-08-20")
+
+
+async def test_refunds_are_answered_once_each_under_one_reference() -> None:
+    answers: dict[str, str] = {}
+
+    def gateway(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json={"refunds": [{"refund_id": "rfd_bad"}, {"refund_id": "rfd_good"}]})
+        if "bad" in request.url.path:
+            return httpx.Response(422, json={"code": "REFUND_NOT_ORDERED"})
+        answers[request.url.path] = json.loads(request.content)["reference"]
+        return httpx.Response(200, json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(gateway)) as http:
+        answered = await answer_refunds(Gateway("http://gateway", http))
+
+    assert answered == 1
+    assert answers == {"/v1/refunds/rfd_good:result": "SIMTAX-good"}

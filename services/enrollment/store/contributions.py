@@ -12,11 +12,33 @@ from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import SCHEME_CODES, SCHEMES
 
 # Newest month first, then the scheme; the pair of the last row is where the next page goes on. The months that count
-# are read backwards from there, a page of them and not a whole life.
+# are read backwards from there, a page of them and not a whole life. A month whose limits became final is shown with
+# the differences that took effect; its row stays as it was billed.
 LIST = """
-    (SELECT month, scheme, state, base_fen, employer_fen, employee_fen, bill_id, import_source FROM contribution_month
-     WHERE person_id = $1 AND month BETWEEN $2 AND least($3::date, $4::date) AND (month < $4 OR scheme > $5)
-     ORDER BY month DESC, scheme LIMIT $6)
+    WITH changed AS (
+        SELECT line.month, (array_agg(line.base_fen ORDER BY number DESC))[1] AS base_fen,
+               sum(line.pension_employer_fen)::bigint AS employer_110,
+               sum(line.pension_employee_fen)::bigint AS employee_110,
+               sum(line.unemployment_employer_fen)::bigint AS employer_210,
+               sum(line.unemployment_employee_fen)::bigint AS employee_210,
+               sum(line.injury_employer_fen)::bigint AS employer_410
+        FROM difference_line AS line JOIN difference USING (difference_id)
+        WHERE line.person_id = $1 AND difference.state = 'SETTLED' GROUP BY line.month
+    )
+    SELECT month, scheme, state, coalesce(changed.base_fen, paid.base_fen) AS base_fen,
+           employer_fen + coalesce(
+               CASE scheme WHEN 110 THEN employer_110 WHEN 210 THEN employer_210 WHEN 410 THEN employer_410 END, 0
+           ) AS employer_fen,
+           employee_fen + coalesce(
+               CASE scheme WHEN 110 THEN employee_110 WHEN 210 THEN employee_210 END, 0
+           ) AS employee_fen,
+           bill_id, import_source
+    FROM (
+        SELECT month, scheme, state, base_fen, employer_fen, employee_fen, bill_id, import_source
+        FROM contribution_month
+        WHERE person_id = $1 AND month BETWEEN $2 AND least($3::date, $4::date) AND (month < $4 OR scheme > $5)
+        ORDER BY month DESC, scheme LIMIT $6
+    ) AS paid LEFT JOIN changed USING (month)
     UNION ALL
     SELECT line.month, part.scheme, 'UNPAID', base_fen, part.employer_fen, part.employee_fen, line.bill_id, NULL
     FROM bill_line AS line JOIN bill ON bill.bill_id = line.bill_id AND bill.state <> 'PAID'

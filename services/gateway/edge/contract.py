@@ -20,6 +20,7 @@ from hrss.benefits.v1 import benefits_service_pb2
 from hrss.card.v1 import card_service_pb2
 from hrss.enrollment.v1 import (
     city_service_pb2,
+    collection_service_pb2,
     cover_service_pb2,
     enrollment_service_pb2,
     moving_service_pb2,
@@ -51,6 +52,7 @@ FILES: tuple[FileDescriptor, ...] = (
     city_service_pb2.DESCRIPTOR,
     moving_service_pb2.DESCRIPTOR,
     cover_service_pb2.DESCRIPTOR,
+    collection_service_pb2.DESCRIPTOR,
     benefits_service_pb2.DESCRIPTOR,
     training_service_pb2.DESCRIPTOR,
     card_service_pb2.DESCRIPTOR,

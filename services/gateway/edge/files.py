@@ -32,7 +32,9 @@ FILE_MAX = 20 * 1024 * 1024
 AT_ONCE = 8  # files in memory: 160 MiB
 METHOD = f"POST {PATH}"  # as the audit names it
 RULE = AccessRule(
-    roles=frozenset({"CLERK", "PARTNER"}), scopes=frozenset({"history.import", "enrollment.write"}), min_acr=2
+    roles=frozenset({"CLERK", "PARTNER"}),
+    scopes=frozenset({"history.import", "enrollment.write", "receipts.write"}),
+    min_acr=2,
 )
 RATE_CLASS = "HEAVY"
 PROBLEMS = ("FILE_EMPTY", "FILE_TOO_LARGE", "CONTENT_TYPE_WRONG")
