@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from itertools import pairwise
 from typing import Literal
 
@@ -19,6 +20,8 @@ Sex = Literal["male", "female"]
 TEST_REGION = "990000"  # belongs to nobody: numbers for demonstrations and tests
 
 _RESIDENT_ID = re.compile(r"[1-9][0-9]{5}(18|19|20)[0-9]{9}[0-9X]", re.ASCII)
+_FOREIGN_2017 = re.compile(r"[A-Z]{3}[0-9]{12}", re.ASCII)
+_PERMIT_REGIONS = frozenset({"810000", "820000", "830000"})
 _OLD_NUMBER = re.compile(r"[1-9][0-9]{14}", re.ASCII)
 _RESIDENT_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _RESIDENT_ID_CHARACTERS = "10X98765432"  # by remainder modulo 11 (ISO 7064 MOD 11-2)
@@ -74,6 +77,15 @@ class ResidentIdCheck:
 
     def __repr__(self) -> str:
         return f"ResidentIdCheck(valid={self.valid}, reason={self.reason!r})"
+
+
+class DocumentKind(StrEnum):
+    """Kind of identity document (证件类型), read from the form of its number."""
+
+    CITIZEN = "CITIZEN"  # 居民身份证
+    HK_MACAO_TAIWAN = "HK_MACAO_TAIWAN"  # 港澳台居民居住证
+    FOREIGN = "FOREIGN"  # 外国人永久居留身份证, issued since 2023-12
+    FOREIGN_2017 = "FOREIGN_2017"  # the same in the form of 2017
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +158,61 @@ def _read_birth(number: str, as_of: date) -> tuple[str, date | None]:
     except ValueError:
         return "BIRTH_DATE", None
     return ("FUTURE_BIRTH" if birth > as_of else ""), birth
+
+
+def check_document(
+    number: str, as_of: date, *, allow_test_region: bool = True, birth: date | None = None, sex: Sex | None = None
+) -> ResidentIdCheck:
+    """Check the number of any document that insures somebody: as `check_resident_id`, and the 2017 foreign card.
+
+    Permits of Hong Kong, Macao and Taiwan and foreign cards since 2023-12 are built like citizen numbers. The 15
+    characters of the 2017 form say neither sex nor century and have a check character whose rule is not public: birth
+    and sex are given beside it, and only YYMMDD is compared.
+
+    Args:
+        number: As typed.
+        as_of: Processing day.
+        allow_test_region: Whether region 990000 is accepted.
+        birth: Date of birth, for numbers that do not say it.
+        sex: Sex, for numbers that do not say it.
+    """
+    plain = normalise_resident_id(number)
+    if not _FOREIGN_2017.fullmatch(plain):
+        return check_resident_id(plain, as_of, allow_test_region=allow_test_region)
+    reason = ""
+    if birth is None or sex is None:
+        reason = "BIRTH_AND_SEX_NEEDED"
+    elif birth > as_of:
+        reason = "FUTURE_BIRTH"
+    elif f"{birth:%y%m%d}" != plain[7:13]:
+        reason = "BIRTH_DATE"
+    if reason:
+        return ResidentIdCheck(valid=False, reason=reason, number=plain)
+    return ResidentIdCheck(valid=True, reason="", number=plain, birth=birth, sex=sex, division=f"{plain[3:7]}00")
+
+
+def document_kind(number: str) -> DocumentKind:
+    """The kind of document that a normalised, valid number belongs to."""
+    if _FOREIGN_2017.fullmatch(number):
+        return DocumentKind.FOREIGN_2017
+    if number[:6] in _PERMIT_REGIONS:
+        return DocumentKind.HK_MACAO_TAIWAN
+    if number[0] == "9" and number[:6] != TEST_REGION:
+        return DocumentKind.FOREIGN
+    return DocumentKind.CITIZEN
+
+
+def is_foreign_2017(number: str) -> bool:
+    """Whether a normalised number has the form of the foreign card of 2017."""
+    return _FOREIGN_2017.fullmatch(number) is not None
+
+
+def full_number(number: str) -> str:
+    """A citizen number of 15 digits as the one of 18 that replaced it; any other as it is. For looking up only."""
+    if not _OLD_NUMBER.fullmatch(number):
+        return number
+    first_17 = f"{number[:6]}19{number[6:]}"
+    return first_17 + resident_id_check_character(first_17)
 
 
 def resident_id_check_character(first_17: str) -> str:

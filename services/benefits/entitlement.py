@@ -53,13 +53,13 @@ def track_of(sex: str, spells: Iterable[Spell], asked: Track | None) -> Track:
     return latest.track
 
 
-def require_alive(spells: Iterable[Spell]) -> None:
-    """Nothing starts for a person of whom any participation says the death.
+def require_alive(spells: Iterable[Spell], died: Month | None) -> None:
+    """Nothing starts for a person of whom the register or any participation says the death.
 
     Raises:
         Refused: PERSON_DIED.
     """
-    died = next((one.end_month for one in spells if one.end_reason == EndReason.DIED), None)
+    died = died or next((one.end_month for one in spells if one.end_reason == EndReason.DIED), None)
     if died is not None:
         raise Refused("PERSON_DIED", "the person died", source=("SIL",), month=str(died))
 

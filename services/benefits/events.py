@@ -20,6 +20,26 @@ async def on_registered(tx: Transaction, said: Sequence[heard.PersonRegistered.F
     await register.note_persons(tx, [facts.heard_person(fact) for fact in said])
 
 
+async def on_changed(tx: Transaction, said: Sequence[heard.PersonChanged.Fact]) -> None:
+    """Records of persons were changed or corrected."""
+    await register.note_persons(tx, [facts.heard_person(fact) for fact in said])
+
+
+async def on_died(tx: Transaction, said: Sequence[heard.PersonDied.Fact]) -> None:
+    """Deaths were recorded, corrected or taken back."""
+    await register.note_deaths(tx, [facts.heard_death(fact) for fact in said])
+
+
+async def on_merged(tx: Transaction, said: Sequence[heard.PersonsMerged.Fact]) -> None:
+    """Records went up in others."""
+    await register.note_merged(tx, [facts.heard_merger(fact) for fact in said])
+
+
+async def on_unmerged(tx: Transaction, said: Sequence[heard.PersonsUnmerged.Fact]) -> None:
+    """Records stand by themselves again."""
+    await register.note_unmerged(tx, [facts.heard_merger(fact)[0] for fact in said])
+
+
 async def on_started(tx: Transaction, said: Sequence[heard.ParticipationStarted.Fact]) -> None:
     """Participations started."""
     await register.note_started(tx, [facts.started_participation(fact) for fact in said])
@@ -49,6 +69,10 @@ ENROLLMENT = Consumer(
     "enrollment",
     {
         heard.PersonRegistered: many(on_registered),
+        heard.PersonChanged: many(on_changed),
+        heard.PersonDied: many(on_died),
+        heard.PersonsMerged: many(on_merged),
+        heard.PersonsUnmerged: many(on_unmerged),
         heard.ParticipationStarted: many(on_started),
         heard.ParticipationEnded: many(on_ended),
         heard.ContributionsSettled: many(on_contributions),

@@ -75,6 +75,16 @@ class YearRecord:
         bases = (*self.bases_fen[:place], base.fen, *self.bases_fen[month:])
         return YearRecord(bases, self.states[:place] + standing.value + self.states[month:])
 
+    def joined(self, other: "YearRecord") -> "YearRecord":
+        """The record with what another one knows of the months of which this one knows nothing."""
+        own = [state != NOTHING for state in self.states]
+        bases = zip(own, self.bases_fen, other.bases_fen, strict=True)
+        states = zip(own, self.states, other.states, strict=True)
+        return YearRecord(
+            tuple(mine if is_own else theirs for is_own, mine, theirs in bases),
+            "".join(mine if is_own else theirs for is_own, mine, theirs in states),
+        )
+
     def only(self, letters: str) -> "YearRecord":
         """The record with the months of some letters, nothing known of the others."""
         if not self.states.strip(letters + NOTHING):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from chassis.inbox import Consumer, many
+from chassis.inbox import Consumer, ignore, many
 from chassis.sealed import Sealer
 from hrss.enrollment.v1 import enrollment_events_pb2 as heard
 from services.card.messages import facts
@@ -30,11 +30,36 @@ async def on_registered(tx: Transaction, said: Sequence[heard.PersonRegistered.F
     await holders.note(tx, [facts.heard_person(fact, exchange) for fact in said])
 
 
+async def on_changed(tx: Transaction, said: Sequence[heard.PersonChanged.Fact]) -> None:
+    """Records of persons were changed or corrected: their identity is sealed anew."""
+    exchange = exchange_key(tx.database.settings.keys_dir)
+    await holders.note(tx, [facts.heard_person(fact, exchange) for fact in said])
+
+
+async def on_merged(tx: Transaction, said: Sequence[heard.PersonsMerged.Fact]) -> None:
+    """Records went up in others; cards stay with the holder they were issued to."""
+    await holders.note_mergers(tx, [facts.heard_merger(fact) for fact in said])
+
+
+async def on_unmerged(tx: Transaction, said: Sequence[heard.PersonsUnmerged.Fact]) -> None:
+    """Records stand by themselves again."""
+    await holders.note_mergers(tx, [facts.heard_merger(fact) for fact in said])
+
+
 @lru_cache(maxsize=8)
 def exchange_key(keys_dir: Path) -> Sealer:
     """The key under which enrollment hands identities over."""
     return Sealer.load(keys_dir / EXCHANGE_KEY)
 
 
-ENROLLMENT = Consumer("enrollment", {heard.PersonRegistered: many(on_registered)})
+ENROLLMENT = Consumer(
+    "enrollment",
+    {
+        heard.PersonRegistered: many(on_registered),
+        heard.PersonChanged: many(on_changed),
+        heard.PersonDied: ignore,  # the card centre cancels the physical card, and that ends the electronic one
+        heard.PersonsMerged: many(on_merged),
+        heard.PersonsUnmerged: many(on_unmerged),
+    },
+)
 CONSUMERS = (ENROLLMENT,)

@@ -21,6 +21,16 @@ async def on_registered(tx: Transaction, said: Sequence[enrollment.PersonRegiste
     await register.note_persons(tx, [facts.heard_person(fact) for fact in said])
 
 
+async def on_merged(tx: Transaction, said: Sequence[enrollment.PersonsMerged.Fact]) -> None:
+    """Records went up in others."""
+    await register.note_merged(tx, [facts.heard_merger(fact) for fact in said])
+
+
+async def on_unmerged(tx: Transaction, said: Sequence[enrollment.PersonsUnmerged.Fact]) -> None:
+    """Records stand by themselves again."""
+    await register.note_unmerged(tx, [facts.heard_merger(fact)[0] for fact in said])
+
+
 async def on_started(tx: Transaction, said: Sequence[enrollment.ParticipationStarted.Fact]) -> None:
     """Participations started."""
     await register.note_started(tx, [one for fact in said for one in facts.started_employments(fact)])
@@ -50,6 +60,10 @@ ENROLLMENT = Consumer(
     "enrollment",
     {
         enrollment.PersonRegistered: many(on_registered),
+        enrollment.PersonChanged: ignore,  # birth, sex and name are no business of training
+        enrollment.PersonDied: ignore,  # a claim rests on a certificate and its day
+        enrollment.PersonsMerged: many(on_merged),
+        enrollment.PersonsUnmerged: many(on_unmerged),
         enrollment.ParticipationStarted: many(on_started),
         enrollment.ParticipationEnded: many(on_ended),
         enrollment.ContributionsSettled: many(on_contributions),

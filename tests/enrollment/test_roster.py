@@ -269,11 +269,12 @@ async def test_two_rosters_and_the_counter_at_once_enrol_everybody_once(
         (b"name,id_no,start_month,wage\n", "HEADER"),
         ("姓名,身份证\n".encode(), "HEADER"),
         (a_roster_file([]).decode().encode("utf-16"), "ENCODING"),
-        (a_roster_file(["张三,,,,"]).decode().encode("gb18030"), "ENCODING"),
+        (a_roster_file(["张三示例,,,,"] * 3)[:-9] + b"\xe5\xbc", "ENCODING"),  # UTF-8 with a broken end
+        (a_roster_file([]) + b"\xff\xfe\x00", "ENCODING"),
         (b"x" * (20 * 1024 * 1024 + 1), "TOO_LARGE"),
         (a_roster_file(["a,b,c,d,e"] * 20_001), "TOO_MANY_ROWS"),
     ],
-    ids=["empty", "column", "other", "utf-16", "gb18030", "large", "long"],
+    ids=["empty", "column", "other", "utf-16", "broken", "bytes", "large", "long"],
 )
 async def test_a_file_of_another_form_is_refused_whole(bureau: Bureau, data: bytes, cause: str) -> None:
     with pytest.raises(InvalidInput, match="FILE_FORMAT_INVALID") as refusal:

@@ -11,6 +11,7 @@ from hrss.enrollment.v1 import enrollment_events_pb2 as heard_pb
 from hrss.enrollment.v1 import enrollment_pb2 as register_pb
 from hrss.type.v1 import fact_pb2
 from kernel import ids
+from kernel.calendar import Month
 from kernel.money import Money
 from services.benefits.domain.retirement import Track
 from services.benefits.heard import (
@@ -61,14 +62,25 @@ CREDIT_KINDS = {
 }
 
 
-def heard_person(fact: heard_pb.PersonRegistered.Fact) -> HeardPerson:
-    """A registered person; the sealed identity is the card service's business and stays unread."""
+def heard_person(fact: heard_pb.PersonRegistered.Fact | heard_pb.PersonChanged.Fact) -> HeardPerson:
+    """A registered or changed person; the sealed identity is the card service's business and stays unread."""
     return HeardPerson(
         person_id=ids.parse("per", fact.header.aggregate_id),
         birth_date=date_of(fact.birth_date, "birth_date"),
         sex=word_of(SEXES, fact.sex, "sex"),
         division=fact.division,
     )
+
+
+def heard_death(fact: heard_pb.PersonDied.Fact) -> tuple[UUID, Month | None]:
+    """The month of a death; none when it was taken back."""
+    month = Month.of(date_of(fact.death_date, "death_date")) if fact.HasField("death_date") else None
+    return ids.parse("per", fact.header.aggregate_id), month
+
+
+def heard_merger(fact: heard_pb.PersonsMerged.Fact | heard_pb.PersonsUnmerged.Fact) -> tuple[UUID, UUID]:
+    """The record that went up in another, and that one."""
+    return ids.parse("per", fact.header.aggregate_id), ids.parse("per", fact.survivor_id)
 
 
 def started_participation(fact: heard_pb.ParticipationStarted.Fact) -> StartedParticipation:

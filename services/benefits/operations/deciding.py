@@ -60,7 +60,8 @@ async def approve(tx: Transaction, command: Approve) -> Shown:
     if command.digest != row.digest:
         raise Refused("STATEMENT_CHANGED", "the digest is not that of this determination")
     await register.lock_persons(tx, [row.person_id])
-    entitlement.require_alive(await register.spells(tx, row.person_id))
+    person = await register.person(tx, row.person_id)
+    entitlement.require_alive(await register.spells(tx, row.person_id), person.died_month if person else None)
     running = await decisions.lock_running(tx, [row.person_id])
     known = await decisions.benefits(tx, row.person_id)
     _require_nothing_else(row, known)

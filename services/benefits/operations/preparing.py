@@ -54,7 +54,7 @@ async def prepare_pension(tx: Transaction, command: PreparePension, policy: Bene
     if any(one.kind is Kind.EMPLOYEE_PENSION for one in await decisions.benefits(tx, person.person_id)):
         raise pension_exists()
     spells = await register.spells(tx, person.person_id)
-    entitlement.require_alive(spells)
+    entitlement.require_alive(spells, person.died_month)
     track = entitlement.track_of(person.sex, spells, command.track)
     birth = Month.of(person.birth_date)
     month = command.retirement_month or calculation.retirement_of(track, birth, policy).statutory
@@ -99,7 +99,7 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
     person = await known_person(tx, command.person_id)
     known = await decisions.benefits(tx, person.person_id)
     spells = await register.spells(tx, person.person_id)
-    entitlement.require_alive(spells)
+    entitlement.require_alive(spells, person.died_month)
     # Paid from the month after the registration at the earliest.
     if any(runs_in(one, Month.of(command.registration_date).next) for one in known):
         raise benefit_running()

@@ -12,8 +12,10 @@ from services.benefits.store import decisions, register
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from uuid import UUID
 
     from chassis.transaction import Transaction
+    from kernel.calendar import Month
     from services.benefits.heard import (
         EndedParticipation,
         HeardCredit,
@@ -27,6 +29,27 @@ if TYPE_CHECKING:
 async def note_persons(tx: Transaction, persons: Sequence[HeardPerson]) -> None:
     """Persons were registered."""
     await register.save_persons(tx, persons)
+
+
+async def note_deaths(tx: Transaction, deaths: Sequence[tuple[UUID, Month | None]]) -> None:
+    """Deaths: benefits end with the month of death, also those of pensioners, who have no participation to end.
+
+    A death that is taken back lets new determinations begin; benefits that it ended stay ended and are determined anew.
+    """
+    last = dict(deaths)
+    await register.save_deaths(tx, last)
+    died = {person_id: month for person_id, month in last.items() if month is not None}
+    await _end_by_death(tx, died)
+
+
+async def note_merged(tx: Transaction, mergers: Sequence[tuple[UUID, UUID]]) -> None:
+    """Records went up in others: from now on all that is known under either id counts for one person."""
+    await register.save_merged(tx, dict(mergers))
+
+
+async def note_unmerged(tx: Transaction, person_ids: Sequence[UUID]) -> None:
+    """Records stand by themselves again."""
+    await register.remove_merged(tx, person_ids)
 
 
 async def note_started(tx: Transaction, started: Sequence[StartedParticipation]) -> None:
@@ -54,13 +77,18 @@ async def note_ended(tx: Transaction, ended: Sequence[EndedParticipation]) -> No
     """Participations ended. Only a death ends benefits here; a retirement ends the participation, nothing of ours."""
     await register.save_ended(tx, ended)
     died = {one.person_id: one.end_month for one in ended if one.reason == EndReason.DIED}
+    await _end_by_death(tx, died)
+
+
+async def _end_by_death(tx: Transaction, died: dict[UUID, Month]) -> None:
     if not died:
         return
     await register.lock_persons(tx, died)
     # A pension is paid up to and including the month of death; so is the unemployment benefit.
+    months = {one: month for person_id, month in died.items() for one in await register.same(tx, person_id)}
     ends = [
-        (benefit, End(max(died[benefit.person_id], benefit.first_month.previous), EndReason.DIED))
-        for benefit in await decisions.lock_running(tx, died)
+        (benefit, End(max(months[benefit.person_id], benefit.first_month.previous), EndReason.DIED))
+        for benefit in await decisions.lock_running(tx, months)
     ]
     await end_early(tx, ends)
 

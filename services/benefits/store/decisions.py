@@ -10,6 +10,7 @@ from kernel import ids
 from kernel.statement import Statement
 from services.benefits.calculation import Calculation, canonical
 from services.benefits.lifecycle import BenefitState, Kind
+from services.benefits.store import register
 from services.benefits.store.rows import BenefitRow, CalculationRow, DeterminationRow, PayeeRow
 
 if TYPE_CHECKING:
@@ -108,8 +109,9 @@ async def benefit_of(tx: Transaction, determination_id: UUID) -> BenefitRow | No
 
 
 async def benefits(tx: Transaction, person_id: UUID) -> Sequence[BenefitRow]:
-    """All benefits of a person, newest first."""
-    query = select(BenefitRow).where(BenefitRow.person_id == person_id).order_by(col(BenefitRow.benefit_id).desc())
+    """All benefits of a person under every id that was merged, newest first."""
+    ids_ = await register.same(tx, person_id)
+    query = select(BenefitRow).where(col(BenefitRow.person_id).in_(ids_)).order_by(col(BenefitRow.benefit_id).desc())
     return (await tx.session.scalars(query)).all()
 
 

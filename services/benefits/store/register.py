@@ -14,7 +14,7 @@ from services.benefits.projection import OpenAccount, booking_month
 from services.benefits.store.rows import AccountRow, ParticipationRow, PersonRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -49,14 +49,15 @@ async def save_persons(tx: Transaction, persons: Sequence[HeardPerson]) -> None:
 
 
 async def save_started(tx: Transaction, started: Sequence[StartedParticipation]) -> None:
-    """Write participations that started."""
+    """Write participations that started; one that ended and starts again goes on."""
     last = {one.participation_id: one for one in started}
     await tx.execute(
         """
         INSERT INTO participation (participation_id, person_id, employer_id, scheme, start_month, track, division)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::date[], $6::text[], $7::text[])
         ON CONFLICT (participation_id) DO UPDATE
-        SET start_month = excluded.start_month, track = excluded.track, division = excluded.division
+        SET start_month = excluded.start_month, track = excluded.track, division = excluded.division,
+            end_month = NULL, end_reason = NULL
         """,
         list(last),
         [one.person_id for one in last.values()],
@@ -174,15 +175,51 @@ async def save_settlements(tx: Transaction, settled: Sequence[SettledAccount]) -
 
 
 async def person(tx: Transaction, person_id: UUID) -> PersonRow | None:
-    """A person, if enrollment has announced one."""
-    return await tx.session.get(PersonRow, person_id)
+    """A person, if enrollment has announced one; of a record that went up in another, the survivor."""
+    row = await tx.fetchrow("SELECT survivor_id FROM forward WHERE person_id = $1", person_id)
+    return await tx.session.get(PersonRow, row["survivor_id"] if row else person_id)
+
+
+async def same(tx: Transaction, person_id: UUID) -> Sequence[UUID]:
+    """All ids of the person behind one id, the id itself among them."""
+    row = await tx.fetchrow("SELECT same_person($1) AS ids", person_id)
+    return list(row["ids"]) if row else [person_id]
+
+
+async def save_deaths(tx: Transaction, deaths: Mapping[UUID, Month | None]) -> None:
+    """Write the months of deaths, or that nobody died."""
+    await tx.execute(
+        """
+        UPDATE person SET died_month = fact.month FROM unnest($1::uuid[], $2::date[]) AS fact (person_id, month)
+        WHERE person.person_id = fact.person_id
+        """,
+        list(deaths),
+        [month and month.first_day for month in deaths.values()],
+    )
+
+
+async def save_merged(tx: Transaction, survivors: Mapping[UUID, UUID]) -> None:
+    """Write which records went up in which."""
+    await tx.execute(
+        """
+        INSERT INTO forward (person_id, survivor_id) SELECT * FROM unnest($1::uuid[], $2::uuid[])
+        ON CONFLICT (person_id) DO UPDATE SET survivor_id = excluded.survivor_id
+        """,
+        list(survivors),
+        list(survivors.values()),
+    )
+
+
+async def remove_merged(tx: Transaction, person_ids: Sequence[UUID]) -> None:
+    """Records stand by themselves again."""
+    await tx.execute("DELETE FROM forward WHERE person_id = ANY($1::uuid[])", list(person_ids))
 
 
 async def spells(tx: Transaction, person_id: UUID) -> Sequence[Spell]:
     """All participations of a person, earliest first."""
     query = (
         select(ParticipationRow)
-        .where(ParticipationRow.person_id == person_id)
+        .where(col(ParticipationRow.person_id).in_(await same(tx, person_id)))
         .order_by(col(ParticipationRow.start_month), col(ParticipationRow.participation_id))
     )
     return [
@@ -202,11 +239,18 @@ async def spells(tx: Transaction, person_id: UUID) -> Sequence[Spell]:
 async def history(tx: Transaction, person_id: UUID, scheme: Scheme) -> History:
     """The contribution history of a person in one scheme."""
     rows = await tx.fetch(
-        "SELECT year, bases_fen, states FROM contribution_year WHERE person_id = $1 AND scheme = $2",
+        """
+        SELECT year, bases_fen, states FROM contribution_year
+        WHERE person_id = ANY(same_person($1)) AND scheme = $2
+        """,
         person_id,
         scheme.value,
     )
-    return History.of_years({row["year"]: YearRecord(tuple(row["bases_fen"]), row["states"]) for row in rows})
+    years: dict[int, YearRecord] = {}
+    for row in rows:  # a year may stand under several ids; no month does
+        record = YearRecord(tuple(row["bases_fen"]), row["states"])
+        years[row["year"]] = years[row["year"]].joined(record) if row["year"] in years else record
+    return History.of_years(years)
 
 
 async def account(tx: Transaction, person_id: UUID) -> AccountRow | None:
@@ -231,7 +275,7 @@ async def open_account(tx: Transaction, person_id: UUID) -> OpenAccount | None:
     rows = await tx.fetch(
         """
         SELECT kind, year, booking_month, sum(amount_fen)::bigint AS fen
-        FROM account_credit WHERE person_id = $1 GROUP BY kind, year, booking_month
+        FROM account_credit WHERE person_id = ANY(same_person($1)) GROUP BY kind, year, booking_month
         """,
         person_id,
     )

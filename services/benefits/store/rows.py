@@ -31,6 +31,7 @@ class PersonRow(Table, table=True):
     birth_date: date
     sex: str
     division: str
+    died_month: Month | None = Field(default=None, sa_type=MonthColumn, nullable=True)
 
 
 class ParticipationRow(Table, table=True):

@@ -17,12 +17,13 @@ from services.card.heard import HeardPerson
 from services.card.messages.states import CARD_STATES, CAUSES
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from google.protobuf.message import Message
 
     from chassis.sealed import Sealer
     from services.card.store.rows import CardRow
 
-SEALED_TYPE = heard_pb.PersonRegistered.DESCRIPTOR.full_name
 SEALED_FIELD = "sealed_identity"
 _CHANGES = {
     CardEvent.ACTIVATE: events.CardActivated.Fact,
@@ -34,19 +35,27 @@ _CHANGES = {
 }
 
 
-def heard_person(fact: heard_pb.PersonRegistered.Fact, exchange: Sealer) -> HeardPerson:
-    """A registered person, with the identity opened under the exchange key.
+def heard_person(fact: heard_pb.PersonRegistered.Fact | heard_pb.PersonChanged.Fact, exchange: Sealer) -> HeardPerson:
+    """A registered or changed person, with the identity opened under the exchange key for its own event type.
 
     Raises:
         InvalidInput: SEALED_IDENTITY_UNREADABLE: sealed for another person or key; nothing else is said of it.
     """
     key = fact.header.aggregate_id
+    event = heard_pb.PersonChanged if isinstance(fact, heard_pb.PersonChanged.Fact) else heard_pb.PersonRegistered
     try:
-        identity = json.loads(exchange.open(SEALED_TYPE, SEALED_FIELD, key, fact.sealed_identity))
+        identity = json.loads(exchange.open(event.DESCRIPTOR.full_name, SEALED_FIELD, key, fact.sealed_identity))
         name, id_no = str(identity["name"]), str(identity["id_no"])
     except (SealBroken, ValueError, KeyError, TypeError):
         raise InvalidInput("SEALED_IDENTITY_UNREADABLE", "the sealed identity does not open") from None
     return HeardPerson(ids.parse("per", key), date_of(fact.birth_date, "birth_date"), name, id_no)
+
+
+def heard_merger(fact: heard_pb.PersonsMerged.Fact | heard_pb.PersonsUnmerged.Fact) -> tuple[UUID, UUID | None]:
+    """The record that went up in another, and that one; none when it stands by itself again."""
+    is_merged = isinstance(fact, heard_pb.PersonsMerged.Fact)
+    survivor = ids.parse("per", fact.survivor_id) if is_merged else None
+    return ids.parse("per", fact.header.aggregate_id), survivor
 
 
 def of_card(card: CardRow, event: CardEvent, actor: Actor) -> Message:

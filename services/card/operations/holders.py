@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 
 async def note(tx: Transaction, persons: Sequence[HeardPerson]) -> None:
-    """Persons were registered."""
+    """Persons were registered or changed."""
     await holders.save(tx, persons)
+
+
+async def note_mergers(tx: Transaction, mergers: Sequence[tuple[UUID, UUID | None]]) -> None:
+    """Records went up in others, or (without one) stand by themselves again."""
+    await holders.save_mergers(tx, dict(mergers))
 
 
 async def known(tx: Transaction, person_id: UUID) -> HolderRow:

@@ -9,7 +9,7 @@ from sqlmodel import select
 from services.card.store.rows import HolderRow, PhysicalEventRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from chassis.sealed import Sealer
@@ -36,6 +36,18 @@ async def save(tx: Transaction, persons: Sequence[HeardPerson]) -> None:
         [sealer.seal(TABLE, "name", one.person_id, one.name) for one in last.values()],
         [sealer.seal(TABLE, "id_no", one.person_id, one.id_no) for one in last.values()],
         [_index(sealer, one.id_no) for one in last.values()],
+    )
+
+
+async def save_mergers(tx: Transaction, survivors: Mapping[UUID, UUID | None]) -> None:
+    """Write in which records holders went up."""
+    await tx.execute(
+        """
+        UPDATE holder SET survivor_id = fact.survivor FROM unnest($1::uuid[], $2::uuid[]) AS fact (person_id, survivor)
+        WHERE holder.person_id = fact.person_id
+        """,
+        list(survivors),
+        list(survivors.values()),
     )
 
 

@@ -27,6 +27,7 @@ class HolderRow(Table, table=True):
     physical_ref: str | None = None
     physical_sequence: int = 0
     payment_enabled: bool = False
+    survivor_id: UUID | None = None
 
 
 class PhysicalEventRow(Table, table=True):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from uuid import UUID
 
 from chassis.sealed import Sealer
@@ -36,6 +37,53 @@ def person_registered(person: Person, exchange: Sealer) -> events.PersonRegister
         division=person.division,
         sealed_identity=exchange.seal(SEALED_TYPE, SEALED_FIELD, key, identity),
     )
+
+
+def person_changed(person: Person, exchange: Sealer) -> events.PersonChanged.Fact:
+    """The record of a person was changed or corrected; sealed as in PersonRegistered, under its own event type."""
+    key = ids.to_text("per", person.person_id)
+    identity = json.dumps({"name": person.name, "id_no": person.id_no}, ensure_ascii=False)
+    return events.PersonChanged.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=key),
+        birth_date=to_date(person.birth_date),
+        sex=SEXES[person.sex],
+        division=person.division,
+        sealed_identity=exchange.seal(events.PersonChanged.DESCRIPTOR.full_name, SEALED_FIELD, key, identity),
+    )
+
+
+def person_died(person_id: UUID, day: date | None) -> events.PersonDied.Fact:
+    """A death was recorded, its day corrected, or (without a day) taken back."""
+    header = fact_pb2.FactHeader(aggregate_id=ids.to_text("per", person_id))
+    return events.PersonDied.Fact(header=header, death_date=to_date(day) if day else None)
+
+
+def persons_merged(other_id: UUID, survivor_id: UUID) -> events.PersonsMerged.Fact:
+    """A record went up in another one."""
+    header = fact_pb2.FactHeader(aggregate_id=ids.to_text("per", other_id))
+    return events.PersonsMerged.Fact(header=header, survivor_id=ids.to_text("per", survivor_id))
+
+
+def persons_unmerged(other_id: UUID, survivor_id: UUID) -> events.PersonsUnmerged.Fact:
+    """A record stands by itself again."""
+    header = fact_pb2.FactHeader(aggregate_id=ids.to_text("per", other_id))
+    return events.PersonsUnmerged.Fact(header=header, survivor_id=ids.to_text("per", survivor_id))
+
+
+def employer_changed(employer: Employer, start: Month) -> events.EmployerChanged.Fact:
+    """An employer is another from a month on."""
+    return events.EmployerChanged.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=ids.to_text("emp", employer.employer_id)),
+        start_month=to_month(start),
+        division=employer.division,
+        injury_class=employer.injury_class,
+    )
+
+
+def employer_deregistered(employer_id: UUID, day: date) -> events.EmployerDeregistered.Fact:
+    """An employer is no more."""
+    header = fact_pb2.FactHeader(aggregate_id=ids.to_text("emp", employer_id))
+    return events.EmployerDeregistered.Fact(header=header, deregister_date=to_date(day))
 
 
 def employer_registered(employer: Employer) -> events.EmployerRegistered.Fact:

@@ -39,6 +39,16 @@ _BILL_STATES = {
 }
 
 
+def shown_employer(employer: Employer) -> model.Employer:
+    """An employer as every answer shows it."""
+    return _employer(employer)
+
+
+def masked(person: Person) -> model.Person:
+    """A person as every answer shows one: masked."""
+    return _person(person)
+
+
 def employer_registered(employer: Employer) -> pb.RegisterEmployerResponse:
     """Answer RegisterEmployer."""
     return pb.RegisterEmployerResponse(employer=_employer(employer))

@@ -16,8 +16,11 @@ from kernel.identity import (
     ResidentIdCheck,
     check_credit_code,
     check_resident_id,
+    full_number,
+    is_foreign_2017,
     normalise_employer_name,
     normalise_name,
+    normalise_resident_id,
 )
 from kernel.money import Money
 from services.enrollment import commands
@@ -66,26 +69,71 @@ def register_employer(request: pb.RegisterEmployerRequest) -> commands.RegisterE
         InvalidInput: CREDIT_CODE_INVALID (with its cause), NAME_INVALID, DIVISION_INVALID, INJURY_CLASS_INVALID,
             INJURY_STEP_INVALID.
     """
-    code = check_credit_code(request.credit_code)
+    return commands.RegisterEmployer(
+        credit_code=credit_code(request.credit_code),
+        name=employer_name(request.name),
+        division=check_division(request.division),
+        injury_class=injury_class(request.injury_class),
+        injury_step=injury_step(request),
+    )
+
+
+def credit_code(text: str) -> str:
+    """Read a credit code.
+
+    Raises:
+        InvalidInput: CREDIT_CODE_INVALID with its cause: FORMAT or CHECKSUM.
+    """
+    code = check_credit_code(text)
     if not code.valid:
         raise InvalidInput(
             "CREDIT_CODE_INVALID", "the credit code is not valid", field="credit_code", cause=code.reason
         )
-    name = _name(normalise_employer_name, request.name)
+    return code.code
+
+
+def employer_name(text: str) -> str:
+    """Read the name of an employer.
+
+    Raises:
+        InvalidInput: NAME_INVALID with its cause.
+    """
+    name = _name(normalise_employer_name, text)
     if not _NAME_MIN <= len(name) <= _NAME_MAX:
         raise InvalidInput("NAME_INVALID", "an employer's name has 2 to 100 characters", field="name", cause="LENGTH")
-    if request.injury_class not in _INJURY_CLASSES:
+    return name
+
+
+def person_name(text: str) -> str:
+    """Read the name of a person.
+
+    Raises:
+        InvalidInput: NAME_INVALID with its cause.
+    """
+    return _name(normalise_name, text)
+
+
+def injury_class(number: int) -> int:
+    """Read an industry class.
+
+    Raises:
+        InvalidInput: INJURY_CLASS_INVALID.
+    """
+    if number not in _INJURY_CLASSES:
         raise InvalidInput("INJURY_CLASS_INVALID", "an industry class is 1 to 8", field="injury_class")
+    return number
+
+
+def injury_step(request: Any) -> Decimal:
+    """Read a float step; 1.00 when none is given.
+
+    Raises:
+        InvalidInput: INJURY_STEP_INVALID.
+    """
     step = request.injury_step.decimal if request.HasField("injury_step") else "1.00"
     if not _RATE.fullmatch(step):
         raise InvalidInput("INJURY_STEP_INVALID", "a float step is a number like 1.20", field="injury_step")
-    return commands.RegisterEmployer(
-        credit_code=code.code,
-        name=name,
-        division=check_division(request.division),
-        injury_class=request.injury_class,
-        injury_step=Decimal(step),
-    )
+    return Decimal(step)
 
 
 def enroll_person(request: pb.EnrollPersonRequest, *, today: date, allow_test_region: bool) -> commands.EnrollPerson:
@@ -206,10 +254,14 @@ def import_roster(request: pb.ImportRosterRequest) -> commands.ImportRoster:
 def find_person(request: pb.FindPersonRequest, *, today: date) -> tuple[str, str]:
     """Read FindPerson: the normalised number and the name to compare with, empty when not given.
 
+    A number of 15 digits is looked for as the one of 18 that replaced it.
+
     Raises:
         InvalidInput: ID_NO_INVALID, NAME_INVALID.
     """
-    number = _identity(request.id_no, today, allow_test_region=True).number
+    number = full_number(normalise_resident_id(request.id_no))
+    if not is_foreign_2017(number):
+        number = _identity(number, today, allow_test_region=True).number
     return number, _name(normalise_name, request.name) if request.name else ""
 
 

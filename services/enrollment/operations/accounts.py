@@ -19,7 +19,7 @@ from services.enrollment.commands import SettleAccount
 from services.enrollment.domain.account import rate_of
 from services.enrollment.messages import facts
 from services.enrollment.operations.office import Office
-from services.enrollment.store import accounts, history, people
+from services.enrollment.store import accounts, history, people, persons
 from services.enrollment.store.accounts import ClosedYear
 
 KIND = "close_account_year"
@@ -141,9 +141,14 @@ async def account(tx: Transaction, person_id: UUID) -> tuple[Account, Sequence[Y
     """
     tx.principal.require_person(person_id)
     found = await accounts.account(tx, person_id)
-    if found is None:
-        if not await people.is_known(tx, person_id):
+    if found is None or not found.balance:  # a record that went up in another has an empty account, or none
+        stands = await persons.forward(tx, person_id)
+        if stands is None:
             raise person_not_found()
+        if stands != person_id:
+            person_id = stands
+            found = await accounts.account(tx, person_id)
+    if found is None:
         raise account_not_found()
     closed = await accounts.years(tx, person_id)
     settled = await accounts.settlement_year(tx, found) if found.settle_month else None

@@ -21,7 +21,7 @@ from services.enrollment.domain.contributions import EmployerTerms, Scheme, cont
 from services.enrollment.messages import facts
 from services.enrollment.operations.office import Office
 from services.enrollment.register import bill_not_found
-from services.enrollment.store import bills, people
+from services.enrollment.store import bills, people, persons_employers
 
 SLICE = 250  # facts made between two turns of the event loop: about 2 ms
 EXPLAINED_SLICE = 8  # lines explained between two turns
@@ -41,6 +41,9 @@ async def assess_bill(tx: Transaction, command: AssessBill, office: Office) -> B
     employer = await people.lock_employer(tx, command.employer_id)
     if employer is None:
         raise employer_not_found()
+    in_force = await persons_employers.in_force(tx, employer.employer_id, command.month)
+    assert in_force is not None  # it is locked
+    employer = in_force[0]
     law, day = office.policy.contributions, command.month.first_day
     terms = Terms(command.month, law, EmployerTerms(employer.injury_class, employer.injury_step))
     limits = law.limits.on(day).value

@@ -5,12 +5,13 @@ from uuid import UUID
 from chassis.principal import employer_not_found
 from chassis.transaction import Transaction
 from kernel import ids
+from kernel.calendar import Month
 from kernel.errors import AlreadyExists, InvalidInput
 from services.enrollment.commands import RegisterEmployer
 from services.enrollment.messages import facts
 from services.enrollment.operations.office import Office
 from services.enrollment.register import Employer
-from services.enrollment.store import people
+from services.enrollment.store import people, persons_employers
 
 
 async def register_employer(tx: Transaction, command: RegisterEmployer, office: Office) -> Employer:
@@ -42,13 +43,13 @@ async def register_employer(tx: Transaction, command: RegisterEmployer, office: 
 
 
 async def employer(tx: Transaction, employer_id: UUID) -> Employer:
-    """Show an employer.
+    """Show an employer as of today.
 
     Raises:
         NotFound: EMPLOYER_NOT_FOUND.
     """
     tx.principal.require_employer(employer_id)
-    found = await people.employer(tx, employer_id)
+    found = await persons_employers.in_force(tx, employer_id, Month.of(tx.today))
     if found is None:
         raise employer_not_found()
-    return found
+    return found[0]

@@ -35,7 +35,8 @@ async def enroll_person(tx: Transaction, command: EnrollPerson, office: Office) 
     Raises:
         NotFound: EMPLOYER_NOT_FOUND.
         InvalidInput: POST_REQUIRED.
-        Refused: START_MONTH_OUT_OF_WINDOW, NAME_MISMATCH, PERSON_RETIRED.
+        Refused: START_MONTH_OUT_OF_WINDOW, EMPLOYER_DEREGISTERED, ID_NO_REPLACED, NAME_MISMATCH, PERSON_DIED,
+            PERSON_RETIRED.
         AlreadyExists: ALREADY_ENROLLED with the first month of the employment in the way.
         Conflict: CONCURRENT_CHANGE.
     """
@@ -46,6 +47,10 @@ async def enroll_person(tx: Transaction, command: EnrollPerson, office: Office) 
         desk = await employments.look_up(tx, command.employer_id, command.identity.number)
         if desk is None:
             raise employer_not_found()
+        if desk.is_closed:
+            raise Refused("EMPLOYER_DEREGISTERED", "the employer is deregistered")
+        if desk.is_replaced:
+            raise Refused("ID_NO_REPLACED", "the number was replaced by another one", field="id_no")
         new = new_person(command) if desk.person_id is None else None
         check_person(command, desk)
         enrollment = draft(command, desk.person_id or (new.person_id if new else ids.new_id()))
@@ -110,6 +115,33 @@ async def retire(tx: Transaction, person_id: UUID, month: Month) -> None:
         await _end(tx, enrollment, max(month, enrollment.start_month), EndReason.RETIRED)
 
 
+async def die(tx: Transaction, person_id: UUID, month: Month, *, is_corrected: bool) -> None:
+    """A person died: the open enrolment ends with the month of death; of a corrected death those it ended move."""
+    if is_corrected:
+        ended = await employments.died(tx, person_id)
+        for one in ended:
+            last = max(month, one.start_month)
+            if one.end_month != last:
+                await _end(tx, one, last, EndReason.DIED, is_open=False)
+    enrollment = await employments.open_enrollment(tx, person_id)
+    if enrollment is not None:
+        await _end(tx, enrollment, max(month, enrollment.start_month), EndReason.DIED)
+
+
+async def revive(tx: Transaction, person_id: UUID) -> None:
+    """Nobody died: what the death ended goes on, unless the person is enrolled elsewhere by now."""
+    if await employments.open_enrollment(tx, person_id) is not None:
+        return
+    ended = await employments.died(tx, person_id)
+    if not ended:
+        return
+    enrollment = max(ended, key=lambda one: one.start_month)
+    division = await employments.reopen(tx, enrollment.enrollment_id)
+    for one in enrollment.participations:
+        tx.emit(facts.participation_started(one, division))
+    tx.audit("ReopenEnrollment", person_id=person_id, detail=_detail(enrollment))
+
+
 async def enrollment(tx: Transaction, enrollment_id: UUID) -> Enrollment:
     """Show an enrolment to the person, the employer's agents, staff and partners.
 
@@ -139,9 +171,16 @@ async def _for_change(tx: Transaction, enrollment_id: UUID) -> Enrollment:
     return found
 
 
-async def _end(tx: Transaction, enrollment: Enrollment, month: Month, reason: EndReason) -> Enrollment:
+async def _end(
+    tx: Transaction, enrollment: Enrollment, month: Month, reason: EndReason, *, is_open: bool = True
+) -> Enrollment:
     ended = [
-        replace(one, state=register.transition(one.state, Action.END), end_month=month, end_reason=reason)
+        replace(
+            one,
+            state=register.transition(one.state, Action.END) if is_open else State.ENDED,
+            end_month=month,
+            end_reason=reason,
+        )
         for one in enrollment.participations
     ]
     await employments.end(tx, enrollment.enrollment_id, month, reason)
@@ -156,13 +195,15 @@ def check_person(command: EnrollPerson, desk: employments.Desk) -> None:
     """Whether a known person may be enrolled; the answer tells nothing of the stored name.
 
     Raises:
-        Refused: NAME_MISMATCH, PERSON_RETIRED.
+        Refused: NAME_MISMATCH, PERSON_DIED, PERSON_RETIRED.
         AlreadyExists: ALREADY_ENROLLED with the months of the employment in the way.
     """
     if desk.person_id is None:
         return
     if desk.name != command.name:
         raise Refused("NAME_MISMATCH", "name and number do not belong together", field="name")
+    if desk.is_dead:
+        raise Refused("PERSON_DIED", "the death of the person is recorded", source=("SIL",))
     if desk.is_retired:
         raise Refused("PERSON_RETIRED", "the person draws a pension", source=("SIL",))
     register.check_free(command.start_month, desk.last)

@@ -12,7 +12,7 @@ from kernel.errors import InvalidInput
 from services.enrollment.accounting import ContributionMonth
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import Employment, Participation, Person
-from services.enrollment.store import contributions, employments, people
+from services.enrollment.store import contributions, employments, people, persons
 
 FIRST_YEAR, LAST_YEAR = 1949, 2200
 
@@ -30,13 +30,14 @@ async def find_person(tx: Transaction, id_no: str, name: str) -> Person:
 
 
 async def person(tx: Transaction, person_id: UUID) -> Person:
-    """Show a person.
+    """Show a person; a record that went up in another is answered with the survivor.
 
     Raises:
         NotFound: PERSON_NOT_FOUND.
     """
     tx.principal.require_person(person_id)
-    found = await people.person(tx, person_id)
+    stands = await persons.forward(tx, person_id)
+    found = await people.person(tx, stands) if stands else None
     if found is None:
         raise person_not_found()
     return found
@@ -50,7 +51,7 @@ async def insurance(
     Raises:
         NotFound: PERSON_NOT_FOUND.
     """
-    await _check_known(tx, person_id)
+    person_id = await _known(tx, person_id)
     return (
         await employments.participations(tx, person_id),
         await contributions.counts(tx, person_id),
@@ -69,7 +70,7 @@ async def list_contributions(
     """
     if year and not FIRST_YEAR <= year <= LAST_YEAR:
         raise InvalidInput("YEAR_INVALID", f"a year is {FIRST_YEAR} to {LAST_YEAR}, or 0 for all", field="year")
-    await _check_known(tx, person_id)
+    person_id = await _known(tx, person_id)
     page = paging.read(tx, size=size, token=token, query=f"contributions {person_id} {year}")
     after = contributions.START
     if page.after:
@@ -109,7 +110,10 @@ async def list_rejects(tx: Transaction, job_id: UUID, *, size: int, token: str) 
     return [reject for _, reject in shown], following
 
 
-async def _check_known(tx: Transaction, person_id: UUID) -> None:
+async def _known(tx: Transaction, person_id: UUID) -> UUID:
+    """The record that stands for an id: its own, or the survivor of a merger."""
     tx.principal.require_person(person_id)
-    if not await people.is_known(tx, person_id):
+    stands = await persons.forward(tx, person_id)
+    if stands is None:
         raise person_not_found()
+    return stands

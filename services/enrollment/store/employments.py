@@ -10,6 +10,7 @@ from sqlmodel import col, desc, select
 
 from chassis.transaction import Transaction
 from kernel.calendar import Month
+from kernel.errors import Conflict
 from kernel.money import Money
 from services.enrollment.register import (
     SCHEME_CODES,
@@ -26,19 +27,28 @@ from services.enrollment.store import people
 from services.enrollment.store.rows import EmploymentRow, ParticipationRow, WageRow
 
 # One look at everything an enrolment depends on; the person is locked, so that a second enrolment waits for the first.
+# The number of a record that went up in another finds the survivor.
 FIND = """
     WITH known AS (
-        SELECT person_id, name_sealed, birth_date, sex, division, retirement_month
-        FROM person WHERE id_no_index = $2 FOR UPDATE
+        SELECT person_id, name_sealed, birth_date, sex, division, retirement_month, died_on, merged_into
+        FROM person WHERE person_id = (
+            SELECT coalesce(merged_into, person_id) FROM person WHERE id_no_index = $2
+        ) FOR UPDATE
     )
-    SELECT employer.division AS employer_division, known.*,
+    SELECT coalesce((
+               SELECT division FROM employer_version AS version
+               WHERE version.employer_id = $1 AND superseded IS NULL AND version.start_month <= $3
+               ORDER BY version.start_month DESC LIMIT 1
+           ), employer.division) AS employer_division,
+           deregister_date IS NOT NULL AS is_closed, former.id_no_index IS NOT NULL AS is_replaced, known.*,
            last.start_month, last.end_month
     FROM employer LEFT JOIN known ON true LEFT JOIN LATERAL (
         SELECT start_month, end_month FROM employment
         WHERE employment.person_id = known.person_id ORDER BY start_month DESC LIMIT 1
-    ) AS last ON true
+    ) AS last ON true LEFT JOIN former_number AS former ON former.id_no_index = $2 AND known.person_id IS NULL
     WHERE employer.employer_id = $1
 """
+FOLLOWS = 3  # a merger that commits between look and lock is followed to the survivor
 NEW_PERSON = """
     INSERT INTO person (person_id, id_no_index, id_no_sealed, name_sealed, phone_sealed, birth_date, sex, division)
     VALUES ($1, $11, $12, $13, $14, $15, $16, $17)
@@ -76,20 +86,44 @@ class Desk:
     name: str
     is_retired: bool
     last: Stretch | None
+    is_dead: bool = False
+    is_closed: bool = False  # the employer is deregistered
+    is_replaced: bool = False  # the number belonged to somebody who has another one now
 
 
 async def look_up(tx: Transaction, employer_id: UUID, id_no: str) -> Desk | None:
     """What an enrolment depends on; None when there is no such employer."""
     sealer = tx.database.sealer
-    row = await tx.fetchrow(FIND, employer_id, people.id_no_index(sealer, id_no))
-    if row is None:
-        return None
+    for _ in range(FOLLOWS):
+        row = await tx.fetchrow(FIND, employer_id, people.id_no_index(sealer, id_no), tx.today)
+        if row is None:
+            return None
+        if row["merged_into"] is None:
+            break
+    else:
+        raise Conflict("CONCURRENT_CHANGE", "records of this person are being merged", retry_after=0.2)
     person_id: UUID | None = row["person_id"]
     if person_id is None:
-        return Desk(row["employer_division"], None, "", is_retired=False, last=None)
+        return Desk(
+            row["employer_division"],
+            None,
+            "",
+            is_retired=False,
+            last=None,
+            is_closed=row["is_closed"],
+            is_replaced=row["is_replaced"],
+        )
     name = people.open_name(sealer, person_id, row["name_sealed"])
     last = Stretch(Month.of(row["start_month"]), _month(row["end_month"])) if row["start_month"] else None
-    return Desk(row["employer_division"], person_id, name, is_retired=row["retirement_month"] is not None, last=last)
+    return Desk(
+        row["employer_division"],
+        person_id,
+        name,
+        is_retired=row["retirement_month"] is not None,
+        last=last,
+        is_dead=row["died_on"] is not None,
+        is_closed=row["is_closed"],
+    )
 
 
 async def add(tx: Transaction, enrollment: Enrollment, wage: Money, *, new: Person | None, phone: str) -> bool:
@@ -144,6 +178,32 @@ async def open_enrollment(tx: Transaction, person_id: UUID) -> Enrollment | None
     return await load_for_change(tx, row["enrollment_id"]) if row else None
 
 
+async def died(tx: Transaction, person_id: UUID) -> Sequence[Enrollment]:
+    """The enrolments of a person that ended with a death."""
+    rows = await tx.fetch(
+        "SELECT enrollment_id FROM employment WHERE person_id = $1 AND end_reason = 'DIED'", person_id
+    )
+    found = [await load_for_change(tx, row["enrollment_id"]) for row in rows]
+    return [one for one in found if one is not None]
+
+
+async def reopen(tx: Transaction, enrollment_id: UUID) -> str:
+    """An enrolment and its participations go on as if they had not ended; the division of the employer."""
+    row = await tx.fetchrow(
+        """
+        WITH parts AS (
+            UPDATE participation SET state = 'ACTIVE', end_month = NULL, end_reason = NULL WHERE enrollment_id = $1
+        )
+        UPDATE employment SET end_month = NULL, end_reason = NULL FROM employer
+        WHERE enrollment_id = $1 AND employer.employer_id = employment.employer_id RETURNING employer.division
+        """,
+        enrollment_id,
+    )
+    assert row is not None
+    division: str = row["division"]
+    return division
+
+
 async def last_billed(tx: Transaction, enrollment_id: UUID) -> Month | None:
     """The last month of the enrolment that stands on a bill."""
     row = await tx.fetchrow("SELECT max(month) AS month FROM bill_line WHERE enrollment_id = $1", enrollment_id)
@@ -156,7 +216,7 @@ async def end(tx: Transaction, enrollment_id: UUID, month: Month, reason: EndRea
         """
         WITH ended AS (
             UPDATE participation SET state = 'ENDED', end_month = $2, end_reason = $3
-            WHERE enrollment_id = $1 AND end_month IS NULL
+            WHERE enrollment_id = $1 AND (end_month IS NULL OR $3 = 'DIED')
         )
         UPDATE employment SET end_month = $2, end_reason = $3 WHERE enrollment_id = $1
         """,

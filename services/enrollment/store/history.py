@@ -20,10 +20,15 @@ ADD_PEOPLE = """
     )
     ON CONFLICT (id_no_index) DO NOTHING RETURNING person_id
 """
+# A number of a record that went up in another finds the survivor.
 KNOWN = """
-    SELECT person_id, id_no_index, name_sealed, retirement_month FROM person
-    WHERE id_no_index = ANY($1) ORDER BY person_id FOR UPDATE
+    SELECT person.person_id, one.id_no_index, person.name_sealed, person.retirement_month, person.died_on
+    FROM person JOIN (
+        SELECT id_no_index, coalesce(merged_into, person_id) AS stands FROM person WHERE id_no_index = ANY($1)
+    ) AS one ON one.stands = person.person_id
+    ORDER BY person.person_id FOR UPDATE OF person
 """
+FORMER = "SELECT id_no_index FROM former_number WHERE id_no_index = ANY($1)"
 OPEN_ACCOUNTS = """
     INSERT INTO account AS mine (person_id, balance_fen, first_year, closed_through)
     SELECT person_id, balance_fen, year, year FROM unnest($1::uuid[], $2::integer[], $3::bigint[])
@@ -41,6 +46,7 @@ class Known:
     person_id: UUID
     name: str
     is_retired: bool
+    is_dead: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ async def known(tx: Transaction, numbers: Iterable[str]) -> Mapping[str, Known]:
             row["person_id"],
             people.open_name(sealer, row["person_id"], row["name_sealed"]),
             row["retirement_month"] is not None,
+            row["died_on"] is not None,
         )
         for row in rows
     }

@@ -48,9 +48,11 @@ async def person(tx: Transaction, person_id: UUID) -> Person | None:
 
 
 async def person_by_number(tx: Transaction, id_no: str) -> Person | None:
-    """The person with a normalised number."""
+    """The person with a normalised number; of a record that went up in another, the survivor."""
     sealer = tx.database.sealer
     row = await tx.session.scalar(select(PersonRow).where(PersonRow.id_no_index == id_no_index(sealer, id_no)))
+    if row is not None and row.merged_into is not None:
+        row = await tx.session.get(PersonRow, row.merged_into)
     return _person(sealer, row) if row else None
 
 

@@ -50,6 +50,8 @@ class PersonRow(Table, table=True):
     division: str
     retirement_month: Month | None = maybe_month()
     source: str
+    died_on: date | None = None
+    merged_into: UUID | None = None
 
 
 class EmployerRow(Table, table=True):
@@ -63,6 +65,7 @@ class EmployerRow(Table, table=True):
     injury_class: int
     injury_step: Decimal
     register_date: date
+    deregister_date: date | None = None
 
 
 class EmploymentRow(Table, table=True):

@@ -18,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from chassis.access import AccessRule, rule_of
 from hrss.benefits.v1 import benefits_service_pb2
 from hrss.card.v1 import card_service_pb2
-from hrss.enrollment.v1 import enrollment_service_pb2
+from hrss.enrollment.v1 import enrollment_service_pb2, persons_service_pb2
 from hrss.gateway.v1 import (
     cases_service_pb2,
     gateway_service_pb2,
@@ -41,6 +41,7 @@ FILES: tuple[FileDescriptor, ...] = (
     items_service_pb2.DESCRIPTOR,
     cases_service_pb2.DESCRIPTOR,
     enrollment_service_pb2.DESCRIPTOR,
+    persons_service_pb2.DESCRIPTOR,
     benefits_service_pb2.DESCRIPTOR,
     training_service_pb2.DESCRIPTOR,
     card_service_pb2.DESCRIPTOR,

@@ -34,6 +34,11 @@ def heard_person(fact: enrollment_pb.PersonRegistered.Fact) -> UUID:
     return ids.parse("per", fact.header.aggregate_id)
 
 
+def heard_merger(fact: enrollment_pb.PersonsMerged.Fact | enrollment_pb.PersonsUnmerged.Fact) -> tuple[UUID, UUID]:
+    """The record that went up in another, and that one."""
+    return ids.parse("per", fact.header.aggregate_id), ids.parse("per", fact.survivor_id)
+
+
 def started_employments(fact: enrollment_pb.ParticipationStarted.Fact) -> Iterator[StartedEmployment]:
     """The employment behind a participation, when it has unemployment insurance."""
     if fact.scheme == register_pb.SCHEME_UNEMPLOYMENT:

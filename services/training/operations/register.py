@@ -19,6 +19,16 @@ async def note_persons(tx: Transaction, person_ids: Sequence[UUID]) -> None:
     await register.save_persons(tx, person_ids)
 
 
+async def note_merged(tx: Transaction, mergers: Sequence[tuple[UUID, UUID]]) -> None:
+    """Records went up in others: what is known under either id counts for one person."""
+    await register.save_merged(tx, dict(mergers))
+
+
+async def note_unmerged(tx: Transaction, person_ids: Sequence[UUID]) -> None:
+    """Records stand by themselves again."""
+    await register.remove_merged(tx, person_ids)
+
+
 async def note_started(tx: Transaction, started: Sequence[StartedEmployment]) -> None:
     """Employments with unemployment insurance started."""
     if started:

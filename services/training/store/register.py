@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -23,13 +23,13 @@ async def save_persons(tx: Transaction, person_ids: Sequence[UUID]) -> None:
 
 
 async def save_started(tx: Transaction, started: Sequence[StartedEmployment]) -> None:
-    """Write employments that started."""
+    """Write employments that started; one that ended and starts again goes on."""
     last = {one.participation_id: one for one in started}
     await tx.execute(
         """
         INSERT INTO employment (participation_id, person_id, start_month)
         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::date[])
-        ON CONFLICT (participation_id) DO UPDATE SET start_month = excluded.start_month
+        ON CONFLICT (participation_id) DO UPDATE SET start_month = excluded.start_month, end_month = NULL
         """,
         list(last),
         [one.person_id for one in last.values()],
@@ -104,6 +104,23 @@ async def save_ended_benefits(tx: Transaction, ended: Sequence[EndedBenefit]) ->
     )
 
 
+async def save_merged(tx: Transaction, survivors: Mapping[UUID, UUID]) -> None:
+    """Write which records went up in which."""
+    await tx.execute(
+        """
+        INSERT INTO forward (person_id, survivor_id) SELECT * FROM unnest($1::uuid[], $2::uuid[])
+        ON CONFLICT (person_id) DO UPDATE SET survivor_id = excluded.survivor_id
+        """,
+        list(survivors),
+        list(survivors.values()),
+    )
+
+
+async def remove_merged(tx: Transaction, person_ids: Sequence[UUID]) -> None:
+    """Records stand by themselves again."""
+    await tx.execute("DELETE FROM forward WHERE person_id = ANY($1::uuid[])", list(person_ids))
+
+
 async def is_known(tx: Transaction, person_id: UUID) -> bool:
     """Whether enrollment has announced a person."""
     return await tx.fetchrow("SELECT 1 FROM person WHERE person_id = $1", person_id) is not None
@@ -118,7 +135,9 @@ async def lock_person(tx: Transaction, person_id: UUID) -> bool:
 async def insured_months(tx: Transaction, person_id: UUID, last: Month) -> int:
     """Paid months of unemployment insurance up to and including one."""
     rows = await tx.fetch(
-        "SELECT year, paid FROM insured_year WHERE person_id = $1 AND year <= $2", person_id, last.year
+        "SELECT year, paid FROM insured_year WHERE person_id = ANY(same_person($1)) AND year <= $2",
+        person_id,
+        last.year,
     )
     of_last_year = (1 << last.month) - 1
     return sum((row["paid"] & of_last_year if row["year"] == last.year else row["paid"]).bit_count() for row in rows)
@@ -127,12 +146,16 @@ async def insured_months(tx: Transaction, person_id: UUID, last: Month) -> int:
 async def is_employed(tx: Transaction, person_id: UUID, month: Month) -> bool:
     """Whether a person has unemployment insurance from an employment in a month."""
     query = """
-        SELECT 1 FROM employment WHERE person_id = $1 AND start_month <= $2 AND coalesce(end_month, $2) >= $2 LIMIT 1
+        SELECT 1 FROM employment
+        WHERE person_id = ANY(same_person($1)) AND start_month <= $2 AND coalesce(end_month, $2) >= $2 LIMIT 1
     """
     return await tx.fetchrow(query, person_id, month.first_day) is not None
 
 
 async def is_drawing(tx: Transaction, person_id: UUID, month: Month) -> bool:
     """Whether an unemployment benefit of a person covers a month."""
-    query = "SELECT 1 FROM unemployment_benefit WHERE person_id = $1 AND $2 BETWEEN first_month AND last_month LIMIT 1"
+    query = """
+        SELECT 1 FROM unemployment_benefit
+        WHERE person_id = ANY(same_person($1)) AND $2 BETWEEN first_month AND last_month LIMIT 1
+    """
     return await tx.fetchrow(query, person_id, month.first_day) is not None
