@@ -141,7 +141,7 @@ async def account(tx: Transaction, person_id: UUID) -> tuple[Account, Sequence[Y
     """
     tx.principal.require_person(person_id)
     found = await accounts.account(tx, person_id)
-    if found is None or not found.balance:  # a record that went up in another has an empty account, or none
+    if found is None or found.balance == Money.ZERO:  # a record that went up in another has an empty account, or none
         stands = await persons.forward(tx, person_id)
         if stands is None:
             raise person_not_found()
