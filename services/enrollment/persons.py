@@ -18,7 +18,8 @@ from kernel.identity import Sex
 from kernel.money import Money
 from services.enrollment.register import Stretch
 
-BEGINNING = date(1, 1, 1)  # the first segment reaches back as far as anybody knows
+# The first segment reaches back as far as anybody knows. The driver stores this day as -infinity.
+BEGINNING = date.min
 # Which values say who somebody is: a change of one of them needs a second person.
 IDENTITY = frozenset({"name", "id_no", "sex", "birth_date"})
 FIELDS = (*sorted(IDENTITY), "division", "phone")

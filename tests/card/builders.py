@@ -117,9 +117,26 @@ class Desk:
         assert fact.sex == register.SEX_MALE
         return fact
 
-    async def hear(self, fact: heard.PersonRegistered.Fact) -> None:
+    def changed(self, person: Person, version: int) -> heard.PersonChanged.Fact:
+        """What enrollment says of a person whose record changed."""
+        exchange = Sealer.load(self.database.settings.keys_dir / EXCHANGE_KEY)
+        now = Registered(
+            person_id=person.person_id,
+            name=person.name,
+            id_no=person.id_no,
+            birth_date=BIRTH,
+            sex="male",
+            division=TEST_REGION,
+        )
+        fact = enrollment_facts.person_changed(now, exchange)
+        fact.header.MergeFrom(
+            fact_pb2.FactHeader(version=version, business_date=calendar_pb2.Date(year=2026, month=7, day=20))
+        )
+        return fact
+
+    async def hear(self, fact: Any, kind: Any = heard.PersonRegistered) -> None:
         """Hand a fact over, as the broker would."""
-        message = heard.PersonRegistered(facts=[fact])
+        message = kind(facts=[fact])
         headers = {"Nats-Msg-Id": str(ids.new_id())}
         name = message.DESCRIPTOR.full_name
         await receive(self.database, ENROLLMENT, incoming(ENROLLMENT, name, message.SerializeToString(), headers))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -343,13 +343,14 @@ async def test_a_declaration_that_is_killed_goes_on_where_it_was(
 async def test_a_declaration_needs_its_employer_and_its_file(bureau: Bureau) -> None:
     ref = await bureau.files.put(a_file("姓名,号码", []))
     employer_id = await bureau.employer()
-    good = {"upload_id": ref.upload_id, "digest": ref.digest, "employer_id": employer_id, "mode": PART}
-    for changes, reason in (
+    good: dict[str, Any] = {"upload_id": ref.upload_id, "digest": ref.digest, "employer_id": employer_id, "mode": PART}
+    cases: list[tuple[dict[str, Any], str]] = [
         ({}, "FILE_FORMAT_INVALID"),
         ({"mode": pb.DECLARATION_MODE_UNSPECIFIED}, "VALUE_REQUIRED"),
         ({"digest": "0"}, "DIGEST_INVALID"),
         ({"employer_id": "emp_" + "0" * 32}, "EMPLOYER_NOT_FOUND"),
         ({"upload_id": "upl_" + "0" * 32}, "FILE_NOT_FOUND"),
-    ):
+    ]
+    for changes, reason in cases:
         with pytest.raises((InvalidInput, NotFound), match=reason):
             await bureau.call("ImportDeclarations", pb.ImportDeclarationsRequest(request_id="x", **{**good, **changes}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -147,7 +147,7 @@ async def test_the_maker_does_not_approve_and_a_no_changes_nothing(bureau: Burea
         ({"kind": CORRECTION, "name": "李", "evidence_ref": ""}, "EVIDENCE_REQUIRED"),
     ],
 )
-async def test_what_cannot_be_is_refused_by_name(bureau: Bureau, values: dict[str, object], reason: str) -> None:
+async def test_what_cannot_be_is_refused_by_name(bureau: Bureau, values: dict[str, Any], reason: str) -> None:
     person_id = await a_person(bureau, an_id_no())
 
     with pytest.raises(DomainError, match=reason):

@@ -84,7 +84,13 @@ async def test_no_role_of_the_service_deletes_persons(database: Database) -> Non
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.execute("DELETE FROM person")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await connection.execute("UPDATE person SET name_sealed = ''")
+            await connection.execute("UPDATE person SET person_id = person_id")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute("UPDATE person_version SET name_sealed = ''")
+        with pytest.raises(asyncpg.RaiseError, match="merged"):  # and moves rows only between merged records
+            await connection.execute(
+                "SELECT move_person_rows(gen_random_uuid(), gen_random_uuid(), '{}')",
+            )
     finally:
         await connection.close()
 

@@ -153,6 +153,47 @@ CHECKS: dict[str, str] = {
             WHERE wage.enrollment_id = employment.enrollment_id AND from_month <= start_month
         )
     """,
+    "a record that went up in another holds nothing that counts": """
+        SELECT person_id FROM person WHERE merged_into IS NOT NULL AND (
+            EXISTS (SELECT FROM employment WHERE employment.person_id = person.person_id)
+            OR EXISTS (SELECT FROM contribution WHERE contribution.person_id = person.person_id)
+            OR EXISTS (SELECT FROM bill_line WHERE bill_line.person_id = person.person_id)
+            OR EXISTS (SELECT FROM account WHERE account.person_id = person.person_id AND balance_fen <> 0)
+        )
+    """,
+    "mergers and forwards are the same": """
+        SELECT coalesce(person_id, merged_id) FROM person
+        FULL JOIN (SELECT * FROM person_merge WHERE undone IS NULL) AS merger ON merged_id = person_id
+        WHERE merged_into IS DISTINCT FROM survivor_id AND (merged_into IS NOT NULL OR merged_id IS NOT NULL)
+    """,
+    "nobody forwards to a record that forwards": """
+        SELECT one.person_id FROM person AS one JOIN person AS stands ON stands.person_id = one.merged_into
+        WHERE stands.merged_into IS NOT NULL
+    """,
+    "what is known of a person covers all time once, and its end is what is true now": """
+        SELECT person_id FROM (
+            SELECT person_id, valid_from, valid_to, birth_date, sex, division,
+                   lead(valid_from) OVER line AS following, row_number() OVER line AS place
+            FROM person_version WHERE superseded IS NULL WINDOW line AS (PARTITION BY person_id ORDER BY valid_from)
+        ) AS version JOIN person USING (person_id)
+        WHERE valid_to IS DISTINCT FROM following OR (place = 1 AND valid_from <> '-infinity')
+           OR (valid_to IS NULL AND (version.birth_date, version.sex, version.division)
+                                 <> (person.birth_date, person.sex, person.division))
+    """,
+    "the dead are insured nowhere after their month": """
+        SELECT employment.person_id FROM employment JOIN person USING (person_id)
+        WHERE died_on IS NOT NULL AND (end_month IS NULL
+            OR (end_reason = 'DIED' AND end_month > greatest(died_on, start_month)))
+    """,
+    "a death is recorded where a person is dead": """
+        SELECT coalesce(person.person_id, known.person_id) FROM person
+        FULL JOIN (SELECT * FROM death WHERE superseded IS NULL) AS known USING (person_id)
+        WHERE died_on IS DISTINCT FROM death_date
+    """,
+    "an employer that is no more insures nobody": """
+        SELECT employer_id FROM employer JOIN employment USING (employer_id)
+        WHERE deregister_date IS NOT NULL AND (end_month IS NULL OR end_month > deregister_date)
+    """,
     "every stored request has its reply": "SELECT request_id FROM request WHERE reply IS NULL",
     "versions are as many as the facts that were said": """
         SELECT one.kind, one.id, one.version FROM aggregate AS one LEFT JOIN (

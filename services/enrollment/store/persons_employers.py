@@ -10,7 +10,8 @@ from kernel.calendar import Month
 from services.enrollment.persons import EmployerVersion
 from services.enrollment.register import Employer
 
-ALWAYS = date(1, 1, 1)  # the month from which the registration counts, however early a bill is
+# The month from which the registration counts, however early a bill is; the driver stores it as -infinity.
+ALWAYS = date.min
 # The employer as it is in a month; without history it was always as its row says. `$1` may be any employer.
 IN_FORCE = """
     SELECT employer.employer_id, credit_code, coalesce(version.name, employer.name) AS name,

@@ -89,9 +89,9 @@ async def merge(tx: Transaction, survivor: UUID, other: UUID) -> None:
     moved = await _keys(tx, other)
     moved["account"] = await _account(tx, other)
     moved["survivor_account"] = await _account(tx, survivor)
+    await tx.execute("UPDATE person SET merged_into = $2 WHERE person_id = $1", other, survivor)
     await _move(tx, moved, other, survivor)
     moved["after"] = await _mark(tx, survivor, moved)
-    await tx.execute("UPDATE person SET merged_into = $2 WHERE person_id = $1", other, survivor)
     await tx.execute(
         """
         INSERT INTO person_merge (merge_id, survivor_id, merged_id, moved, merged) VALUES ($1, $2, $3, $4::jsonb, $5)
@@ -126,8 +126,8 @@ async def is_untouched(tx: Transaction, survivor: UUID, moved: Mapping[str, Any]
 
 async def unmerge(tx: Transaction, survivor: UUID, other: UUID, moved: Mapping[str, Any]) -> None:
     """Give every row back, and the accounts as they were; nothing was recorded since that belongs to both."""
-    await tx.execute("UPDATE person SET merged_into = NULL WHERE person_id = $1", other)
     await _move(tx, moved, survivor, other, restore=True)
+    await tx.execute("UPDATE person SET merged_into = NULL WHERE person_id = $1", other)
     await tx.execute(
         "UPDATE person_merge SET undone = $3 WHERE survivor_id = $1 AND merged_id = $2 AND undone IS NULL",
         survivor,
@@ -173,40 +173,7 @@ async def _move(
         else:
             await _write_account(tx, target, _together(*accounts))
             await _write_account(tx, source, {**accounts[0], "balance_fen": 0, "closed_through": None})
-    enrollments = [UUID(one) for one in moved["enrollments"]]
-    for statement, values in (
-        ("UPDATE employment SET person_id = $2 WHERE person_id = $1 AND enrollment_id = ANY($3::uuid[])", enrollments),
-        (
-            "UPDATE participation SET person_id = $2 WHERE person_id = $1 AND enrollment_id = ANY($3::uuid[])",
-            enrollments,
-        ),
-        (
-            "UPDATE bill_line SET person_id = $2 WHERE person_id = $1 AND bill_id = ANY($3::uuid[])",
-            [UUID(one) for one in moved["bills"]],
-        ),
-        ("UPDATE account_year SET person_id = $2 WHERE person_id = $1 AND year = ANY($3::int[])", moved["years"]),
-    ):
-        await tx.execute(statement, source, target, values)
-    await tx.execute(
-        """
-        UPDATE contribution SET person_id = $2 FROM unnest($3::date[], $4::smallint[]) AS one (month, scheme)
-        WHERE person_id = $1 AND contribution.month = one.month AND contribution.scheme = one.scheme
-        """,
-        source,
-        target,
-        [date.fromisoformat(month) for month, _ in moved["months"]],
-        [scheme for _, scheme in moved["months"]],
-    )
-    await tx.execute(
-        """
-        UPDATE account_entry SET person_id = $2 FROM unnest($3::text[], $4::text[]) AS one (kind, source)
-        WHERE person_id = $1 AND account_entry.kind = one.kind AND account_entry.source = one.source
-        """,
-        source,
-        target,
-        [kind for kind, _ in moved["entries"]],
-        [source_ for _, source_ in moved["entries"]],
-    )
+    await tx.execute("SELECT move_person_rows($1, $2, $3::jsonb)", source, target, json.dumps(moved))
 
 
 def _together(one: Mapping[str, Any], other: Mapping[str, Any] | None) -> dict[str, Any]:

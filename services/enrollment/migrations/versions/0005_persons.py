@@ -105,8 +105,30 @@ CREATE TABLE employer_version (
 CREATE UNIQUE INDEX employer_version_known ON employer_version (employer_id, start_month) WHERE superseded IS NULL;
 """
 
-# What a merger moves from one record to the other, and back; nothing else of these rows may change.
-_MOVED = ("employment", "participation", "bill_line", "contribution", "account_entry", "account_year")
+# What a merger moves from one record to the other, and back: nothing of a row changes but the person, and only between
+# two records of which one has gone up in the other. The tables stay append-only for the service itself, which may call
+# this and cannot write it; it runs with the rights of the owner.
+_MOVE = """
+CREATE FUNCTION move_person_rows(source_id uuid, target uuid, keys jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM person WHERE (person_id, merged_into) IN ((source_id, target), (target, source_id))) THEN
+        RAISE EXCEPTION 'rows move only between two records that are merged';
+    END IF;
+    UPDATE employment SET person_id = target WHERE person_id = source_id
+        AND enrollment_id IN (SELECT value::uuid FROM jsonb_array_elements_text(keys -> 'enrollments'));
+    UPDATE participation SET person_id = target WHERE person_id = source_id
+        AND enrollment_id IN (SELECT value::uuid FROM jsonb_array_elements_text(keys -> 'enrollments'));
+    UPDATE bill_line SET person_id = target WHERE person_id = source_id
+        AND bill_id IN (SELECT value::uuid FROM jsonb_array_elements_text(keys -> 'bills'));
+    UPDATE contribution SET person_id = target WHERE person_id = source_id AND (month, scheme) IN (
+        SELECT (value ->> 0)::date, (value ->> 1)::smallint FROM jsonb_array_elements(keys -> 'months'));
+    UPDATE account_entry SET person_id = target WHERE person_id = source_id AND (kind, source) IN (
+        SELECT value ->> 0, value ->> 1 FROM jsonb_array_elements(keys -> 'entries'));
+    UPDATE account_year SET person_id = target WHERE person_id = source_id
+        AND year IN (SELECT value::integer FROM jsonb_array_elements_text(keys -> 'years'));
+END $$
+"""
 
 
 def upgrade() -> None:
@@ -116,8 +138,9 @@ def upgrade() -> None:
     person = "id_no_index, id_no_sealed, name_sealed, birth_date, sex, division, died_on, merged_into"
     grant_app("person", f"UPDATE ({person})")
     grant_app("employer", "UPDATE (name, division, injury_class, injury_step, deregister_date)")
-    for table in _MOVED:
-        grant_app(table, "UPDATE (person_id)")
+    op.execute(_MOVE)
+    op.execute("REVOKE ALL ON FUNCTION move_person_rows FROM PUBLIC")
+    grant_app("move_person_rows(uuid, uuid, jsonb)", "EXECUTE", kind="FUNCTION")
     grant_app("person_version", "SELECT", "INSERT", "UPDATE (superseded)")
     grant_app("former_number", "SELECT", "INSERT", "UPDATE (person_id)")
     grant_app("person_request", "SELECT", "INSERT", "UPDATE (state, payload_sealed, approval_id, decided)")
