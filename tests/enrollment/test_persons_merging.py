@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chassis import transaction
+from chassis.principal import Principal
 from hrss.enrollment.v1 import enrollment_events_pb2 as events
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from kernel import ids
 from kernel.errors import AlreadyExists, DomainError, NotFound, Refused
+from services.enrollment.operations import enrollments
 from services.enrollment.operations.persons_duplicates import pairs_of
 from services.enrollment.persons import DuplicateReason, Facts
 from tests.enrollment.builders import NOW, PARTNER, TODAY, a_receipt, an_id_no, money, month, number
@@ -20,6 +23,7 @@ from tests.enrollment.test_bills import a_bill, an_assessment
 from tests.enrollment.test_races import run_process
 
 if TYPE_CHECKING:
+    from chassis.transaction import Transaction
     from tests.enrollment.conftest import Bureau
 
 BIRTH = date(1988, 8, 8)
@@ -160,6 +164,22 @@ async def test_what_cannot_be_merged_is_refused_by_name(bureau: Bureau) -> None:
     await refused("PERSON_MERGED", third, survivor)  # a survivor of one merger only survives
     with pytest.raises(Refused, match="PERSON_MERGED"):
         await ask(bureau, "RecordDeath", person_id=other, death_date=TODAY, source=1)
+
+
+async def test_a_pension_under_the_merged_id_retires_the_survivor(bureau: Bureau) -> None:
+    survivor, other = await twins(bureau)
+    await approved(bureau, "MergePersons", person_id=survivor, other_person_id=other)
+    settle = pb.SettleAccountRequest(request_id="settle", person_id=other, retirement_month=month(NOW))
+    with pytest.raises(Refused, match="PERSON_MERGED"):
+        await bureau.call("SettleAccount", settle)
+
+    async def retire(tx: Transaction) -> None:
+        await enrollments.retire(tx, ids.parse("per", other), NOW)
+
+    await transaction.run(bureau.database, retire, principal=Principal.system("benefits"), today=TODAY)
+
+    ended = [one for one in (await look(bureau, other))["participations"] if one.end_month == month(NOW)]
+    assert {(one.person_id, one.end_reason) for one in ended} == {(survivor, model.END_REASON_RETIRED)}
 
 
 async def test_duplicates_are_found_decided_and_not_found_again(bureau: Bureau) -> None:

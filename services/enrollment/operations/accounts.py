@@ -79,13 +79,16 @@ async def settle_account(tx: Transaction, command: SettleAccount, office: Office
 
     Raises:
         NotFound: PERSON_NOT_FOUND, ACCOUNT_NOT_FOUND.
-        Refused: ACCOUNT_ALREADY_SETTLED, MONTH_NOT_STARTED, ACCOUNT_YEAR_OPEN, CONTRIBUTIONS_OPEN with the first month
-            that is not paid, RETIREMENT_MONTH_INVALID with the first month allowed, POLICY_PARAMETER_MISSING.
+        Refused: PERSON_MERGED, ACCOUNT_ALREADY_SETTLED, MONTH_NOT_STARTED, ACCOUNT_YEAR_OPEN, CONTRIBUTIONS_OPEN with the
+            first month that is not paid, RETIREMENT_MONTH_INVALID with the first month allowed,
+            POLICY_PARAMETER_MISSING.
     """
     person_id, retirement = command.person_id, command.retirement_month
     known = await people.birth_and_track(tx, person_id)
     if known is None:
         raise person_not_found()
+    if await persons.merged_into(tx, person_id) is not None:
+        raise Refused("PERSON_MERGED", "the record went up in another one; settle the account of that")
     birth, track = known
     account = await accounts.account(tx, person_id, lock=True)
     if account is None:

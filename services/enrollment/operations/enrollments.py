@@ -23,7 +23,7 @@ from services.enrollment.register import (
     Wage,
     enrollment_not_found,
 )
-from services.enrollment.store import accounts, employments, people
+from services.enrollment.store import accounts, employments, people, persons
 
 # A race for the same new person is lost once: the second look finds who won it.
 LOOKS = 3
@@ -106,9 +106,14 @@ async def declare_wage(tx: Transaction, command: DeclareWage) -> Enrollment:
 
 
 async def retire(tx: Transaction, person_id: UUID, month: Month) -> None:
-    """A pension starts: the open participations end with the month of retirement, and no new ones begin."""
-    if not await people.lock(tx, [person_id]):
+    """A pension starts: the open participations end with the month of retirement, and no new ones begin.
+
+    A pension under the id of a record that went up in another is the survivor's.
+    """
+    stands = await persons.forward(tx, person_id)
+    if stands is None or not await people.lock(tx, [stands]):
         raise NotFound("PERSON_NOT_FOUND", "no such person")
+    person_id = stands
     await people.retire(tx, person_id, month)
     enrollment = await employments.open_enrollment(tx, person_id)
     if enrollment is not None:  # one who was enrolled after the month of retirement leaves with the first month

@@ -45,7 +45,7 @@ def job_kind() -> JobKind:
             pairs += pairs_of(list(group))
             if number % BREATHE_GROUPS == 0:
                 await asyncio.sleep(0)
-        await persons.save_duplicates(tx, pairs[: persons.FOUND_MAX])
+        await persons.save_duplicates(tx, pairs)
         tx.audit("FindDuplicatesChunk", detail={"job_id": ids.to_text("job", job.id), "pairs": str(len(pairs))})
         return ChunkResult(1, 0, [])
 

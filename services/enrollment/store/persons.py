@@ -27,7 +27,6 @@ from services.enrollment.store import people
 
 TABLE = "person_version"  # part of what a sealed value is bound to; never rename
 REQUESTS = "person_request"
-FOUND_MAX = 500  # pairs of one chunk; more are found by the next look, when these are decided
 
 
 async def forward(tx: Transaction, person_id: UUID) -> UUID | None:

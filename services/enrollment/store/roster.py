@@ -56,10 +56,11 @@ WITH_EMPLOYER = """
 """
 END = """
     WITH one AS (SELECT * FROM unnest($1::uuid[], $2::date[], $3::text[]) AS one (id, month, reason)), ended AS (
-        UPDATE employment SET end_month = month, end_reason = reason FROM one WHERE enrollment_id = one.id
+        UPDATE employment SET end_month = month, end_reason = reason FROM one
+        WHERE enrollment_id = one.id AND enrollment_id = ANY($1)
     )
     UPDATE participation SET state = 'ENDED', end_month = month, end_reason = reason FROM one
-    WHERE enrollment_id = one.id AND participation.end_month IS NULL
+    WHERE enrollment_id = one.id AND enrollment_id = ANY($1) AND participation.end_month IS NULL
     RETURNING participation_id, enrollment_id, person_id, employer_id, scheme, start_month, track
 """
 VERSIONS = "SELECT id, version FROM aggregate WHERE kind = 'contributions' AND id = ANY($1)"
