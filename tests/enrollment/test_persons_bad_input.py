@@ -44,7 +44,10 @@ async def test_an_honest_request_with_one_wrong_field_finds_no_fault(bureau: Bur
         ("ChangePerson", pb.ChangePersonRequest(**person, kind=CORRECTION, id_no=an_id_no(), name="李四")),
         ("ChangePerson", pb.ChangePersonRequest(**person, kind=CHANGE, effective_date=day(TODAY), phone="13812345678")),
         ("MergePersons", pb.MergePersonsRequest(**person, other_person_id=other.person_id)),
-        ("RecordDeath", pb.RecordDeathRequest(**person, death_date=day(date(2025, 3, 1)), source=1)),
+        (
+            "RecordDeath",
+            pb.RecordDeathRequest(**person, death_date=day(date(2025, 3, 1)), source=pb.DEATH_SOURCE_COURT),
+        ),
         ("ListPersonHistory", pb.ListPersonHistoryRequest(person_id=one.person_id, as_of=day(TODAY))),
         (
             "ChangeEmployer",

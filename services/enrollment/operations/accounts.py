@@ -79,8 +79,8 @@ async def settle_account(tx: Transaction, command: SettleAccount, office: Office
 
     Raises:
         NotFound: PERSON_NOT_FOUND, ACCOUNT_NOT_FOUND.
-        Refused: PERSON_MERGED, ACCOUNT_ALREADY_SETTLED, MONTH_NOT_STARTED, ACCOUNT_YEAR_OPEN, CONTRIBUTIONS_OPEN with the
-            first month that is not paid, RETIREMENT_MONTH_INVALID with the first month allowed,
+        Refused: PERSON_MERGED, ACCOUNT_ALREADY_SETTLED, MONTH_NOT_STARTED, ACCOUNT_YEAR_OPEN, CONTRIBUTIONS_OPEN with
+            the first month that is not paid, RETIREMENT_MONTH_INVALID with the first month allowed,
             POLICY_PARAMETER_MISSING.
     """
     person_id, retirement = command.person_id, command.retirement_month
