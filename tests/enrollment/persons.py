@@ -30,7 +30,7 @@ async def ask(bureau: Bureau, rpc: str, *, today: date = TODAY, by: Any = None, 
     return await bureau.call(rpc, kind(**values), today=today, **options)
 
 
-async def decide(bureau: Bureau, request: pb.PersonRequest, *, approve: bool = True, by: Any = SUPERVISOR) -> Any:
+async def decide(bureau: Bureau, request: pb.PersonReview, *, approve: bool = True, by: Any = SUPERVISOR) -> Any:
     """The second person decides; the request afterwards."""
     reply = await ask(
         bureau, "DecidePersonRequest", by=by, person_request_id=request.person_request_id, approve=approve

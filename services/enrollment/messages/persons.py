@@ -305,8 +305,8 @@ def _listed(employer: Employer, day: date | None) -> pb.ListedEmployer:
     return pb.ListedEmployer(employer=replies.shown_employer(employer), deregister_date=to_date(day) if day else None)
 
 
-def _request(one: Request) -> pb.PersonRequest:
-    return pb.PersonRequest(
+def _request(one: Request) -> pb.PersonReview:
+    return pb.PersonReview(
         person_request_id=ids.to_text("prq", one.request_id),
         person_id=ids.to_text("per", one.person_id),
         kind=_KINDS[one.kind],

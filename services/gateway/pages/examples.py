@@ -47,7 +47,7 @@ _TEXTS = {
     "account": "6222020000000000000",
     "payee_account_masked": "6222********0000",
     "source_system": "legacy-city-system",
-    "evidence_ref": "通公证〔2026〕0123",
+    "evidence_ref": "GZ-2026-0123",
     "receipt_no": "332060251100000001",
     "bank_reference": "BANK20251123000001",
     "number": "S000032000006253000001",
