@@ -19,7 +19,7 @@ from services.enrollment.commands import SettleAccount
 from services.enrollment.domain.account import year_terms
 from services.enrollment.messages import facts
 from services.enrollment.operations.office import Office
-from services.enrollment.store import accounts, history, people, persons
+from services.enrollment.store import accounts, city, history, people, persons
 from services.enrollment.store.accounts import Closed
 
 KIND = "close_account_year"
@@ -62,6 +62,7 @@ def job_kind(office: Office) -> JobKind:
                 rejects.append(_open_year(number, person_id, next_year))
             else:
                 ready.append(person_id)
+        await city.plan_for_many(tx)
         closed = await accounts.close(tx, ready, job.id, terms, policy_version=office.policy.version)
         await _book(tx, closed, year, key=f"{ids.to_text('job', job.id)}/{chunk.number}")
         tx.audit("CloseAccountYearChunk", detail={"year": str(year), "closed": str(len(closed))})

@@ -83,6 +83,7 @@ def job_kind(office: Office) -> JobKind:
         totals = NOTHING
         run_id = UUID(hex=job.params["run_id"])
         if billed:
+            await store.plan_for_many(tx)
             totals = await assessment.assess(tx, billed, known, policy_version=office.policy.version, run_id=run_id)
         await store.add_part(tx, run_id, chunk.number, totals)
         tx.audit("BillRunChunk", detail={"bills": str(totals.bill_count), "persons": str(totals.person_count)})

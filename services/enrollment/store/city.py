@@ -96,6 +96,15 @@ async def parts(tx: Transaction, month: Month, size: int) -> Sequence[Part]:
     return [Part(row["first"], row["last"], row["person_count"]) for row in rows]
 
 
+async def plan_for_many(tx: Transaction) -> None:
+    """Let each statement of this transaction be planned for the rows that it is given.
+
+    After five chunks a connection would take one plan for all of them, made for ten rows: its joins look at every pair
+    of two thousand bills and two thousand employers.
+    """
+    await tx.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
 async def lock_employers(tx: Transaction, first: UUID, last: UUID, month: Month) -> Sequence[tuple[UUID, int, Decimal]]:
     """The employers of a range with class and float step of a month, locked in order until this commits."""
     rows = await tx.fetch(LOCK, first, last, month.first_day)
