@@ -367,7 +367,7 @@ def _fen(text: str) -> int:
     """An amount that is not negative, in fen; -1 when it is none. The usual form is read at once."""
     yuan, point, cents = text.partition(".")
     digits = yuan + cents
-    if point and len(cents) == 2 and digits.isascii() and digits.isdigit() and 0 < len(yuan) <= 12 and yuan[0] != "0":  # noqa: PLR2004
+    if point and len(cents) == 2 and digits.isascii() and digits.isdigit() and 0 < len(yuan) <= 12 and yuan[0] != "0":  # noqa: PLR2004 - the usual form
         return int(digits)
     amount = amount_of(text)
     return amount.fen if amount is not None and 0 <= amount.fen <= AMOUNT_MAX.fen else -1

@@ -259,7 +259,7 @@ async def test_an_imported_month_is_not_billed_again(bureau: Bureau) -> None:
         (b"", "HEADER"),
         (b"\xff\xfe\x00a", "ENCODING"),
         ("x".encode("utf-16"), "ENCODING"),
-        (b"#hrss-history,2\nkind\n", "HEADER"),
+        (b"#hrss-history,3\nkind\n", "HEADER"),
         (b"#hrss-history,1\nkind,id_no\n#totals,0,0,0\n", "COLUMNS"),
         (a_history_file(["month,,,,,,,,,"]).replace(b"#totals", b"#total"), "TOTALS_MISSING"),
         (a_history_file([], totals="#totals,x,0,0"), "TOTALS_MALFORMED"),
