@@ -47,7 +47,6 @@ class CoverKind(StrEnum):
 
 
 COVER_SCHEMES = {CoverKind.FLEXIBLE: Scheme.EMPLOYEE_PENSION, CoverKind.RESIDENT: Scheme.RESIDENT_PENSION}
-COVER_REASONS = (EndReason.STOPPED, EndReason.DIED)  # what a person or the office may give
 
 
 class EmployerKind(StrEnum):

@@ -168,6 +168,13 @@ async def test_a_cover_ends_and_says_so(bureau: Bureau) -> None:
         request_id="end", cover_id=cover.cover_id, end_month=month(NOW), reason=model.END_REASON_STOPPED
     )
 
+    with pytest.raises(InvalidInput, match="END_REASON_REQUIRED"):
+        await bureau.call(
+            "EndCover",
+            pb.EndCoverRequest(
+                request_id="died", cover_id=cover.cover_id, end_month=month(NOW), reason=model.END_REASON_DIED
+            ),
+        )
     ended = await bureau.call("EndCover", request)
 
     assert (ended.cover.state, ended.cover.end_reason) == (model.PARTICIPATION_STATE_ENDED, model.END_REASON_STOPPED)
@@ -211,6 +218,8 @@ async def test_an_employment_ends_the_cover_and_withdraws_what_is_not_paid(burea
     assert (shown.cover.end_month, shown.cover.end_reason) == (month(NOW.plus(-1)), model.END_REASON_EMPLOYED)
     with pytest.raises(Refused, match="BILL_WITHDRAWN"):
         await pay(bureau, unpaid)
+    open_ones = await bureau.call("ListBills", register_pb.ListBillsRequest(state=model.BILL_STATE_ISSUED))
+    assert unpaid.bill_id not in {one.bill_id for one in open_ones.bills}
     bill = await a_bill(bureau, employer_id)
     assert bill.person_count == 1
     await pay(bureau, bill)

@@ -14,7 +14,6 @@ from kernel.money import Money
 from services.enrollment import commands
 from services.enrollment.cover import (
     CONTRACT_PRICE_MAX,
-    COVER_REASONS,
     DAY_ORDERS_MAX,
     DUE_DAYS,
     REPORT_ROWS_MAX,
@@ -35,7 +34,6 @@ _REASONS = {
     pb.SUSPEND_REASON_DETENTION: SuspendReason.DETENTION,
     pb.SUSPEND_REASON_OTHER: SuspendReason.OTHER,
 }
-_ENDS = {model.END_REASON_STOPPED: EndReason.STOPPED, model.END_REASON_DIED: EndReason.DIED}
 _EMPLOYER_KINDS = {
     pb.EMPLOYER_KIND_ENTERPRISE: EmployerKind.ENTERPRISE,
     pb.EMPLOYER_KIND_GOVERNMENT: EmployerKind.GOVERNMENT,
@@ -140,10 +138,9 @@ def end_cover(request: pb.EndCoverRequest) -> commands.EndCover:
     Raises:
         InvalidInput: END_REASON_REQUIRED, MONTH_REQUIRED.
     """
-    reason = _ENDS.get(request.reason)
-    if reason not in COVER_REASONS:
+    if request.reason != model.END_REASON_STOPPED:  # a death is recorded of the person, and ends everything
         raise InvalidInput("END_REASON_REQUIRED", "an end needs its reason", field="reason")
-    return commands.EndCover(cover_id(request.cover_id), month_of(request, "end_month"), reason)
+    return commands.EndCover(cover_id(request.cover_id), month_of(request, "end_month"), EndReason.STOPPED)
 
 
 def assess_cover_bill(request: pb.AssessCoverBillRequest) -> tuple[UUID, Month]:

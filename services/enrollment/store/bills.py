@@ -95,7 +95,8 @@ async def bills(
     if employer_id is not None:
         query = query.where(BillRow.employer_id == employer_id)
     if state is not None:
-        query = query.where(BillRow.state == state)
+        # Who asks for a state wants to act on it, and nothing is done with a bill that was withdrawn.
+        query = query.where(BillRow.state == state, col(BillRow.withdrawn_date).is_(None))
     if before is not None:
         query = query.where(col(BillRow.bill_id) < before)
     return [_bill(row) for row in await tx.session.scalars(query)]

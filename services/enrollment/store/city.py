@@ -23,7 +23,7 @@ PARTS = """
                (sum(persons) OVER (ORDER BY employer_id) - persons)::bigint / $2::bigint AS chunk
         FROM (
             SELECT employer_id, count(*) AS persons FROM participation
-            WHERE scheme = 110 AND state <> 'SUSPENDED'
+            WHERE scheme = 110 AND employer_id IS NOT NULL
               AND start_month <= $1 AND (end_month IS NULL OR end_month >= $1)
             GROUP BY employer_id
         ) AS insuring

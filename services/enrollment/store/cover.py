@@ -160,7 +160,13 @@ async def end(tx: Transaction, cover_id: UUID, month: Month, reason: EndReason) 
 async def last_billed(tx: Transaction, relation_id: UUID) -> Month | None:
     """The last month of an enrolment or cover that stands on a bill and was not refunded."""
     row = await tx.fetchrow(
-        "SELECT max(month) AS month FROM bill_line WHERE enrollment_id = $1 AND refund_id IS NULL", relation_id
+        """
+        SELECT max(month) AS month FROM bill_line WHERE enrollment_id = $1 AND refund_id IS NULL AND person_id IN (
+            SELECT person_id FROM cover WHERE cover_id = $1
+            UNION ALL SELECT person_id FROM employment WHERE enrollment_id = $1
+        )
+        """,
+        relation_id,
     )
     return Month.of(row["month"]) if row and row["month"] else None
 
