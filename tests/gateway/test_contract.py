@@ -277,7 +277,8 @@ def _fields(descriptor: Any, skipped: set[str]) -> list[tuple[list[str], FieldDe
             continue
         found.append(([field.name], field))
         if field.message_type is not None and field.message_type.full_name not in SCALARS:
-            found += [([field.name, *path], inner) for path, inner in _fields(field.message_type, set())]
+            place = [field.name, "0"] if field.is_repeated else [field.name]
+            found += [([*place, *path], inner) for path, inner in _fields(field.message_type, set())]
     return found
 
 
@@ -300,8 +301,8 @@ def _wrong_values(field: FieldDescriptor) -> list[Any]:  # noqa: PLR0911 - one r
 
 def _with(body: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
     changed: dict[str, Any] = json.loads(json.dumps(body))
-    inner = changed
+    inner: Any = changed
     for part in path[:-1]:
-        inner = inner[part]
+        inner = inner[int(part)] if isinstance(inner, list) else inner[part]
     inner[path[-1]] = value
     return changed

@@ -33,9 +33,17 @@ _PREFIXES = {
     "card_id": "crd",
     "message_id": "msg",
     "result_id": "ben",
+    "file_id": "fil",
+    "suspense_id": "sus",
+    "demand_id": "dem",
+    "difference_id": "dif",
+    "plan_id": "pln",
+    "refund_id": "rfd",
 }
 _TEXTS = {
     "name": "张三",
+    "reference": "332060251100000002",
+    "document": "bil_" + "1" * 32,
     "name_masked": "张*",
     "id_no": make_resident_id(TEST_REGION, date(1990, 3, 15), 123),
     "id_no_masked": "990000********1234",
