@@ -43,9 +43,16 @@ _PREFIXES = {
     "project_id": "prj",
     "platform_month_id": "plm",
     "payer_person_id": "per",
+    "file_id": "fil",
+    "suspense_id": "sus",
+    "demand_id": "dem",
+    "difference_id": "dif",
+    "plan_id": "pln",
 }
 _TEXTS = {
     "name": "张三",
+    "reference": "332060251100000002",
+    "document": "bil_" + "1" * 32,
     "name_masked": "张*",
     "id_no": make_resident_id(TEST_REGION, date(1990, 3, 15), 123),
     "id_no_masked": "990000********1234",
