@@ -21,9 +21,10 @@ from kernel.money import Money
 from ops.seed import people
 from services.enrollment import accounting
 from services.enrollment.accounting import ContributionState, EntryKind
+from services.enrollment.billing import EMPLOYEE_SCHEMES
 from services.enrollment.messages import facts
 from services.enrollment.register import (
-    SCHEMES,
+    SCHEME_CODES,
     Employer,
     EndReason,
     Participation,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[Any, ...]]
 T = TypeVar("T")
+CODES = tuple(SCHEME_CODES[scheme] for scheme in EMPLOYEE_SCHEMES)
 
 COLUMNS = {
     "person": ("person_id", "id_no_index", "id_no_sealed", "name_sealed", "birth_date", "sex", "division", "source"),
@@ -194,7 +196,7 @@ def _jobs(tables: dict[str, Rows], one: Citizen) -> None:
         stretch = (job.start.first_day, end, job.reason)
         tables["employment"].append((job.enrollment_id, one.person_id, job.employer_id, post.value, track, *stretch))
         state = State.ENDED if end else State.ACTIVE
-        for participation_id, scheme in zip(job.participation_ids, SCHEMES, strict=True):
+        for participation_id, scheme in zip(job.participation_ids, CODES, strict=True):
             tables["participation"].append(
                 (participation_id, job.enrollment_id, one.person_id, job.employer_id, scheme, state, track, *stretch)
             )
@@ -216,7 +218,7 @@ def _history(tables: dict[str, Rows], one: Citizen, batch: Batch) -> None:
     tables["contribution"] += [
         (one.person_id, month.first_day, scheme, paid, base * 100, 0, 0, batch.source)
         for month, base in one.history
-        for scheme in SCHEMES
+        for scheme in CODES
     ]
 
 
@@ -238,7 +240,7 @@ def _tell(tx: Transaction, new: Sequence[Citizen], batch: Batch) -> None:
                         is_first=True,
                     )
         for month, base in reversed(one.history):
-            items = dict.fromkeys(SCHEMES.values(), (Money(base * 100), ContributionState.PAID))
+            items = dict.fromkeys(EMPLOYEE_SCHEMES, (Money(base * 100), ContributionState.PAID))
             tx.emit(facts.contributions_settled(one.person_id, month, items, batch.source), is_first=True)
         if one.balance_fen:
             balance = Money(one.balance_fen)
@@ -261,7 +263,7 @@ def _participations(one: Citizen, job: Job) -> list[Participation]:
             end_reason=reason,
             track=track,
         )
-        for participation_id, scheme in zip(job.participation_ids, SCHEMES.values(), strict=True)
+        for participation_id, scheme in zip(job.participation_ids, EMPLOYEE_SCHEMES, strict=True)
     ]
 
 

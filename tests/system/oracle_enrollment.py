@@ -144,7 +144,10 @@ CHECKS: dict[str, str] = {
     "participations have the months of their employment": """
         SELECT enrollment_id FROM employment LEFT JOIN participation AS part USING (enrollment_id)
         GROUP BY enrollment_id, employment.end_month, employment.start_month
-        HAVING count(part.*) <> 3 OR bool_or(part.end_month IS DISTINCT FROM employment.end_month)
+        HAVING NOT (array_agg(part.scheme) @> ARRAY[110, 210, 410]::smallint[] AND count(*) = 3
+                    OR array_agg(part.scheme) @> ARRAY[120, 9012]::smallint[]
+                        AND array_agg(part.scheme) <@ ARRAY[120, 210, 410, 9012]::smallint[])
+            OR bool_or(part.end_month IS DISTINCT FROM employment.end_month)
             OR bool_or(part.start_month <> employment.start_month)
     """,
     "a person has one employment at a time": """

@@ -7,6 +7,7 @@ from hrss.enrollment.v1 import enrollment_pb2 as model
 from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import InvalidInput
+from services.enrollment.billing import EMPLOYEE_SCHEMES
 from services.enrollment.city import BillRun
 from services.enrollment.domain.contributions import Side
 from services.enrollment.messages.words import SCHEMES
@@ -47,7 +48,7 @@ def _bill_run(run: BillRun, job: Job) -> pb.BillRun:
                 employer=to_money(totals.side(scheme, Side.EMPLOYER)),
                 employee=to_money(totals.side(scheme, Side.EMPLOYEE)),
             )
-            for scheme, number in SCHEMES.items()
+            for scheme, number in ((one, SCHEMES[one]) for one in EMPLOYEE_SCHEMES)
         ],
         total=to_money(totals.total),
         assess_date=to_date(run.assess_date),

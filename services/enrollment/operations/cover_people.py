@@ -41,7 +41,7 @@ async def person_for(tx: Transaction, one: NewPerson, office: Office) -> Insured
     """The person with a name and a number, locked; registered when the number is new.
 
     Raises:
-        Refused: NAME_MISMATCH, PERSON_RETIRED.
+        Refused: NAME_MISMATCH, PERSON_DIED, PERSON_RETIRED, ID_NO_REPLACED.
         Conflict: CONCURRENT_CHANGE.
     """
     for _ in range(LOOKS):
@@ -49,9 +49,13 @@ async def person_for(tx: Transaction, one: NewPerson, office: Office) -> Insured
         if known is not None:
             if known.name != one.name:
                 raise Refused("NAME_MISMATCH", "name and number do not belong together", field="name")
+            if known.is_dead:
+                raise Refused("PERSON_DIED", "the death of the person is recorded", source=("SIL",))
             if known.is_retired:
                 raise Refused("PERSON_RETIRED", "the person draws a pension", source=("SIL",))
             return Insured(known.person_id, is_new=False)
+        if await cover.is_replaced(tx, one.identity.number):
+            raise Refused("ID_NO_REPLACED", "the number was replaced by another one", field="id_no")
         person = _person(one.name, one.identity)
         if await cover.add_person(tx, person, one.phone):
             tx.emit(facts.person_registered(person, office.exchange), is_first=True)

@@ -11,9 +11,10 @@ from kernel.errors import InvalidInput, NotFound, Refused
 from kernel.money import Money
 from services.enrollment import persons as rules
 from services.enrollment.messages import facts as said
-from services.enrollment.operations import enrollments
+from services.enrollment.operations import cover_people, enrollments
 from services.enrollment.operations.persons_history import standing
 from services.enrollment.persons import Death, RecordDeath
+from services.enrollment.register import EndReason
 from services.enrollment.store import persons
 
 
@@ -49,6 +50,7 @@ async def apply(tx: Transaction, command: RecordDeath) -> Sequence[Month]:
     else:
         month = Month.of(command.day)
         await enrollments.die(tx, command.person_id, month, is_corrected=known is not None)
+        await cover_people.end_all(tx, command.person_id, month, EndReason.DIED)
         billed = [Month.of(one) for one in await persons.billed_after(tx, command.person_id, month.first_day)]
     tx.emit(said.person_died(command.person_id, command.day))
     detail = {"evidence": command.evidence, "corrected": str(known is not None), "billed_after": str(len(billed))}

@@ -14,7 +14,9 @@ from services.enrollment.register import SCHEME_CODES, EndReason, Person, State,
 from services.enrollment.store import people
 
 LOOK_UP = """
-    SELECT person_id, name_sealed, birth_date, sex, retirement_month FROM person WHERE id_no_index = $1 FOR UPDATE
+    SELECT person_id, name_sealed, birth_date, sex, retirement_month, died_on FROM person WHERE person_id = (
+        SELECT coalesce(merged_into, person_id) FROM person WHERE id_no_index = $1
+    ) FOR UPDATE
 """
 ADD_PERSON = """
     INSERT INTO person (person_id, id_no_index, id_no_sealed, name_sealed, phone_sealed, birth_date, sex, division)
@@ -46,7 +48,7 @@ END = """
 class Known:
     """A person who stands in the register, locked; shows nothing of the name."""
 
-    __slots__ = ("birth", "is_retired", "name", "person_id", "sex")
+    __slots__ = ("birth", "is_dead", "is_retired", "name", "person_id", "sex")
 
     def __init__(self, row: Any, name: str) -> None:
         self.person_id: UUID = row["person_id"]
@@ -54,6 +56,7 @@ class Known:
         self.birth: date = row["birth_date"]
         self.sex: str = row["sex"]
         self.is_retired: bool = row["retirement_month"] is not None
+        self.is_dead: bool = row["died_on"] is not None
 
     def __repr__(self) -> str:
         return f"Known({self.person_id})"
@@ -73,6 +76,12 @@ async def add_person(tx: Transaction, person: Person, phone: str) -> bool:
     sealed_phone = people.seal_phone(sealer, person.person_id, phone)
     values = (person.person_id, index, id_no, name, sealed_phone, person.birth_date, person.sex, person.division)
     return await tx.execute(ADD_PERSON, *values) == 1
+
+
+async def is_replaced(tx: Transaction, id_no: str) -> bool:
+    """Whether a number belonged to somebody who has another one now."""
+    index = people.id_no_index(tx.database.sealer, id_no)
+    return await tx.fetchrow("SELECT 1 FROM former_number WHERE id_no_index = $1", index) is not None
 
 
 async def is_retired(tx: Transaction, person_id: UUID) -> bool:

@@ -24,7 +24,7 @@ ADD = f"""
     WITH line AS (
         INSERT INTO bill_line (bill_id, person_id, enrollment_id, month, wage_fen, base_fen, account_fen, {_COLUMNS})
         SELECT $1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
-        WHERE NOT EXISTS (SELECT 1 FROM contribution WHERE person_id = $4 AND month = $6)
+        WHERE NOT EXISTS (SELECT 1 FROM contribution_month WHERE person_id = $4 AND month = $6)
         ON CONFLICT DO NOTHING RETURNING 1
     )
     INSERT INTO bill (bill_id, employer_id, payer_id, month, number, state, person_count, {_COLUMNS}, late_fee_fen,
@@ -42,7 +42,7 @@ OF_MONTH = """
 """
 TAKEN = """
     SELECT month FROM bill_line WHERE person_id = $1 AND month BETWEEN $2 AND $3 AND refund_id IS NULL
-    UNION SELECT month FROM contribution WHERE person_id = $1 AND month BETWEEN $2 AND $3 ORDER BY month
+    UNION SELECT month FROM contribution_month WHERE person_id = $1 AND month BETWEEN $2 AND $3 ORDER BY month
 """
 WITHDRAW = """
     WITH unpaid AS (
@@ -88,7 +88,7 @@ ASSESS_POSTS = f"""
           AND part.start_month <= $3 AND (part.end_month IS NULL OR part.end_month >= $3)
           AND NOT EXISTS (
               SELECT 1 FROM bill_line WHERE person_id = part.person_id AND month = $3 AND refund_id IS NULL OFFSET 0)
-          AND NOT EXISTS (SELECT 1 FROM contribution WHERE person_id = part.person_id AND month = $3 OFFSET 0)
+          AND NOT EXISTS (SELECT 1 FROM contribution_month WHERE person_id = part.person_id AND month = $3 OFFSET 0)
           AND NOT EXISTS (
               SELECT 1 FROM suspension WHERE relation_id = part.enrollment_id AND from_month <= $3
                   AND (until_month IS NULL OR until_month >= $3) OFFSET 0)

@@ -96,7 +96,7 @@ async def employee_months(tx: Transaction, person_id: UUID, years: Sequence[int]
     """Months of some years that were paid in the employee or the government scheme."""
     rows = await tx.fetch(
         """
-        SELECT DISTINCT month FROM contribution WHERE person_id = $1 AND scheme IN (110, 120) AND state = 'PAID'
+        SELECT DISTINCT month FROM contribution_month WHERE person_id = $1 AND scheme IN (110, 120) AND state = 'PAID'
           AND extract(year FROM month)::integer = ANY($2)
         """,
         person_id,

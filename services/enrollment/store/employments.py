@@ -250,15 +250,21 @@ async def declare(tx: Transaction, enrollment_id: UUID, wage: Wage) -> None:
 async def participations(tx: Transaction, person_id: UUID) -> Sequence[Participation]:
     """All participations of a person, newest first.
 
-    By way of the employments, which have an index by person; participations have one of the open ones only, and without
-    it a city was read for each look.
+    By way of employments and covers, which have an index by person; participations have one of the open ones only, and
+    without it a city was read for each look.
     """
     rows = await tx.fetch(
         """
         SELECT participation_id, part.person_id, part.employer_id, scheme, state, part.start_month, part.end_month,
-               part.end_reason, part.track
+               part.end_reason, part.track, part.cover_id
         FROM employment JOIN participation AS part USING (enrollment_id)
-        WHERE employment.person_id = $1 ORDER BY part.start_month DESC, scheme
+        WHERE employment.person_id = $1
+        UNION ALL
+        SELECT participation_id, part.person_id, part.employer_id, scheme, state, part.start_month, part.end_month,
+               part.end_reason, part.track, part.cover_id
+        FROM cover JOIN participation AS part USING (cover_id)
+        WHERE cover.person_id = $1
+        ORDER BY start_month DESC, scheme
         """,
         person_id,
     )
@@ -272,7 +278,8 @@ async def participations(tx: Transaction, person_id: UUID) -> Sequence[Participa
             start_month=Month.of(row["start_month"]),
             end_month=_month(row["end_month"]),
             end_reason=EndReason(row["end_reason"]) if row["end_reason"] else None,
-            track=Track(row["track"]),
+            track=Track(row["track"]) if row["track"] else None,
+            cover_id=row["cover_id"],
         )
         for row in rows
     ]

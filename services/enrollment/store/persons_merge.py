@@ -32,7 +32,7 @@ async def record(tx: Transaction, person_id: UUID) -> Record:
     """What of a locked record decides whether it can be merged."""
     person = await tx.fetchrow("SELECT retirement_month, died_on FROM person WHERE person_id = $1", person_id)
     assert person is not None
-    months = await tx.fetch("SELECT month, scheme FROM contribution WHERE person_id = $1", person_id)
+    months = await tx.fetch("SELECT month, scheme FROM contribution_month WHERE person_id = $1", person_id)
     lines = await tx.fetch("SELECT month FROM bill_line WHERE person_id = $1", person_id)
     worked = await tx.fetch("SELECT start_month, end_month FROM employment WHERE person_id = $1", person_id)
     account = await tx.fetchrow(
@@ -67,8 +67,10 @@ async def elsewhere(tx: Transaction, person_id: UUID) -> Sequence[str]:
     """Tables with rows of a person that a merger does not know how to move."""
     rows = await tx.fetch(
         """
-        SELECT table_name FROM information_schema.columns
-        WHERE table_schema = 'public' AND column_name = 'person_id' AND data_type = 'uuid' ORDER BY table_name
+        SELECT table_name
+        FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+        WHERE table_schema = 'public' AND column_name = 'person_id' AND data_type = 'uuid' AND table_type = 'BASE TABLE'
+        ORDER BY table_name
         """
     )
     names = [row["table_name"] for row in rows if row["table_name"] not in KNOWN]
