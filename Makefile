@@ -31,7 +31,7 @@ demo: bootstrap
 	@exec $(BIN)/hrss demo $(ARGS)
 
 test: bootstrap
-	@exec $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@exec $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 race: bootstrap
 	@RACE_ROUNDS=1000 exec $(BIN)/pytest tests/race -s $(ARGS)
