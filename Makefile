@@ -11,7 +11,7 @@ help:
 	@echo "make demo    播放“一生社保” / play one working life through the public API"
 	@echo "make test    所有测试 / every test"
 	@echo "make race    同一件事同时办四次，一千轮 / the same thing four times at once, 1,000 rounds"
-	@echo "make bench   性能对比，约四分钟 / benchmarks beside a peer, about four minutes"
+	@echo "make bench   性能对比，数分钟 / benchmarks beside a peer, several minutes"
 	@echo "make compose-test  在容器中演练整个平台 / rehearse the whole platform in containers (needs Docker)"
 	@echo "make check   所有检查 / every check of code and contract"
 	@echo "make format  格式化 / format code and contract"

@@ -18,11 +18,11 @@ from services.enrollment.store import terms as stored_terms
 
 # rate = numerator / denominator, both exact, so (2 × base × numerator + denominator) ÷ (2 × denominator) rounds down
 # to what half-up gives. A property test compares with the law, person by person.
-_AMOUNT = "(2 * base_fen * {name}_n + {name}_d) / (2 * {name}_d) AS {name}_fen"
+HALF_UP = "(2 * {base} * {n} + {d}) / (2 * {d})"
 RATED = (*CHARGES, "account")
 FIRST_RATE = 12  # parameters before are the run's own
 
-_AMOUNTS = ", ".join(_AMOUNT.format(name=name) for name in RATED)
+_AMOUNTS = ", ".join(f"{HALF_UP.format(base='base_fen', n=f'{name}_n', d=f'{name}_d')} AS {name}_fen" for name in RATED)
 _RATES = ", ".join(f"{name}_n, {name}_d" for name in RATED)
 _RATE_ARRAYS = ", ".join(f"${FIRST_RATE + place}::bigint[]" for place in range(2 * len(RATED)))
 _COLUMNS = ", ".join(f"{name}_fen" for name in RATED)

@@ -17,6 +17,7 @@ from services.enrollment.cover import BackPayment
 from services.enrollment.domain.contributions import BaseLimits, Scheme, Side
 from services.enrollment.store import bills
 from services.enrollment.store import terms as stored_terms
+from services.enrollment.store.assessment import HALF_UP
 
 AMOUNTS = (*CHARGES, "annuity_employer", "annuity_employee")
 _COLUMNS = ", ".join(f"{name}_fen" for name in AMOUNTS)
@@ -53,19 +54,18 @@ WITHDRAW = """
     )
     UPDATE bill SET withdrawn_date = $4 WHERE bill_id IN (SELECT bill_id FROM freed)
 """
-# The set form of a government body's month, half-up in integers as in `assessment`; unemployment and work
+# The set form of a government body's month; unemployment and work
 # injury only where the enrolment names them.
 _RATED = ("pension_employer", "pension_employee", "annuity_employer", "annuity_employee")
 _MORE = {"unemployment_employer": 210, "unemployment_employee": 210, "injury_employer": 410}
 FIRST_RATE = 11
-_AMOUNT = "(2 * base_fen * {n}::bigint + {d}::bigint) / (2 * {d}::bigint)"
 
 
 def _rated() -> str:
     texts = []
     for place, name in enumerate((*_RATED, *_MORE)):
         numerator = FIRST_RATE + 2 * place
-        amount = _AMOUNT.format(n=f"${numerator}", d=f"${numerator + 1}")
+        amount = HALF_UP.format(base="base_fen", n=f"${numerator}::bigint", d=f"${numerator + 1}::bigint")
         named = f"CASE WHEN {_MORE[name]} = ANY(schemes) THEN {amount} ELSE 0 END" if name in _MORE else amount
         texts.append(f"{named} AS {name}_fen")
     return ", ".join(texts)

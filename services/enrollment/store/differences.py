@@ -17,16 +17,17 @@ from services.enrollment.billing import CHARGES, Terms
 from services.enrollment.collection import Difference
 from services.enrollment.domain.contributions import Scheme, Side
 from services.enrollment.store import terms as stored_terms
+from services.enrollment.store.assessment import HALF_UP
 
 RATED = (*CHARGES, "account")
 _COLUMNS = ", ".join(f"{name}_fen" for name in RATED)
 _CHARGES = ", ".join(f"{name}_fen" for name in CHARGES)
 _LAW = ", ".join(f"{name}_n, {name}_d" for name in RATED)
 _ARRAYS = ", ".join(f"${place}::bigint[]" for place in range(3, 5 + 2 * len(RATED)))
-# As in store.bills: half-up in integers, of the new base, less what was billed and settled before.
+# As in store.assessment: half-up in integers, of the new base, less what was billed and settled before.
 _AMOUNTS = ", ".join(
-    f"(2 * now.base_fen * {name}_n + {name}_d) / (2 * {name}_d) - line.{name}_fen - coalesce(prior.{name}_fen, 0)"
-    f" AS {name}_fen"
+    f"{HALF_UP.format(base='now.base_fen', n=f'{name}_n', d=f'{name}_d')}"
+    f" - line.{name}_fen - coalesce(prior.{name}_fen, 0) AS {name}_fen"
     for name in RATED
 )
 MAKE = f"""
