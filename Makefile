@@ -4,12 +4,13 @@ BIN := .venv/bin
 # Options for the command behind a target: make up ARGS=--detach, make test ARGS="tests/ops -x"
 ARGS ?=
 
-.PHONY: help bootstrap up down demo test race bench compose-test check format lock clean
+.PHONY: help bootstrap up down demo test test-slow race bench compose-test check format lock clean
 
 help:
 	@echo "make up      启动整个平台 / start the whole platform (Ctrl-C stops it)"
 	@echo "make demo    播放“一生社保” / play one working life through the public API"
-	@echo "make test    所有测试 / every test"
+	@echo "make test    测试 / the tests"
+	@echo "make test-slow  耗时测试：大量随机样本、长流程 / the long tests: many random cases, long journeys"
 	@echo "make race    同一件事同时办四次，一千轮 / the same thing four times at once, 1,000 rounds"
 	@echo "make bench   性能对比，数分钟 / benchmarks beside a peer, several minutes"
 	@echo "make compose-test  在容器中演练整个平台 / rehearse the whole platform in containers (needs Docker)"
@@ -31,7 +32,10 @@ demo: bootstrap
 	@exec $(BIN)/hrss demo $(ARGS)
 
 test: bootstrap
-	@exec $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@exec $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
+
+test-slow: bootstrap
+	@exec $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m slow --timeout 600 $(ARGS)
 
 race: bootstrap
 	@RACE_ROUNDS=1000 exec $(BIN)/pytest tests/race -s $(ARGS)

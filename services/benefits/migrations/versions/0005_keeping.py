@@ -1,0 +1,8 @@
+"""Certification, suspension, recovery."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

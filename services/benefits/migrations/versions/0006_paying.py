@@ -1,0 +1,8 @@
+"""Gates and files of payrolls."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

@@ -1,0 +1,8 @@
+"""The whole life of a card, and batches."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

@@ -1,0 +1,8 @@
+"""What is read often is read in one statement."""
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
