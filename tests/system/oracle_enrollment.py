@@ -34,8 +34,14 @@ CHECKS: dict[str, str] = {
         SELECT bill_id FROM bill_line LEFT JOIN bill USING (bill_id) WHERE bill.bill_id IS NULL
     """,
     "a person-month is billed or brought in, never both": """
-        SELECT line.person_id, line.month FROM bill_line AS line JOIN contribution USING (person_id, month)
+        SELECT line.person_id, line.month FROM bill_line AS line JOIN bill USING (bill_id)
+        JOIN contribution ON contribution.person_id = line.person_id AND contribution.month = line.month
         WHERE contribution.bill_id IS DISTINCT FROM line.bill_id AND line.refund_id IS NULL
+          AND CASE contribution.scheme  -- a government post may have no unemployment or injury insurance here
+              WHEN 110 THEN bill.kind <> 'GOVERNMENT'
+              WHEN 210 THEN line.unemployment_employer_fen + line.unemployment_employee_fen > 0
+              WHEN 410 THEN line.injury_employer_fen > 0
+              ELSE bill.kind = 'GOVERNMENT' END
     """,
     "a month that was refunded is kept with its refund": """
         SELECT line.bill_id FROM bill_line AS line JOIN bill USING (bill_id)
