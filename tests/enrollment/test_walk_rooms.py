@@ -338,15 +338,14 @@ class RoomsWalk(Walk):
         self.transfers[place] = (await self._call(rpc, request, by=by)).transfer
 
 
-@pytest.mark.parametrize("seed", [1, *(slow(seed) for seed in range(2, 61))])
+@pytest.mark.parametrize("seed", [1, *(slow(seed) for seed in range(2, 13))])
 async def test_the_rooms_leave_each_other_right(office: Bureau, seed: int) -> None:
     walk = RoomsWalk(office, seed, [await office.employer() for _ in range(2)], await a_government(office))
 
     for number in range(STEPS):
         await walk.step()
-        if number % 8 == 0:
+        if number % 10 == 0:
             url = office.database.settings.database_owner_url
             assert await oracle_enrollment.broken(url) == {}, f"seed {seed}, step {number}: {walk.last}"
 
     assert walk.done > STEPS / 4
-    print(sorted(walk.did.items()))  # noqa: T201 - which ways were gone
