@@ -11,6 +11,7 @@ from services.enrollment.events import CONSUMERS
 from services.enrollment.operations import (
     accounts,
     city,
+    city_covers,
     collection_books,
     collection_differences,
     collection_files,
@@ -59,6 +60,7 @@ def build(settings: Settings) -> Service:
             persons_declarations.job_kind(declarations, office),
             persons_duplicates.job_kind(),
             city.job_kind(office),
+            city_covers.job_kind(office),
             moving_import.job_kind(histories, office, processes),
             moving_parity.job_kind(histories, office),
             *collection_files.job_kinds(receipts, office),
