@@ -51,11 +51,12 @@ LATE = """
       AND NOT EXISTS (SELECT 1 FROM demand WHERE demand.bill_id = bill.bill_id AND kind = 'LATE_FEE')
     ORDER BY month, bill_id
 """
-# What a person's settled account did not take, less what was refunded: as in the books' check of these shares.
+# What a person's settled account did not take and what was paid twice, less what was refunded: as in the books' check
+# of these shares. A line of a government post has an account of another scheme, which takes its share.
 WITHHELD = """
     SELECT employer_id, fen FROM (
         SELECT (SELECT coalesce(sum(account_fen), 0) FROM bill JOIN bill_line AS line USING (bill_id)
-                WHERE bill.state = 'PAID' AND line.person_id = $1 AND NOT EXISTS (
+                WHERE bill.state = 'PAID' AND bill.kind <> 'GOVERNMENT' AND line.person_id = $1 AND NOT EXISTS (
                     SELECT 1 FROM account_entry AS entry
                     WHERE entry.person_id = $1 AND entry.kind = 'CONTRIBUTION'
                       AND entry.source = 'bill:bil_' || replace(bill.bill_id::text, '-', '')))
@@ -67,12 +68,13 @@ WITHHELD = """
                       AND entry.source = 'difference:dif_' || replace(difference_id::text, '-', '')))
             - (SELECT coalesce(sum(amount_fen), 0) FROM account_entry
                WHERE person_id = $1 AND kind = 'CONTRIBUTION' AND source LIKE 'settlement:%')
+            + (SELECT coalesce(sum(amount_fen), 0) FROM overlap_refund WHERE person_id = $1)
             - (SELECT coalesce(sum(amount_fen), 0) FROM refund
                WHERE person_id = $1 AND state IN ('ORDERED', 'CONFIRMED')) AS fen
-    ) AS share, (
-        SELECT employer_id FROM bill JOIN bill_line USING (bill_id) WHERE person_id = $1
+    ) AS share LEFT JOIN (
+        SELECT employer_id FROM bill JOIN bill_line USING (bill_id) WHERE person_id = $1 AND employer_id IS NOT NULL
         ORDER BY bill.month DESC LIMIT 1
-    ) AS last
+    ) AS last ON true
 """
 
 
