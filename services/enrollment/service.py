@@ -15,6 +15,7 @@ from services.enrollment.operations import (
     collection_books,
     collection_differences,
     collection_files,
+    collection_late_fees,
     figures,
     history,
     moving_import,
@@ -66,6 +67,7 @@ def build(settings: Settings) -> Service:
             *collection_files.job_kinds(receipts, office),
             collection_differences.job_kind(office),
             collection_books.job_kind(),
+            collection_late_fees.job_kind(office),
         ],
         figures=figures.count,
     )

@@ -170,13 +170,13 @@ async def test_a_resident_who_works_gets_the_months_back(office: Bureau) -> None
     assert shown.cover.end_reason == model.END_REASON_EMPLOYED
 
     # What goes back is paid out by two persons and the bank's answer, once.
-    order = {"person_id": cover.person_id, "reason": "重复缴费退还"}
+    order: dict[str, Any] = {"person_id": cover.person_id, "reason": "重复缴费退还"}
     refund = (await ask(office, "PrepareRefund", **order)).refund
     assert (refund.amount.fen, refund.person_id) == (16_667, cover.person_id)
     await ask(office, "DecideRefund", by=SUPERVISOR, refund_id=refund.refund_id, approve=True)
     with pytest.raises(Refused, match="NOTHING_WITHHELD"):
         await ask(office, "PrepareRefund", **order)
-    result = {"refund_id": refund.refund_id, "reference": "BACK-0001", "simulated": True}
+    result: dict[str, Any] = {"refund_id": refund.refund_id, "reference": "BACK-0001", "simulated": True}
     done = await ask(office, "RecordRefundResult", by=PARTNER, outcome=money_pb.REFUND_OUTCOME_CONFIRMED, **result)
     assert done.refund.state == money_pb.REFUND_STATE_CONFIRMED
     (held,) = await office.rows(

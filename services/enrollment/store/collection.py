@@ -32,10 +32,10 @@ from services.enrollment.collection import (
 )
 from services.enrollment.domain.contributions import Scheme
 
-# What an employer owes, oldest first; a bill before its own demands.
+# What an employer owes, oldest first; a bill before its own demands. A back payment holds its own fee and bears no other.
 OPEN = """
     SELECT 'bil_' || replace(bill_id::text, '-', '') AS document, month, total_fen - paid_fen AS open_fen, paid_fen,
-           due_date, bill_id, 0 AS place
+           due_date, CASE WHEN kind <> 'BACK_PAYMENT' THEN bill_id END AS bill_id, 0 AS place
     FROM bill WHERE employer_id = $1 AND state <> 'PAID'
     UNION ALL
     SELECT 'dem_' || replace(demand_id::text, '-', ''), bill.month, demand.total_fen - demand.paid_fen, demand.paid_fen,
@@ -46,7 +46,7 @@ OPEN = """
 # A bill that is paid and was paid too late owes its fee until that is demanded.
 LATE = """
     SELECT bill_id, month, due_date FROM bill
-    WHERE employer_id = $1 AND state = 'PAID' AND due_date IS NOT NULL
+    WHERE employer_id = $1 AND state = 'PAID' AND due_date IS NOT NULL AND kind <> 'BACK_PAYMENT'
       AND EXISTS (SELECT 1 FROM receipt WHERE receipt.bill_id = bill.bill_id AND receipt.paid_date > bill.due_date)
       AND NOT EXISTS (SELECT 1 FROM demand WHERE demand.bill_id = bill.bill_id AND kind = 'LATE_FEE')
     ORDER BY month, bill_id
@@ -87,7 +87,7 @@ class OpenDocument:
     open: Money
     paid: Money
     due_date: date | None
-    bill_id: UUID | None  # of a bill
+    bill_id: UUID | None  # of a bill that bears a late fee
 
 
 # -- what came in

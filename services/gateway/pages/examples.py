@@ -48,6 +48,7 @@ _PREFIXES = {
     "demand_id": "dem",
     "difference_id": "dif",
     "plan_id": "pln",
+    "late_fee_run_id": "lfr",
 }
 _TEXTS = {
     "name": "张三",
@@ -82,6 +83,7 @@ _TEXTS = {
     "key": "basic.rate_per_year",
     "effective": "2006-01-01 …",
     "confidence": "certain",
+    "csv": "document,month,due_date,open,late_fee,on",
     "issue_no": "32061012345678901277",
     "physical_card_ref": "PHYS-20251123-0001",
     "pin": "258036",
