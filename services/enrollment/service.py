@@ -23,6 +23,7 @@ from services.enrollment.operations import (
     persons_declarations,
     persons_duplicates,
     roster,
+    support_aid,
 )
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
@@ -33,6 +34,7 @@ from services.enrollment.rpc.cover import CoverRpc
 from services.enrollment.rpc.enrollment import EnrollmentRpc
 from services.enrollment.rpc.moving import MovingRpc
 from services.enrollment.rpc.persons import PersonsRpc
+from services.enrollment.rpc.support import SupportRpc
 
 
 def build(settings: Settings) -> Service:
@@ -52,6 +54,7 @@ def build(settings: Settings) -> Service:
             CollectionRpc(office, receipts),
             CoverRpc(office),
             MovingRpc(office),
+            SupportRpc(office),
         ],
         consumers=CONSUMERS,
         jobs=[
@@ -68,6 +71,7 @@ def build(settings: Settings) -> Service:
             collection_differences.job_kind(office),
             collection_books.job_kind(),
             collection_late_fees.job_kind(office),
+            *support_aid.job_kinds(),
         ],
         figures=figures.count,
     )

@@ -52,14 +52,16 @@ async def shown(bureau: Bureau, kind: model.BillKind.ValueType) -> city_pb.BillR
 
 
 async def flexible_people(bureau: Bureau, chance: random.Random, count: int) -> list[model.Cover]:
-    """Flexible workers of all fates: suspended, ended, employed, drawing a pension, billed before, and most just there."""
+    """Flexible workers: suspended, employed, drawing a pension, billed before, and most of them just there."""
     limits = POLICY.contributions.limits.on(NOW.first_day).value
     employer_id = await bureau.employer()
     covers = []
     for place in range(count):
         base = Money(chance.randint(limits.floor.fen, limits.ceiling.fen))
         id_no = builders.an_id_no()
-        cover = await a_flexible_cover(bureau, id_no=id_no, base=money(str(base)), start_month=month(Month(NOW.year, 1)))
+        cover = await a_flexible_cover(
+            bureau, id_no=id_no, base=money(str(base)), start_month=month(Month(NOW.year, 1))
+        )
         covers.append(cover)
         match place % 8:
             case 1:
@@ -84,7 +86,7 @@ async def test_flexible_workers_are_billed_to_the_fen_as_one_by_one(
     bureau: Bureau, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(city_covers, "FLEXIBLE_CHUNK", 7)
-    covers = await flexible_people(bureau, random.Random(20250320), 24)  # noqa: S311 - bases of a test
+    covers = await flexible_people(bureau, random.Random(20250320), 24)
     before = {row["person_id"] for row in await bureau.rows("SELECT person_id FROM bill_line")}
     run = await started(bureau, FLEXIBLE)
 
@@ -166,5 +168,3 @@ async def test_past_years_of_flexible_workers_are_closed_to_the_run_too(bureau: 
         await started(bureau, FLEXIBLE, Month(NOW.year - 1, 12))
 
     assert await bureau.rows("SELECT FROM cover_run") == []
-
-

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from chassis.worker import Worker
-from hrss.enrollment.v1 import collection_service_pb2 as pb
 from hrss.type.v1 import job_pb2
 from kernel import ids
 from kernel.errors import AlreadyExists, InvalidInput, NotFound
@@ -27,6 +26,7 @@ from tests.plugins.grpc_harness import a_principal
 if TYPE_CHECKING:
     from datetime import date
 
+    from hrss.enrollment.v1 import collection_service_pb2 as pb
     from tests.enrollment.conftest import Bureau
 
 
@@ -57,7 +57,7 @@ async def debtors(bureau: Bureau, chance: random.Random, count: int) -> list[str
 async def test_a_run_finds_the_fen_that_each_employer_is_told(bureau: Bureau, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collection_late_fees, "CHUNK_DOCUMENTS", 3)
     on = DUE + timedelta(days=5)
-    employers = await debtors(bureau, random.Random(86), 15)  # noqa: S311 - amounts of a test
+    employers = await debtors(bureau, random.Random(86), 15)
     before = await ledger(bureau, "demands:received")
     started = (await ask(bureau, "StartLateFeeRun", on=day(on), today=on)).late_fee_run
     assert await Worker(bureau.database, bureau.service.jobs).run_one()  # the plan, in small chunks

@@ -12,7 +12,6 @@ from services.enrollment.city import BillRun
 from services.enrollment.domain.contributions import Side
 from services.enrollment.messages.words import SCHEMES
 
-
 _KINDS = {
     model.BILL_KIND_UNSPECIFIED: BillKind.EMPLOYER,
     model.BILL_KIND_EMPLOYER: BillKind.EMPLOYER,

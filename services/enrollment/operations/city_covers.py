@@ -85,7 +85,7 @@ def job_kind(office: Office) -> JobKind:
             charges = {"pension_employee": Money.total(made)}
             totals = Totals(len(made), len(made), charges, kind)
         else:
-            totals = await _posts(tx, first, last, month, office, rejects)
+            totals, rejects = await _posts(tx, (first, last), month, office)
         await store.add_part(tx, UUID(hex=job.params["run_id"]), chunk.number, totals)
         tx.audit("BillRunChunk", detail={"bills": str(totals.bill_count), "persons": str(totals.person_count)})
         skipped = max(0, chunk.params["persons"] - totals.person_count)
@@ -94,12 +94,10 @@ def job_kind(office: Office) -> JobKind:
     return JobKind(KIND, run_chunk)
 
 
-async def _posts(
-    tx: Transaction, first: UUID, last: UUID, month: Month, office: Office, rejects: list[Reject]
-) -> Totals:
+async def _posts(tx: Transaction, part: tuple[UUID, UUID], month: Month, office: Office) -> tuple[Totals, list[Reject]]:
     """Bills of the government bodies of a range; one whose rates the law does not have is named, and left out."""
-    made = []
-    for number, employer_id in enumerate(await store.lock_posts(tx, first, last), start=1):
+    made, rejects = [], []
+    for number, employer_id in enumerate(await store.lock_posts(tx, *part), start=1):
         employer = await people.employer(tx, employer_id)
         assert employer is not None  # it is locked
         try:
@@ -111,7 +109,7 @@ async def _posts(
             bill = await bills.latest(tx, employer_id, month, BillKind.GOVERNMENT)
             assert bill is not None
             made.append(bill)
-    return _totals(BillKind.GOVERNMENT, made)
+    return _totals(BillKind.GOVERNMENT, made), rejects
 
 
 async def _plan(tx: Transaction, job: Job, month: Month, kind: BillKind) -> ChunkResult:

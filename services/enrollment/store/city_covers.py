@@ -56,7 +56,7 @@ LOCK_POSTS = """
     SELECT employer_id FROM employer WHERE employer_id BETWEEN $1 AND $2 AND kind = 'GOVERNMENT'
     ORDER BY employer_id FOR NO KEY UPDATE
 """
-# Everything that bills, ends, rests or refunds a cover locks its person first; so does the run, in the order of the ids.
+# Everything that bills, ends, rests or refunds a cover locks its person first; so does the run, in their order.
 LOCK_FLEXIBLE = """
     WITH locked AS MATERIALIZED (
         SELECT person_id, retirement_month FROM person WHERE person_id BETWEEN $1 AND $2 AND EXISTS (
@@ -189,5 +189,3 @@ async def add_part(tx: Transaction, run_id: UUID, chunk: int, totals: Totals) ->
     """Note what a chunk made."""
     charges = (totals.charges.get(name, Money.ZERO).fen for name in AMOUNTS)
     await tx.execute(ADD_PART, run_id, chunk, totals.bill_count, totals.person_count, *charges)
-
-

@@ -32,7 +32,7 @@ from services.enrollment.collection import (
 )
 from services.enrollment.domain.contributions import Scheme
 
-# What an employer owes, oldest first; a bill before its own demands. A back payment holds its own fee and bears no other.
+# What an employer owes, oldest first; a bill before its own demands. A back payment holds its own fee, and no other.
 OPEN = """
     SELECT 'bil_' || replace(bill_id::text, '-', '') AS document, month, total_fen - paid_fen AS open_fen, paid_fen,
            due_date, CASE WHEN kind <> 'BACK_PAYMENT' THEN bill_id END AS bill_id, 0 AS place

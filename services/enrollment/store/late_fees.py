@@ -5,8 +5,6 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from asyncpg import Record
-
 from chassis.transaction import Transaction
 from kernel.calendar import Month
 from kernel.dated import Dated
@@ -98,7 +96,8 @@ async def find(tx: Transaction, on: date) -> LateFeeRun | None:
         """
         SELECT late_fee_run.*, part.* FROM late_fee_run, LATERAL (
             SELECT coalesce(sum(document_count), 0)::bigint AS documents,
-                   coalesce(sum(employer_count), 0)::bigint AS employers, coalesce(sum(open_fen), 0)::bigint AS open_fen,
+                   coalesce(sum(employer_count), 0)::bigint AS employers,
+                   coalesce(sum(open_fen), 0)::bigint AS open_fen,
                    coalesce(sum(fee_fen), 0)::bigint AS fee_fen, coalesce(sum(demand_count), 0)::bigint AS demands
             FROM late_fee_run_part WHERE late_fee_run_part.run_id = late_fee_run.run_id
         ) AS part WHERE on_date = $1
@@ -168,7 +167,8 @@ async def add_part(
     row = await tx.fetchrow(
         """
         INSERT INTO late_fee_run_part (run_id, chunk, document_count, employer_count, open_fen, fee_fen, demand_count)
-        SELECT $1::uuid, $2::integer, count(*), count(DISTINCT employer_id), coalesce(sum(open_fen), 0), coalesce(sum(fee_fen), 0), $5::bigint
+        SELECT $1::uuid, $2::integer, count(*), count(DISTINCT employer_id), coalesce(sum(open_fen), 0),
+               coalesce(sum(fee_fen), 0), $5::bigint
         FROM late_fee_accrual WHERE run_id = $1 AND employer_id BETWEEN $3 AND $4
         RETURNING document_count, fee_fen
         """,
@@ -184,7 +184,7 @@ async def add_part(
 
 async def reminders(tx: Transaction, run_id: UUID, *, after: UUID | None, limit: int) -> Sequence[Reminded]:
     """Employers in arrears on the day of a run, in the order of their ids."""
-    rows: Sequence[Record] = await tx.fetch(
+    rows = await tx.fetch(
         """
         SELECT employer_id, count(*) AS documents, sum(open_fen)::bigint AS open_fen, sum(fee_fen)::bigint AS fee_fen,
                min(due_date) AS earliest_due
