@@ -12,7 +12,7 @@ from uuid import UUID
 from kernel.calendar import Month
 from kernel.errors import AlreadyExists, NotFound
 from kernel.money import Money
-from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, Terms, explain
+from services.enrollment.billing import EMPLOYEE_SCHEMES, PARTS, BillKind, Terms, explain
 from services.enrollment.domain.contributions import (
     BaseLimits,
     ContributionLaw,
@@ -47,11 +47,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """What was billed: bills, persons on them, and the amounts by name of `CHARGES`."""
+    """What was billed: bills, persons on them, and the amounts by name of `PARTS` of their kind."""
 
     bill_count: int
     person_count: int
     charges: Mapping[str, Money]
+    kind: BillKind = BillKind.EMPLOYER
 
     @property
     def total(self) -> Money:
@@ -59,8 +60,10 @@ class Totals:
         return Money.total(self.charges.values())
 
     def side(self, scheme: Scheme, side: Side) -> Money:
-        """Total of one scheme and side."""
-        return Money.total(self.charges[name] for name, charge in CHARGES.items() if charge == (scheme, side))
+        """Total of one scheme and side; what a flexible worker pays is the side of the employee."""
+        sides = (side, Side.FLEXIBLE) if side is Side.EMPLOYEE else (side,)
+        names = PARTS[self.kind].items()
+        return Money.total(self.charges[name] for name, (one, of) in names if one is scheme and of in sides)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,34 @@ class Arrear:
     month: Month
     open: Money
     due_date: date | None
-    fee: Statement
+    fee: Statement | None  # none where no due day is known
+
+
+@dataclass(frozen=True, slots=True)
+class LateFeeRun:
+    """Late fees of the city as they stood on a day (滞纳金计提), as far as its job went."""
+
+    run_id: UUID
+    on: date
+    job_id: UUID
+    with_demands: bool
+    policy_version: str
+    documents: int = 0
+    employers: int = 0
+    open: Money = Money.ZERO
+    fee: Money = Money.ZERO
+    demands: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reminded:
+    """An employer in arrears on the day of a run."""
+
+    employer_id: UUID
+    documents: int
+    open: Money
+    fee: Money
+    earliest_due: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +270,15 @@ def check_due_date(due: date, month: Month) -> None:
         raise InvalidInput(
             "DUE_DATE_INVALID", "a due day lies in the month or the twelve after it", field="due_date", month=str(month)
         )
+
+
+def reminder_csv(on: date, found: Sequence[Arrear]) -> str:
+    """What an employer is reminded of, as a file: one row for each document, a fee only where it is known."""
+    rows = [
+        f"{one.document},{one.month},{one.due_date or ''},{one.open},{'' if one.fee is None else one.fee.total},{on}"
+        for one in found
+    ]
+    return "\n".join(["document,month,due_date,open,late_fee,on", *rows, ""])
 
 
 def fee_of(

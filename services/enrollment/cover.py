@@ -124,6 +124,7 @@ class ResidentPayment:
     policy_version: str
     paid_date: date | None = None
     refunded: Money = Money.ZERO
+    is_on_behalf: bool = False  # the government pays it
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from services.enrollment.domain.account import AccountLaw, Method
 from services.enrollment.domain.contributions import BaseLimits, ContributionLaw, IndustryRate, Scheme, Side
 from services.enrollment.domain.projects import ProjectTerms
 from services.enrollment.register import Track
+from services.enrollment.support import LandTerms
 
 CONTRIBUTION = "contribution.yaml"
 ACCOUNT = "personal-account.yaml"
@@ -62,6 +63,8 @@ class EnrollmentPolicy:
         self.resident_tiers: Dated[Mapping[Money, Money]] = store.table(
             CONTRIBUTION, "resident_pension.tiers_nantong", _tiers
         )
+        self.on_behalf_tier: Dated[Money] = store.money(CONTRIBUTION, "resident_pension.paid_by_government_tier")
+        self.land_terms: Dated[LandTerms] = store.table(CONTRIBUTION, "land_expropriated.terms", _land)
         self.resident_min_age: Dated[int] = store.integer(CONTRIBUTION, "resident_pension.min_age")
         self.document_after_months: Dated[int] = store.integer(CONTRIBUTION, "arrears.document_after_months")
         self.project_terms: Dated[ProjectTerms] = store.table(CONTRIBUTION, "work_injury_project.terms", _project)
@@ -108,6 +111,10 @@ def _original_months(value: Mapping[str, Any]) -> Mapping[Track, int]:
 def _tiers(value: tuple[Mapping[str, Money], ...]) -> Mapping[Money, Money]:
     """Subsidy by yearly payment."""
     return MappingProxyType({row["tier"]: row["subsidy"] for row in value})
+
+
+def _land(value: Mapping[str, Any]) -> LandTerms:
+    return LandTerms(value["fund_per_person"], value["min_age"])
 
 
 def _project(value: Mapping[str, Decimal]) -> ProjectTerms:

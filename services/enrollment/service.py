@@ -11,9 +11,11 @@ from services.enrollment.events import CONSUMERS
 from services.enrollment.operations import (
     accounts,
     city,
+    city_covers,
     collection_books,
     collection_differences,
     collection_files,
+    collection_late_fees,
     figures,
     history,
     moving_import,
@@ -21,6 +23,7 @@ from services.enrollment.operations import (
     persons_declarations,
     persons_duplicates,
     roster,
+    support_aid,
 )
 from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.office import Office
@@ -31,6 +34,7 @@ from services.enrollment.rpc.cover import CoverRpc
 from services.enrollment.rpc.enrollment import EnrollmentRpc
 from services.enrollment.rpc.moving import MovingRpc
 from services.enrollment.rpc.persons import PersonsRpc
+from services.enrollment.rpc.support import SupportRpc
 
 
 def build(settings: Settings) -> Service:
@@ -50,6 +54,7 @@ def build(settings: Settings) -> Service:
             CollectionRpc(office, receipts),
             CoverRpc(office),
             MovingRpc(office),
+            SupportRpc(office),
         ],
         consumers=CONSUMERS,
         jobs=[
@@ -59,11 +64,14 @@ def build(settings: Settings) -> Service:
             persons_declarations.job_kind(declarations, office),
             persons_duplicates.job_kind(),
             city.job_kind(office),
+            city_covers.job_kind(office),
             moving_import.job_kind(histories, office, processes),
             moving_parity.job_kind(histories, office),
             *collection_files.job_kinds(receipts, office),
             collection_differences.job_kind(office),
             collection_books.job_kind(),
+            collection_late_fees.job_kind(office),
+            *support_aid.job_kinds(),
         ],
         figures=figures.count,
     )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
+
 from hrss.enrollment.v1 import collection_service_pb2 as pb
 from hrss.enrollment.v1 import enrollment_service_pb2 as register
 from kernel.money import Money
+from services.enrollment.store.books import RULES, finding
 from tests.enrollment import builders
 from tests.enrollment.builders import CLERK, PARTNER, TODAY
 from tests.plugins.grpc_harness import a_principal
@@ -105,3 +108,17 @@ async def checked(bureau: Bureau) -> list[tuple[str, str]]:
         "ListEnrollmentJobRejects", register.ListEnrollmentJobRejectsRequest(job_id=job.job_id), by=PARTNER
     )
     return [(one.code, one.text_en) for one in page.rejects]
+
+
+async def broken_by(bureau: Bureau, spoil: str, only: str = "") -> dict[str, str]:
+    """The rules, or the one, that do not hold after a spoilt row, with the first key; the row is healed again."""
+    connection = await asyncpg.connect(bureau.database.settings.database_owner_url)
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(spoil)
+        rows = {rule.code: await connection.fetchrow(finding(rule)) for rule in RULES if only in {"", rule.code}}
+        await transaction.rollback()
+    finally:
+        await connection.close()
+    return {code: row["first"] for code, row in rows.items() if row and row["count"]}

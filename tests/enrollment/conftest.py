@@ -98,7 +98,11 @@ async def bureau(database: Database) -> AsyncIterator[Bureau]:
     assert await oracle_enrollment.broken(database.settings.database_owner_url) == {}
 
 
-TIERS = [{"tier": "500", "subsidy": "60"}, {"tier": "1000", "subsidy": "90"}]
+TIERS = [
+    {"tier": "100", "subsidy": "30"},
+    {"tier": "500", "subsidy": "60"},
+    {"tier": "1000", "subsidy": "90"},
+]
 
 
 @pytest.fixture
@@ -117,6 +121,24 @@ def local_values(tmp_path: Path) -> Path:
             "value": {"labour_share": "0.20", "rate": "0.013", "unified_rate": "0"},
             "reason": "项目参保比例文件", "reviewers": ["reviewer one", "reviewer two"], "decided": date(2025, 1, 2),
         },
+        {
+            "id": "NT-LAND", "file": "contribution.yaml", "key": "land_expropriated.terms",
+            "from": date(2011, 7, 1), "to": None, "confidence": "certain",
+            "value": {"fund_per_person": "26000", "min_age": 16}, "reason": "征地批次筹集标准",
+            "reviewers": ["reviewer one", "reviewer two"], "decided": date(2025, 1, 2),
+        },
+        *(
+            {
+                "id": f"NT-RATE-{name.upper()}", "file": "personal-account.yaml", "key": f"interest_rate.{name}",
+                "from": since, "to": None, "value": rate, "confidence": "certain", "reason": "记账利率文件",
+                "reviewers": ["reviewer one", "reviewer two"], "decided": date(2025, 1, 2),
+            }
+            for name, since, rate in (
+                ("resident", date(2014, 1, 1), "0.0300"),
+                ("government", date(2014, 10, 1), "0.0262"),
+                ("annuity", date(2014, 10, 1), "0.0350"),
+            )
+        ),
     ]  # fmt: skip
     path = tmp_path / "local.yaml"
     path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hrss.enrollment.v1 import collection_service_pb2 as money_pb
 from hrss.enrollment.v1 import cover_service_pb2 as pb
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as register_pb
@@ -18,8 +19,17 @@ from kernel.money import Money
 from services.enrollment import cover as rules
 from services.enrollment.domain.residents import resident_refund
 from tests.enrollment.builders import NOW, PARTNER, an_id_no, money, month
-from tests.enrollment.cover_builders import a_flexible_cover, a_request_id, a_resident, a_single_receipt
+from tests.enrollment.collecting import SUPERVISOR, ask
+from tests.enrollment.cover_builders import (
+    a_flexible_cover,
+    a_government,
+    a_post,
+    a_request_id,
+    a_resident,
+    a_single_receipt,
+)
 from tests.enrollment.test_bills import a_bill, pay
+from tests.enrollment.test_cover_posts import a_post_bill
 
 if TYPE_CHECKING:
     from tests.enrollment.conftest import Bureau
@@ -158,6 +168,31 @@ async def test_a_resident_who_works_gets_the_months_back(office: Bureau) -> None
         await office.call("RefundOverlap", pb.RefundOverlapRequest(request_id="more", person_id=cover.person_id))
     shown = await office.call("GetCover", pb.GetCoverRequest(cover_id=cover.cover_id))
     assert shown.cover.end_reason == model.END_REASON_EMPLOYED
+
+    # What goes back is paid out by two persons and the bank's answer, once.
+    order: dict[str, Any] = {"person_id": cover.person_id, "reason": "重复缴费退还"}
+    refund = (await ask(office, "PrepareRefund", **order)).refund
+    assert (refund.amount.fen, refund.person_id) == (16_667, cover.person_id)
+    await ask(office, "DecideRefund", by=SUPERVISOR, refund_id=refund.refund_id, approve=True)
+    with pytest.raises(Refused, match="NOTHING_WITHHELD"):
+        await ask(office, "PrepareRefund", **order)
+    result: dict[str, Any] = {"refund_id": refund.refund_id, "reference": "BACK-0001", "simulated": True}
+    done = await ask(office, "RecordRefundResult", by=PARTNER, outcome=money_pb.REFUND_OUTCOME_CONFIRMED, **result)
+    assert done.refund.state == money_pb.REFUND_STATE_CONFIRMED
+    (held,) = await office.rows(
+        "SELECT sum(amount_fen) FILTER (WHERE account = 'refunds:after_settlement') AS waiting,"
+        " sum(amount_fen) FILTER (WHERE account = 'refunds:paid_back') AS back FROM ledger_posting"
+    )
+    assert tuple(held) == (0, 16_667)
+
+
+async def test_nothing_of_a_government_post_is_withheld(bureau: Bureau) -> None:
+    employer_id = await a_government(bureau)
+    post = (await bureau.call("EnrollPost", a_post(employer_id))).enrollment
+    await pay(bureau, await a_post_bill(bureau, employer_id))
+
+    with pytest.raises(Refused, match="NOTHING_WITHHELD"):
+        await ask(bureau, "PrepareRefund", person_id=post.person_id, reason="退费申请")
 
 
 @given(

@@ -7,10 +7,18 @@ from hrss.enrollment.v1 import enrollment_pb2 as model
 from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import InvalidInput
-from services.enrollment.billing import EMPLOYEE_SCHEMES
+from services.enrollment.billing import BillKind, schemes_of
 from services.enrollment.city import BillRun
 from services.enrollment.domain.contributions import Side
 from services.enrollment.messages.words import SCHEMES
+
+_KINDS = {
+    model.BILL_KIND_UNSPECIFIED: BillKind.EMPLOYER,
+    model.BILL_KIND_EMPLOYER: BillKind.EMPLOYER,
+    model.BILL_KIND_GOVERNMENT: BillKind.GOVERNMENT,
+    model.BILL_KIND_FLEXIBLE: BillKind.FLEXIBLE,
+}
+_NUMBERS = {kind: number for number, kind in _KINDS.items()}
 
 
 def month(request: pb.StartBillRunRequest | pb.GetBillRunRequest) -> Month:
@@ -22,6 +30,18 @@ def month(request: pb.StartBillRunRequest | pb.GetBillRunRequest) -> Month:
     if not request.HasField("month"):
         raise InvalidInput("MONTH_REQUIRED", "a month is required", field="month")
     return month_of(request.month, "month")
+
+
+def kind(request: pb.StartBillRunRequest | pb.GetBillRunRequest) -> BillKind:
+    """Read whose bills a run makes; employees' where nothing is said.
+
+    Raises:
+        InvalidInput: BILL_KIND_INVALID.
+    """
+    found = _KINDS.get(request.kind)
+    if found is None:
+        raise InvalidInput("BILL_KIND_INVALID", "months that were missed are billed one by one", field="kind")
+    return found
 
 
 def bill_run_started(result: tuple[BillRun, Job]) -> pb.StartBillRunResponse:
@@ -48,8 +68,9 @@ def _bill_run(run: BillRun, job: Job) -> pb.BillRun:
                 employer=to_money(totals.side(scheme, Side.EMPLOYER)),
                 employee=to_money(totals.side(scheme, Side.EMPLOYEE)),
             )
-            for scheme, number in ((one, SCHEMES[one]) for one in EMPLOYEE_SCHEMES)
+            for scheme, number in ((one, SCHEMES[one]) for one in schemes_of(totals.kind))
         ],
         total=to_money(totals.total),
         assess_date=to_date(run.assess_date),
+        kind=_NUMBERS[totals.kind],
     )

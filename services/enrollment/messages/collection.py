@@ -232,20 +232,22 @@ def arrears(result: tuple[Sequence[Arrear], Money, str]) -> pb.ListArrearsRespon
     """Answer ListArrears: what is open, the credit, the version of the law."""
     found, credit, version = result
     return pb.ListArrearsResponse(
-        arrears=[
-            pb.Arrear(
-                document=one.document,
-                month=to_month(one.month),
-                open=to_money(one.open),
-                due_date=to_date(one.due_date) if one.due_date else None,
-                late_fee=to_money(one.fee.total),
-                statement=to_statement(one.fee, version),
-            )
-            for one in found
-        ],
+        arrears=[arrear(one, version) for one in found],
         open=to_money(Money.total(one.open for one in found)),
-        late_fee=to_money(Money.total(one.fee.total for one in found)),
+        late_fee=to_money(Money.total(one.fee.total for one in found if one.fee)),
         credit=to_money(credit),
+    )
+
+
+def arrear(one: Arrear, version: str) -> pb.Arrear:
+    """A document with its fee so far, which is absent where no due day is known."""
+    return pb.Arrear(
+        document=one.document,
+        month=to_month(one.month),
+        open=to_money(one.open),
+        due_date=to_date(one.due_date) if one.due_date else None,
+        late_fee=None if one.fee is None else to_money(one.fee.total),
+        statement=None if one.fee is None else to_statement(one.fee, version),
     )
 
 

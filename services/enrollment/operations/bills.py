@@ -35,6 +35,7 @@ from services.enrollment.operations.office import Office
 from services.enrollment.register import bill_not_found
 from services.enrollment.store import assessment, bills, collection, cover_bills, people, persons_employers
 from services.enrollment.store.assessment import Billed
+from services.enrollment.support import LAND_ACCOUNTS
 
 SLICE = 250  # facts made between two turns of the event loop: about 2 ms
 EXPLAINED_SLICE = 8  # lines explained between two turns
@@ -107,7 +108,14 @@ async def record_receipt(tx: Transaction, command: RecordReceipt, office: Office
     return after, settled
 
 
-async def pay(tx: Transaction, bill: Bill, receipt: Receipt, *, suspense_id: UUID | None = None) -> tuple[Bill, int]:
+async def pay(
+    tx: Transaction,
+    bill: Bill,
+    receipt: Receipt,
+    *,
+    suspense_id: UUID | None = None,
+    land_use_id: UUID | None = None,
+) -> tuple[Bill, int]:
     """Put money on a locked bill; the last of it settles the bill. Answers the bill and the persons settled.
 
     Args:
@@ -115,19 +123,20 @@ async def pay(tx: Transaction, bill: Bill, receipt: Receipt, *, suspense_id: UUI
         bill: Locked.
         receipt: At most what is open.
         suspense_id: Where the money lay; None when the bureau hands it over now.
+        land_use_id: The use of a farmer's money that pays it; None when it is none.
     """
-    await bills.add_receipt(tx, receipt, suspense_id)
+    await bills.add_receipt(tx, receipt, suspense_id, land_use_id)
     paid = bill.paid + receipt.amount
     after = replace(bill, paid=paid, state=billing.state_after(bill.total, paid))
     await bills.pay(tx, bill.bill_id, after.paid, after.state)
+    kind, origin = ("receipt", accounting.TAX) if suspense_id is None else ("suspense_match", SUSPENSE)
+    if land_use_id is not None:
+        kind, origin = "land_payment", LAND_ACCOUNTS
     entries = [
         ledger.Entry(
-            "receipt" if suspense_id is None else "suspense_match",
+            kind,
             ids.to_text("rcp", receipt.receipt_id),
-            [
-                (accounting.TAX if suspense_id is None else SUSPENSE, -receipt.amount),
-                (accounting.RECEIVED, receipt.amount),
-            ],
+            [(origin, -receipt.amount), (accounting.RECEIVED, receipt.amount)],
             receipt.paid_date,
         )
     ]

@@ -10,9 +10,10 @@ from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from kernel.money import Money
 from services.enrollment import billing, city
-from services.enrollment.billing import CHARGES
+from services.enrollment.billing import CHARGES, BillKind
 from services.enrollment.city import BillRun, Tariff, Totals, bill_run_exists, bill_run_not_found
 from services.enrollment.domain.contributions import EmployerTerms
+from services.enrollment.operations import city_covers
 from services.enrollment.operations.office import Office
 from services.enrollment.store import assessment
 from services.enrollment.store import city as store
@@ -23,14 +24,18 @@ PLAN = {"plan": True}  # the first chunk finds the others: counting two million 
 NOTHING = Totals(0, 0, dict.fromkeys(CHARGES, Money.ZERO))
 
 
-async def start_bill_run(tx: Transaction, month: Month, office: Office) -> tuple[BillRun, Job]:
-    """Start the bill run of a month.
+async def start_bill_run(
+    tx: Transaction, month: Month, office: Office, kind: BillKind = BillKind.EMPLOYER
+) -> tuple[BillRun, Job]:
+    """Start the bill run of a month over employees, government posts or flexible workers.
 
     Raises:
         AlreadyExists: BILL_RUN_EXISTS with the id of the first run.
-        Refused: MONTH_NOT_STARTED, POLICY_PARAMETER_MISSING.
+        Refused: MONTH_NOT_STARTED, PAST_YEAR_CLOSED, POLICY_PARAMETER_MISSING.
     """
     billing.check_month_started(month, tx.today)
+    if kind is not BillKind.EMPLOYER:
+        return await city_covers.start(tx, month, kind, office)
     # What is not known for the month refuses here, not in every chunk; the law has class 1 at its benchmark.
     city.tariff(month, office.policy.contributions, EmployerTerms(industry_class=1))
     run_id = ids.new_id()
@@ -44,12 +49,14 @@ async def start_bill_run(tx: Transaction, month: Month, office: Office) -> tuple
     return run, await jobs.get(tx, job_id)
 
 
-async def bill_run(tx: Transaction, month: Month) -> tuple[BillRun, Job]:
+async def bill_run(tx: Transaction, month: Month, kind: BillKind = BillKind.EMPLOYER) -> tuple[BillRun, Job]:
     """Show the run of a month and its job.
 
     Raises:
         NotFound: BILL_RUN_NOT_FOUND.
     """
+    if kind is not BillKind.EMPLOYER:
+        return await city_covers.show(tx, month, kind)
     run = await store.find(tx, month)
     if run is None:
         raise bill_run_not_found(month)

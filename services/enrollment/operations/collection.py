@@ -17,7 +17,7 @@ from kernel.errors import InvalidInput, Refused
 from kernel.money import Money
 from services.enrollment import accounting
 from services.enrollment import collection as rules
-from services.enrollment.billing import Bill, BillState, Receipt
+from services.enrollment.billing import Bill, BillKind, BillState, Receipt
 from services.enrollment.collection import (
     Demand,
     DemandKind,
@@ -173,13 +173,18 @@ async def apply(
         )
     ]
     if paid == demand.total and demand.kind is DemandKind.LATE_FEE:
-        parts = [(FUNDS[scheme], share) for scheme, share in demand.shares.items() if share != Money.ZERO]
+        funds = {**FUNDS, Scheme.EMPLOYEE_PENSION: accounting.GOVERNMENT_FUND} if _is_post(target.bill) else FUNDS
+        parts = [(funds[scheme], share) for scheme, share in demand.shares.items() if share != Money.ZERO]
         key = ids.to_text("dem", demand.demand_id)
         entries.append(ledger.Entry("late_fee", key, [(rules.DEMANDS, -demand.total), *parts], paid_date))
     await ledger.post_many(tx, entries)
     if paid == demand.total and demand.kind is DemandKind.DIFFERENCE and target.bill.state is BillState.PAID:
         return await settle_waiting(tx, target.bill)
     return 0
+
+
+def _is_post(bill: Bill) -> bool:
+    return bill.kind is BillKind.GOVERNMENT
 
 
 def _fits(one: Incoming, payer: UUID | None, target: Target | None) -> tuple[Money, SuspenseReason | None]:

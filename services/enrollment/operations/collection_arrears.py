@@ -18,7 +18,7 @@ from kernel.statement import Statement
 from services.enrollment import collection as rules
 from services.enrollment.billing import BillKind, BillState
 from services.enrollment.collection import Arrear, Demand, DemandKind, Instalment, Plan, PlanState
-from services.enrollment.domain.contributions import Scheme, Side
+from services.enrollment.domain.contributions import Scheme
 from services.enrollment.operations.office import Office
 from services.enrollment.register import bill_not_found
 from services.enrollment.store import bills, collection, people
@@ -64,6 +64,38 @@ async def list_arrears(
     return arrears, await collection.credit(tx, employer_id), office.policy.version
 
 
+async def reminder(
+    tx: Transaction, employer_id: UUID, on: date | None, office: Office
+) -> tuple[date, Sequence[Arrear]]:
+    """What an employer is reminded of (催缴) and the day for which the fees are; no fee where no due day is known.
+
+    Raises:
+        NotFound: EMPLOYER_NOT_FOUND.
+        PolicyParameterMissing: No rate of the late fee is in force on a day of payment.
+    """
+    tx.principal.require_employer(employer_id)
+    if await people.employer(tx, employer_id) is None:
+        raise employer_not_found()
+    day = on or tx.today
+    documents = [*await collection.open_documents(tx, employer_id), *await collection.late_bills(tx, employer_id)]
+    found = []
+    for one in documents:
+        due = due_of(one.due_date, one.month, office)
+        fee = await _fee(tx, one, day, office) if one.bill_id is None or due is not None else None
+        found.append(Arrear(one.document, one.month, one.open, due if one.bill_id else None, fee))
+    return day, found
+
+
+def due_of(due: date | None, month: Month, office: Office) -> date | None:
+    """The due day of a bill: that which it was given, or the law's; None when neither is known."""
+    if due is not None:
+        return due
+    try:
+        return office.policy.due_rule.on(month.first_day).value.of(month)
+    except PolicyParameterMissing:
+        return None
+
+
 async def demand_late_fee(tx: Transaction, bill_id: UUID, office: Office) -> Demand:
     """Demand the late fee of a bill that is paid; its amount does not grow any more then.
 
@@ -84,10 +116,9 @@ async def demand_late_fee(tx: Transaction, bill_id: UUID, office: Office) -> Dem
     fee = await _fee(tx, document, tx.today, office)
     if fee.total == Money.ZERO:
         raise Refused("NOT_LATE", "the bill was paid in time, or the fee is less than a fen")
-    weights = {
-        scheme: bill.side(scheme, Side.EMPLOYER) + bill.side(scheme, Side.EMPLOYEE)
-        for scheme in (Scheme.EMPLOYEE_PENSION, Scheme.UNEMPLOYMENT, Scheme.WORK_INJURY)
-    }
+    weights = {scheme: bill.of_scheme(scheme) for scheme in (Scheme.UNEMPLOYMENT, Scheme.WORK_INJURY)}
+    # What is not of the two is of the pension, of a government post with its annuity (docs/decisions/0167).
+    weights = {Scheme.EMPLOYEE_PENSION: bill.total - Money.total(weights.values()), **weights}
     demand = Demand(
         demand_id=ids.new_id(),
         employer_id=bill.employer_id,
@@ -204,17 +235,17 @@ def _payload(plan: Plan) -> bytes:
 
 
 async def _due(one: OpenDocument, office: Office) -> date | None:
-    if one.bill_id is None or one.due_date is not None:
+    if one.bill_id is None:
         return one.due_date
-    try:
-        return office.policy.due_rule.on(one.month.first_day).value.of(one.month)
-    except PolicyParameterMissing:
+    due = due_of(one.due_date, one.month, office)
+    if due is None:
         raise Refused(
             "DUE_DATE_MISSING",
             "the bill has no due day and the law names none",
             bill=one.document,
             month=str(one.month),
-        ) from None
+        )
+    return due
 
 
 async def _fee(tx: Transaction, one: OpenDocument, day: date, office: Office) -> Statement:

@@ -123,7 +123,7 @@ async def record_resident_payment(
         NotFound: RESIDENT_PAYMENT_NOT_FOUND.
         AlreadyExists: RECEIPT_NO_REUSED.
         InvalidInput: RECEIPT_AMOUNT_INVALID, PAID_DATE_INVALID.
-        Refused: PAYMENT_ALREADY_PAID, RECEIPT_SIMULATED.
+        Refused: PAYMENT_ALREADY_PAID, PAYMENT_ON_BEHALF, RECEIPT_SIMULATED.
     """
     check_simulated(command, office)
     found = await cover_money.lock_payment(tx, command.subject_id)
@@ -137,16 +137,50 @@ async def record_resident_payment(
         earliest=date(found.year, 1, 1),
         paid=found.paid_date,
     )
-    if not await cover_money.pay(
-        tx, found.payment_id, command.receipt_no, command.paid_date, simulated=command.simulated
-    ):
+    if found.is_on_behalf:
+        raise on_behalf()
+    await credit_payment(tx, found, command.receipt_no, command.paid_date, simulated=command.simulated)
+    tx.audit("RecordResidentPayment", person_id=found.person_id, detail={"payment_id": _payment_id(found)})
+    accounts = await cover_money.scheme_accounts(tx, found.person_id)
+    account = next(one for one in accounts if one.scheme is Scheme.RESIDENT_PENSION)
+    return replace(found, paid_date=command.paid_date), account
+
+
+async def credit_payment(
+    tx: Transaction,
+    found: ResidentPayment,
+    receipt_no: str,
+    paid_date: date,
+    *,
+    simulated: bool,
+    origin: str = accounting.TAX,
+    part: str = "PAYMENT",
+) -> None:
+    """Note a locked payment as paid and credit it with its subsidy and aid.
+
+    Args:
+        tx: Where.
+        found: The payment, not paid yet.
+        receipt_no: Number of the money.
+        paid_date: Day on which it came.
+        simulated: Whether a simulator sent it.
+        origin: Account of the ledger that it comes from.
+        part: What it is called on the account.
+
+    Raises:
+        AlreadyExists: RECEIPT_NO_REUSED.
+        Refused: PAYMENT_ON_BEHALF.
+    """
+    if found.is_on_behalf:
+        raise on_behalf()
+    if not await cover_money.pay(tx, found.payment_id, receipt_no, paid_date, simulated=simulated):
         raise receipt_no_reused()
-    parts = {"PAYMENT": found.tier, "SUBSIDY": found.subsidy, "AID": found.aid}
+    parts = {part: found.tier, "SUBSIDY": found.subsidy, "AID": found.aid}
     source = cover.source_of("rpy", found.payment_id)
-    month = Month.of(command.paid_date)
+    month = Month.of(paid_date)
     await cover_money.book(tx, found.person_id, Scheme.RESIDENT_PENSION, parts, source=source, month=month)
     postings = [
-        (accounting.TAX, -found.tier),
+        (origin, -found.tier),
         (accounting.SUBSIDY, -found.subsidy),
         (accounting.AID, -found.aid),
         (accounting.RESIDENT_ACCOUNTS, Money.total(parts.values())),
@@ -156,12 +190,13 @@ async def record_resident_payment(
         kind="resident_payment",
         key=_payment_id(found),
         postings=[(account, amount) for account, amount in postings if amount != Money.ZERO],
-        business_date=command.paid_date,
+        business_date=paid_date,
     )
-    tx.audit("RecordResidentPayment", person_id=found.person_id, detail={"payment_id": _payment_id(found)})
-    accounts = await cover_money.scheme_accounts(tx, found.person_id)
-    account = next(one for one in accounts if one.scheme is Scheme.RESIDENT_PENSION)
-    return replace(found, paid_date=command.paid_date), account
+
+
+def on_behalf() -> Refused:
+    """The government pays this year of a person."""
+    return Refused("PAYMENT_ON_BEHALF", "the government pays this year on behalf", source=("GF-2014-8",))
 
 
 async def scheme_accounts(tx: Transaction, person_id: UUID) -> Sequence[SchemeAccount]:

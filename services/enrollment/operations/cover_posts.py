@@ -112,26 +112,36 @@ async def assess_bill(tx: Transaction, command: AssessBill, office: Office) -> B
     """
     billing.check_month_started(command.month, tx.today)
     employer = await _government(tx, command.employer_id)
-    named = {SCHEMES[code] for code in await cover_bills.named_schemes(tx, command.employer_id, command.month)}
-    law, day = office.policy.contributions, command.month.first_day
-    terms = Terms(command.month, law, EmployerTerms(employer.injury_class, employer.injury_step), BillKind.GOVERNMENT)
-    limits = law.limits.on(day)
-    schemes = [scheme for scheme in Scheme if scheme in {*POST_SCHEMES, *named}]
-    made = await cover_bills.assess_posts(
-        tx,
-        employer.employer_id,
-        terms,
-        rates=contribution_rates(command.month, schemes, law, terms.employer),
-        limits=limits.value,
-        provisional=billing.explain(limits.value.floor, terms, schemes).provisional,
-        policy_version=office.policy.version,
-    )
+    made = await bill_month(tx, employer, command.month, office)
     bill = await bills.latest(tx, employer.employer_id, command.month, BillKind.GOVERNMENT)
     if bill is None:
         raise Refused("NOBODY_INSURED", "the employer insures nobody in that month", month=str(command.month))
     if made:
         tx.audit("AssessPostBill", detail={"bill_id": _bill_id(bill), "persons": str(bill.person_count)})
     return bill
+
+
+async def bill_month(tx: Transaction, employer: Employer, month: Month, office: Office) -> bool:
+    """Bill a locked government body for everybody who is insured and not yet billed; False when there is nobody.
+
+    Raises:
+        InvalidInput: INDUSTRY_CLASS_UNKNOWN, FLOAT_STEP_UNKNOWN.
+        PolicyParameterMissing: A limit or rate is not known for the month.
+    """
+    named = {SCHEMES[code] for code in await cover_bills.named_schemes(tx, employer.employer_id, month)}
+    law, day = office.policy.contributions, month.first_day
+    terms = Terms(month, law, EmployerTerms(employer.injury_class, employer.injury_step), BillKind.GOVERNMENT)
+    limits = law.limits.on(day)
+    schemes = [scheme for scheme in Scheme if scheme in {*POST_SCHEMES, *named}]
+    return await cover_bills.assess_posts(
+        tx,
+        employer.employer_id,
+        terms,
+        rates=contribution_rates(month, schemes, law, terms.employer),
+        limits=limits.value,
+        provisional=billing.explain(limits.value.floor, terms, schemes).provisional,
+        policy_version=office.policy.version,
+    )
 
 
 async def settle(tx: Transaction, bill: Bill, paid_date: date) -> tuple[int, ledger.Entry]:

@@ -17,10 +17,10 @@ class CityRpc(Servicer):
 
     async def StartBillRun(self, request: pb.StartBillRunRequest, call: Call) -> pb.StartBillRunResponse:
         """Start the bill run of a month."""
-        month = messages.month(request)
-        return await call.once(lambda tx: city.start_bill_run(tx, month, self.office), messages.bill_run_started)
+        month, kind = messages.month(request), messages.kind(request)
+        return await call.once(lambda tx: city.start_bill_run(tx, month, self.office, kind), messages.bill_run_started)
 
     async def GetBillRun(self, request: pb.GetBillRunRequest, call: Call) -> pb.GetBillRunResponse:
         """Show the bill run of a month."""
-        month = messages.month(request)
-        return await call.read(lambda tx: city.bill_run(tx, month), messages.bill_run)
+        month, kind = messages.month(request), messages.kind(request)
+        return await call.read(lambda tx: city.bill_run(tx, month, kind), messages.bill_run)

@@ -6,12 +6,14 @@ from chassis.rpc import Call, Servicer
 from hrss.enrollment.v1 import collection_service_pb2 as pb
 from kernel import ids
 from services.enrollment.messages import collection as messages
+from services.enrollment.messages import late_fees
 from services.enrollment.operations import (
     collection,
     collection_arrears,
     collection_books,
     collection_differences,
     collection_files,
+    collection_late_fees,
     collection_refunds,
 )
 from services.enrollment.operations.archive import Archive
@@ -99,6 +101,34 @@ class CollectionRpc(Servicer):
         on = messages.day(request)
         return await call.read(
             lambda tx: collection_arrears.list_arrears(tx, employer_id, on, self.office), messages.arrears
+        )
+
+    async def StartLateFeeRun(self, request: pb.StartLateFeeRunRequest, call: Call) -> pb.StartLateFeeRunResponse:
+        """Start the late fees of a day."""
+        on, demands = late_fees.day(request), request.with_demands
+        return await call.once(
+            lambda tx: collection_late_fees.start(tx, on, with_demands=demands, office=self.office), late_fees.started
+        )
+
+    async def GetLateFeeRun(self, request: pb.GetLateFeeRunRequest, call: Call) -> pb.GetLateFeeRunResponse:
+        """Show the late fees of a day."""
+        on = late_fees.run_day(request)
+        return await call.read(lambda tx: collection_late_fees.show(tx, on), late_fees.shown)
+
+    async def ListReminders(self, request: pb.ListRemindersRequest, call: Call) -> pb.ListRemindersResponse:
+        """List the employers in arrears."""
+        on, size, token = late_fees.run_day(request), request.page_size, request.page_token
+        return await call.read(
+            lambda tx: collection_late_fees.list_reminders(tx, on, size=size, token=token), late_fees.reminders
+        )
+
+    async def GetReminder(self, request: pb.GetReminderRequest, call: Call) -> pb.GetReminderResponse:
+        """Show what an employer is reminded of."""
+        employer_id, on = ids.parse("emp", request.employer_id, field="employer_id"), late_fees.day(request)
+        version = self.office.policy.version
+        return await call.read(
+            lambda tx: collection_arrears.reminder(tx, employer_id, on, self.office),
+            lambda found: late_fees.reminder(found, version),
         )
 
     async def DemandLateFee(self, request: pb.DemandLateFeeRequest, call: Call) -> pb.DemandLateFeeResponse:

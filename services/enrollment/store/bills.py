@@ -116,12 +116,15 @@ async def terms_of(tx: Transaction, bill_id: UUID) -> tuple[Terms, str]:
     return stored_terms.from_plain(row.terms), row.policy_version
 
 
-async def add_receipt(tx: Transaction, receipt: Receipt, suspense_id: UUID | None) -> None:
-    """Store money that came for a bill, from the bureau or from the suspense account."""
+async def add_receipt(
+    tx: Transaction, receipt: Receipt, suspense_id: UUID | None, land_use_id: UUID | None = None
+) -> None:
+    """Store money that came for a bill, from the bureau, from the suspense account or from that of a farmer."""
     await tx.execute(
         """
-        INSERT INTO receipt (receipt_id, receipt_no, bill_id, amount_fen, paid_date, simulated, suspense_id)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        INSERT INTO receipt (receipt_id, receipt_no, bill_id, amount_fen, paid_date, simulated, suspense_id,
+                             land_use_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
         receipt.receipt_id,
         receipt.receipt_no,
@@ -130,6 +133,7 @@ async def add_receipt(tx: Transaction, receipt: Receipt, suspense_id: UUID | Non
         receipt.paid_date,
         receipt.simulated,
         suspense_id,
+        land_use_id,
     )
 
 

@@ -10,36 +10,10 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from services.enrollment.store.books_accounts import ACCOUNT_RULES
+from services.enrollment.store.books_rule import BILL, ID, Rule, booked, equal
+
 PROOF_MINUTES = 60  # for one rule over the whole city, beside its work
-_ID = "replace({}::text, '-', '')"
-_BILL = "'bil_' || " + _ID.format("bill_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule of the books: what people read when it does not hold, and the query that finds where."""
-
-    code: str
-    zh: str
-    en: str
-    query: str
-
-
-def _booked(account: str, kinds: Sequence[str]) -> str:
-    """The balance of an account over the entries of some kinds."""
-    names = ", ".join(f"'{kind}'" for kind in kinds)
-    return (
-        "(SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting JOIN ledger_entry ON id = entry_id "  # noqa: S608 - names of ours
-        f"WHERE account = '{account}' AND ledger_entry.kind IN ({names}))"
-    )
-
-
-def _equal(account: str, rows: str, booked: str) -> str:
-    """A rule that compares a sum of rows with the ledger."""
-    return (
-        f"SELECT '{account}' AS key FROM (SELECT {rows} AS held, {booked} AS booked) AS both_sides WHERE held <> booked"  # noqa: S608 - constant
-    )
-
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -47,7 +21,7 @@ RULES: tuple[Rule, ...] = (
         "征缴单与人员明细合计不一致",
         "a bill is not the sum of its lines",
         f"""
-        SELECT {_BILL} AS key FROM bill LEFT JOIN (
+        SELECT {BILL} AS key FROM bill LEFT JOIN (
             SELECT bill_id, count(*) AS persons, sum(pension_employer_fen) AS a, sum(pension_employee_fen) AS b,
                    sum(unemployment_employer_fen) AS c, sum(unemployment_employee_fen) AS d,
                    sum(injury_employer_fen) AS e, sum(annuity_employer_fen) AS f, sum(annuity_employee_fen) AS g
@@ -63,7 +37,7 @@ RULES: tuple[Rule, ...] = (
         "征缴单已缴金额与到账合计不一致",
         "what is paid on a bill is not the sum of its receipts",
         f"""
-        SELECT {_BILL} AS key FROM bill LEFT JOIN receipt USING (bill_id)
+        SELECT {BILL} AS key FROM bill LEFT JOIN receipt USING (bill_id)
         GROUP BY bill_id, paid_fen HAVING paid_fen <> coalesce(sum(amount_fen), 0)
         """,  # noqa: S608 - constant
     ),
@@ -72,7 +46,7 @@ RULES: tuple[Rule, ...] = (
         "应缴款项已缴金额与到账合计不一致",
         "what is paid on a demand is not the sum of its receipts",
         f"""
-        SELECT 'dem_' || {_ID.format("demand_id")} AS key FROM demand LEFT JOIN demand_receipt USING (demand_id)
+        SELECT 'dem_' || {ID.format("demand_id")} AS key FROM demand LEFT JOIN demand_receipt USING (demand_id)
         GROUP BY demand_id, paid_fen HAVING paid_fen <> coalesce(sum(amount_fen), 0)
         """,  # noqa: S608 - constant
     ),
@@ -82,7 +56,8 @@ RULES: tuple[Rule, ...] = (
         "a receipt of the bureau is not on bills, demands and the suspense account in whole",
         """
         SELECT receipt_no AS key FROM collected
-        LEFT JOIN (SELECT receipt_no, sum(amount_fen) AS fen FROM receipt WHERE suspense_id IS NULL
+        LEFT JOIN (SELECT receipt_no, sum(amount_fen) AS fen FROM receipt
+                   WHERE suspense_id IS NULL AND land_use_id IS NULL
                    GROUP BY receipt_no) AS paid USING (receipt_no)
         LEFT JOIN (SELECT receipt_no, sum(amount_fen) AS fen FROM demand_receipt WHERE suspense_id IS NULL
                    GROUP BY receipt_no) AS demanded USING (receipt_no)
@@ -90,7 +65,7 @@ RULES: tuple[Rule, ...] = (
                    GROUP BY receipt_no) AS held USING (receipt_no)
         WHERE amount_fen <> coalesce(paid.fen, 0) + coalesce(demanded.fen, 0) + coalesce(held.fen, 0)
         UNION ALL
-        SELECT receipt_no FROM receipt WHERE suspense_id IS NULL
+        SELECT receipt_no FROM receipt WHERE suspense_id IS NULL AND land_use_id IS NULL
             AND NOT EXISTS (SELECT FROM collected WHERE collected.receipt_no = receipt.receipt_no)
         """,
     ),
@@ -99,7 +74,7 @@ RULES: tuple[Rule, ...] = (
         "暂收款余额与核对、退还记录不一致",
         "what is left of money on the suspense account is not what came less what went",
         f"""
-        SELECT 'sus_' || {_ID.format("suspense_id")} AS key FROM suspense
+        SELECT 'sus_' || {ID.format("suspense_id")} AS key FROM suspense
         LEFT JOIN (SELECT suspense_id, sum(amount_fen) AS fen FROM receipt GROUP BY suspense_id) AS paid
             USING (suspense_id)
         LEFT JOIN (SELECT suspense_id, sum(amount_fen) AS fen FROM demand_receipt GROUP BY suspense_id) AS demanded
@@ -114,9 +89,9 @@ RULES: tuple[Rule, ...] = (
         "到账没有记账",
         "a receipt has no entry in the ledger",
         f"""
-        SELECT 'rcp_' || {_ID.format("receipt_id")} AS key FROM (
+        SELECT 'rcp_' || {ID.format("receipt_id")} AS key FROM (
             SELECT receipt_id FROM receipt UNION ALL SELECT receipt_id FROM demand_receipt
-        ) AS one LEFT JOIN ledger_entry ON key = 'rcp_' || {_ID.format("receipt_id")} WHERE id IS NULL
+        ) AS one LEFT JOIN ledger_entry ON key = 'rcp_' || {ID.format("receipt_id")} WHERE id IS NULL
         """,  # noqa: S608 - constant
     ),
     Rule(
@@ -124,7 +99,7 @@ RULES: tuple[Rule, ...] = (
         "已缴清征缴单的缴费记录不完整或金额不一致",
         "a paid line has not its schemes' months, or they are not its amounts; or an open or refunded one has some",
         f"""
-        SELECT {_BILL} AS key FROM bill JOIN bill_line AS line USING (bill_id)
+        SELECT {BILL} AS key FROM bill JOIN bill_line AS line USING (bill_id)
         LEFT JOIN contribution AS paid ON paid.bill_id = line.bill_id AND paid.person_id = line.person_id
         GROUP BY bill.bill_id, line.bill_id, line.person_id
         HAVING coalesce(string_agg(scheme::text, ' ' ORDER BY scheme), '') <> CASE
@@ -143,12 +118,12 @@ RULES: tuple[Rule, ...] = (
         "征缴单缴清的记账与征缴单不一致",
         "the entry of a paid bill does not take the bill's money to its funds",
         f"""
-        SELECT {_BILL} AS key FROM bill LEFT JOIN (
+        SELECT {BILL} AS key FROM bill LEFT JOIN (
             SELECT key, sum(amount_fen) FILTER (WHERE account = 'bills:received') AS received,
                    sum(amount_fen) FILTER (WHERE account = 'fund:unemployment') AS unemployment,
                    sum(amount_fen) FILTER (WHERE account = 'fund:work_injury') AS injury
             FROM ledger_entry JOIN ledger_posting ON entry_id = id WHERE kind = 'settlement' GROUP BY key
-        ) AS entry ON entry.key = {_BILL} LEFT JOIN back_payment_bill AS fee USING (bill_id)
+        ) AS entry ON entry.key = {BILL} LEFT JOIN back_payment_bill AS fee USING (bill_id)
         WHERE (state = 'PAID') <> (entry.key IS NOT NULL) OR (state = 'PAID' AND (
             -total_fen, unemployment_employer_fen + unemployment_employee_fen + coalesce(unemployment_fee_fen, 0),
             injury_employer_fen + coalesce(injury_fee_fen, 0)
@@ -160,7 +135,7 @@ RULES: tuple[Rule, ...] = (
         "补差与人员明细合计不一致",
         "a difference is not the sum of its lines, or its demand is for another amount",
         f"""
-        SELECT 'dif_' || {_ID.format("difference_id")} AS key FROM difference LEFT JOIN (
+        SELECT 'dif_' || {ID.format("difference_id")} AS key FROM difference LEFT JOIN (
             SELECT difference_id, count(*) AS persons, sum(account_fen) AS account,
                    sum(pension_employer_fen + pension_employee_fen + unemployment_employer_fen
                        + unemployment_employee_fen + injury_employer_fen) AS total
@@ -175,11 +150,11 @@ RULES: tuple[Rule, ...] = (
         "已缴清人员未按规定记入个人账户",
         "a paid line is not credited to its account",
         f"""
-        SELECT {_BILL} || '/per_' || {_ID.format("line.person_id")} AS key
+        SELECT {BILL} || '/per_' || {ID.format("line.person_id")} AS key
         FROM bill JOIN bill_line AS line USING (bill_id)
         LEFT JOIN account ON account.person_id = line.person_id
         LEFT JOIN account_entry AS entry ON entry.person_id = line.person_id AND entry.kind = 'CONTRIBUTION'
-            AND entry.source = 'bill:bil_' || {_ID.format("bill.bill_id")}
+            AND entry.source = 'bill:bil_' || {ID.format("bill.bill_id")}
         WHERE bill.kind <> 'GOVERNMENT' AND CASE WHEN bill.state <> 'PAID' THEN entry.person_id IS NOT NULL
                    WHEN entry.person_id IS NULL THEN coalesce(settle_month >= line.month, true)
                    ELSE entry.amount_fen <> account_fen END
@@ -190,9 +165,9 @@ RULES: tuple[Rule, ...] = (
         "补差记入个人账户的金额不一致",
         "a settled difference is not what the accounts got by it",
         f"""
-        SELECT 'dif_' || {_ID.format("difference_id")} AS key FROM difference LEFT JOIN (
+        SELECT 'dif_' || {ID.format("difference_id")} AS key FROM difference LEFT JOIN (
             SELECT source, sum(amount_fen) AS fen FROM account_entry WHERE source LIKE 'difference:%' GROUP BY source
-        ) AS entry ON source = 'difference:dif_' || {_ID.format("difference_id")}
+        ) AS entry ON source = 'difference:dif_' || {ID.format("difference_id")}
         WHERE credited_fen <> coalesce(fen, 0)
         """,  # noqa: S608 - constant
     ),
@@ -201,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         "个人账户余额与记账明细不一致",
         "an account is not the sum of its entries",
         f"""
-        SELECT 'per_' || {_ID.format("person_id")} AS key FROM account LEFT JOIN account_entry USING (person_id)
+        SELECT 'per_' || {ID.format("person_id")} AS key FROM account LEFT JOIN account_entry USING (person_id)
         GROUP BY person_id, balance_fen HAVING balance_fen <> coalesce(sum(amount_fen), 0)
         """,  # noqa: S608 - constant
     ),
@@ -218,30 +193,30 @@ RULES: tuple[Rule, ...] = (
         "LEDGER_IS_COLLECTED",
         "总账的税务入库与到账合计不一致",
         "what the bureau handed over in the ledger is not what was collected",
-        _equal(
+        equal(
             "tax:clearing",
             "(SELECT coalesce(-sum(amount_fen), 0) FROM collected)",
-            _booked("tax:clearing", ("receipt", "suspense", "demand_receipt")),
+            booked("tax:clearing", ("receipt", "suspense", "demand_receipt")),
         ),
     ),
     Rule(
         "LEDGER_IS_PART_PAYMENTS",
         "总账的待结算到账与未缴清征缴单不一致",
         "the money of bills that are not paid in full is not what waits in the ledger",
-        _equal(
+        equal(
             "bills:received",
             "(SELECT coalesce(sum(paid_fen), 0) FROM bill WHERE state <> 'PAID')",
-            _booked("bills:received", ("receipt", "suspense_match", "settlement")),
+            booked("bills:received", ("receipt", "suspense_match", "land_payment", "settlement")),
         ),
     ),
     Rule(
         "LEDGER_IS_SUSPENSE",
         "总账的暂收款与暂收款明细不一致",
         "the suspense account of the ledger is not what lies there",
-        _equal(
+        equal(
             "suspense:received",
             "(SELECT coalesce(sum(left_fen), 0) FROM suspense)",
-            _booked(
+            booked(
                 "suspense:received",
                 ("suspense", "suspense_match", "demand_receipt", "difference", "refund_order", "refund_returned"),
             ),
@@ -251,12 +226,12 @@ RULES: tuple[Rule, ...] = (
         "LEDGER_IS_DEMANDS",
         "总账的应缴款项到账与未生效款项不一致",
         "the money of demands that have not taken effect is not what waits in the ledger",
-        _equal(
+        equal(
             "demands:received",
             """(SELECT coalesce(sum(paid_fen), 0) FROM demand LEFT JOIN difference USING (difference_id)
                 WHERE CASE WHEN demand.kind = 'LATE_FEE' THEN demand.state <> 'PAID'
                            ELSE difference.state <> 'SETTLED' END)""",
-            _booked("demands:received", ("demand_receipt", "late_fee", "difference")),
+            booked("demands:received", ("demand_receipt", "late_fee", "difference")),
         ),
     ),
     Rule(
@@ -275,7 +250,7 @@ RULES: tuple[Rule, ...] = (
         "LEDGER_IS_WITHHELD",
         "总账的退休后待退个人部分与明细不一致",
         "shares that no account takes are not what waits in the ledger",
-        _equal(
+        equal(
             "refunds:after_settlement",
             """(SELECT coalesce(sum(account_fen), 0) FROM bill JOIN bill_line AS line USING (bill_id)
                 WHERE bill.state = 'PAID' AND bill.kind <> 'GOVERNMENT' AND NOT EXISTS (
@@ -295,12 +270,13 @@ RULES: tuple[Rule, ...] = (
         "LEDGER_IS_ACCOUNTS",
         "总账的个人账户与个人账户余额合计不一致",
         "all accounts together are not the ledger's account of accounts",
-        _equal(
+        equal(
             "accounts:employee_pension",
             "(SELECT coalesce(sum(balance_fen), 0) FROM account)",
             "(SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting WHERE account = 'accounts:employee_pension')",
         ),
     ),
+    *ACCOUNT_RULES,
 )
 BY_CODE = {rule.code: rule for rule in RULES}
 

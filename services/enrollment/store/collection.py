@@ -32,10 +32,10 @@ from services.enrollment.collection import (
 )
 from services.enrollment.domain.contributions import Scheme
 
-# What an employer owes, oldest first; a bill before its own demands.
+# What an employer owes, oldest first; a bill before its own demands. A back payment holds its own fee, and no other.
 OPEN = """
     SELECT 'bil_' || replace(bill_id::text, '-', '') AS document, month, total_fen - paid_fen AS open_fen, paid_fen,
-           due_date, bill_id, 0 AS place
+           due_date, CASE WHEN kind <> 'BACK_PAYMENT' THEN bill_id END AS bill_id, 0 AS place
     FROM bill WHERE employer_id = $1 AND state <> 'PAID'
     UNION ALL
     SELECT 'dem_' || replace(demand_id::text, '-', ''), bill.month, demand.total_fen - demand.paid_fen, demand.paid_fen,
@@ -46,16 +46,17 @@ OPEN = """
 # A bill that is paid and was paid too late owes its fee until that is demanded.
 LATE = """
     SELECT bill_id, month, due_date FROM bill
-    WHERE employer_id = $1 AND state = 'PAID' AND due_date IS NOT NULL
+    WHERE employer_id = $1 AND state = 'PAID' AND due_date IS NOT NULL AND kind <> 'BACK_PAYMENT'
       AND EXISTS (SELECT 1 FROM receipt WHERE receipt.bill_id = bill.bill_id AND receipt.paid_date > bill.due_date)
       AND NOT EXISTS (SELECT 1 FROM demand WHERE demand.bill_id = bill.bill_id AND kind = 'LATE_FEE')
     ORDER BY month, bill_id
 """
-# What a person's settled account did not take, less what was refunded: as in the books' check of these shares.
+# What a person's settled account did not take and what was paid twice, less what was refunded: as in the books' check
+# of these shares. A line of a government post has an account of another scheme, which takes its share.
 WITHHELD = """
     SELECT employer_id, fen FROM (
         SELECT (SELECT coalesce(sum(account_fen), 0) FROM bill JOIN bill_line AS line USING (bill_id)
-                WHERE bill.state = 'PAID' AND line.person_id = $1 AND NOT EXISTS (
+                WHERE bill.state = 'PAID' AND bill.kind <> 'GOVERNMENT' AND line.person_id = $1 AND NOT EXISTS (
                     SELECT 1 FROM account_entry AS entry
                     WHERE entry.person_id = $1 AND entry.kind = 'CONTRIBUTION'
                       AND entry.source = 'bill:bil_' || replace(bill.bill_id::text, '-', '')))
@@ -67,12 +68,13 @@ WITHHELD = """
                       AND entry.source = 'difference:dif_' || replace(difference_id::text, '-', '')))
             - (SELECT coalesce(sum(amount_fen), 0) FROM account_entry
                WHERE person_id = $1 AND kind = 'CONTRIBUTION' AND source LIKE 'settlement:%')
+            + (SELECT coalesce(sum(amount_fen), 0) FROM overlap_refund WHERE person_id = $1)
             - (SELECT coalesce(sum(amount_fen), 0) FROM refund
                WHERE person_id = $1 AND state IN ('ORDERED', 'CONFIRMED')) AS fen
-    ) AS share, (
-        SELECT employer_id FROM bill JOIN bill_line USING (bill_id) WHERE person_id = $1
+    ) AS share LEFT JOIN (
+        SELECT employer_id FROM bill JOIN bill_line USING (bill_id) WHERE person_id = $1 AND employer_id IS NOT NULL
         ORDER BY bill.month DESC LIMIT 1
-    ) AS last
+    ) AS last ON true
 """
 
 
@@ -85,7 +87,7 @@ class OpenDocument:
     open: Money
     paid: Money
     due_date: date | None
-    bill_id: UUID | None  # of a bill
+    bill_id: UUID | None  # of a bill that bears a late fee
 
 
 # -- what came in

@@ -85,9 +85,13 @@ async def payments(tx: Transaction, person_id: UUID) -> Sequence[ResidentPayment
 
 
 async def refunded_months(tx: Transaction, person_id: UUID) -> Mapping[int, int]:
-    """Months already paid back, by year of a paid payment."""
+    """Months already paid back, by year of a payment that the person made: what others paid never goes to them."""
     rows = await tx.fetch(
-        "SELECT year, refunded_months FROM resident_payment WHERE person_id = $1 AND paid_date IS NOT NULL", person_id
+        """
+        SELECT year, refunded_months FROM resident_payment
+        WHERE person_id = $1 AND paid_date IS NOT NULL AND aid_run_id IS NULL
+        """,
+        person_id,
     )
     return {row["year"]: row["refunded_months"] for row in rows}
 
@@ -287,4 +291,5 @@ def _payment(row: Any) -> ResidentPayment:
         policy_version=row["policy_version"],
         paid_date=row["paid_date"],
         refunded=Money(row["refunded_fen"]),
+        is_on_behalf=row["aid_run_id"] is not None,
     )

@@ -25,6 +25,7 @@ from hrss.enrollment.v1 import (
     enrollment_service_pb2,
     moving_service_pb2,
     persons_service_pb2,
+    support_service_pb2,
 )
 from hrss.gateway.v1 import (
     cases_service_pb2,
@@ -53,6 +54,7 @@ FILES: tuple[FileDescriptor, ...] = (
     moving_service_pb2.DESCRIPTOR,
     cover_service_pb2.DESCRIPTOR,
     collection_service_pb2.DESCRIPTOR,
+    support_service_pb2.DESCRIPTOR,
     benefits_service_pb2.DESCRIPTOR,
     training_service_pb2.DESCRIPTOR,
     card_service_pb2.DESCRIPTOR,

@@ -48,6 +48,10 @@ _PREFIXES = {
     "demand_id": "dem",
     "difference_id": "dif",
     "plan_id": "pln",
+    "late_fee_run_id": "lfr",
+    "premium_aid_id": "pma",
+    "premium_aid_run_id": "pmr",
+    "land_batch_id": "lbt",
 }
 _TEXTS = {
     "name": "张三",
@@ -82,6 +86,9 @@ _TEXTS = {
     "key": "basic.rate_per_year",
     "effective": "2006-01-01 …",
     "confidence": "certain",
+    "notice_no": "南政地告〔2025〕12号",
+    "target": "RESIDENT_ACCOUNT",
+    "csv": "document,month,due_date,open,late_fee,on",
     "issue_no": "32061012345678901277",
     "physical_card_ref": "PHYS-20251123-0001",
     "pin": "258036",
