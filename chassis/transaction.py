@@ -23,6 +23,7 @@ from chassis.statements import statement_span
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date, datetime
     from uuid import UUID
 
@@ -164,19 +165,19 @@ class Transaction:
     async def fetch(self, statement: str, *parameters: Any) -> list[asyncpg.Record]:
         """Rows of a statement with `$1` parameters, past the session; the quick way for hot paths."""
         raw = await self.raw()
-        with statement_span(statement, self._call.pool.name):
+        with self._span(statement):
             return await raw.fetch(statement, *parameters)
 
     async def fetchrow(self, statement: str, *parameters: Any) -> asyncpg.Record | None:
         """The first row of a statement, or None."""
         raw = await self.raw()
-        with statement_span(statement, self._call.pool.name):
+        with self._span(statement):
             return await raw.fetchrow(statement, *parameters)
 
     async def execute(self, statement: str, *parameters: Any) -> int:
         """Run a statement; how many rows it touched."""
         raw = await self.raw()
-        with statement_span(statement, self._call.pool.name):
+        with self._span(statement):
             status = await raw.execute(statement, *parameters)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
@@ -281,10 +282,13 @@ class Transaction:
             body_digest=self._call.body_digest,
         )
 
+    def _span(self, statement: str) -> AbstractContextManager[object]:
+        return statement_span(statement, self._call.pool.name)
+
     async def _write_audit_of_reading(self) -> None:
         """A read-only transaction cannot write: its audit rows commit alone, before the result is given out."""
         statement = _together((audit.INSERT,))
-        with statement_span(statement, self._call.pool.name):
+        with self._span(statement):
             await self._begun.raw.execute(statement, *self._audit_parameters())
 
     async def _close(self) -> None:
