@@ -79,6 +79,19 @@ class Emitted:
     key: tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Many:
+    """Facts of one type that a transaction will say, each of another aggregate that it says nothing else of."""
+
+    event_type: EventType
+    facts: Sequence[Any]
+    ids: Sequence[str]
+
+    def by_id(self) -> Iterable[tuple[str, Any]]:
+        """Each fact with its aggregate."""
+        return zip(self.ids, self.facts, strict=True)
+
+
 @dataclass(slots=True)
 class Row:
     """A row of the outbox: facts of one type."""
@@ -104,6 +117,40 @@ def emitted(event_type: EventType, fact: Any, today: date) -> Emitted:
     if not header.HasField("business_date"):
         header.business_date.CopyFrom(calendar_pb2.Date(year=today.year, month=today.month, day=today.day))
     return Emitted(event_type, fact, (event_type.kind, header.aggregate_id))
+
+
+def many(event_type: EventType, facts: Sequence[Any], today: date) -> Many:
+    """Check facts of one type, each of another aggregate, and fill in their business day."""
+    day = calendar_pb2.Date(year=today.year, month=today.month, day=today.day)
+    found: list[str] = []
+    for fact in facts:
+        header = fact.header
+        found.append(header.aggregate_id)
+        if not header.HasField("business_date"):
+            header.business_date.CopyFrom(day)
+    if not all(found) or len(set(found)) != len(found) or any(type(one) is not event_type.fact for one in facts):
+        raise ValueError(f"{event_type.name}: facts said together are of one type and of an aggregate each")
+    return Many(event_type, facts, found)
+
+
+def rows_of_many(group: Many) -> list[Row]:
+    """The rows of facts that share no aggregate with any other: cut by number and size, with no order to keep."""
+    kind = group.event_type.kind
+    made: list[Row] = []
+    start = size = 0
+    for at, fact in enumerate(group.facts):
+        length = fact.ByteSize()
+        if at - start >= FACTS_MAX or size + length > BYTES_MAX:
+            made.append(_row(group, start, at, kind))
+            start, size = at, 0
+        size += length
+    made.append(_row(group, start, len(group.facts), kind))
+    return made
+
+
+def _row(group: Many, start: int, end: int, kind: str) -> Row:
+    keys = dict.fromkeys(f"{kind}/{one}" for one in group.ids[start:end])
+    return Row(group.event_type, list(group.facts[start:end]), keys)
 
 
 def rows(facts: Sequence[Emitted]) -> list[Row]:
