@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chassis import crash, lanes
+from chassis.letters import Letter, gathered
 from chassis.logs import get_logger
 from chassis.spans import publish_span
 from chassis.telemetry import remote, traceparent
@@ -248,19 +249,24 @@ class Relay:
         done: list[int] = []
         until = time.monotonic() + BATCH_SECONDS
 
-        async def step(row: asyncpg.Record) -> bool:
+        async def step(letter: Letter) -> bool:
             if time.monotonic() > until or time.monotonic() < self._closed_until:
                 return False
+            first = letter.rows[0]
             try:
-                await _publish(self._bus, row)
+                if len(letter.rows) == 1:
+                    await _publish(self._bus, first)
+                else:
+                    await self._bus.publish(first["subject"], letter.body, letter.headers())
             except Unavailable as error:
                 self._closed_until = time.monotonic() + BREAKER_SECONDS
-                log.warning("publish_failed", subject=row["subject"], event_id=str(row["event_id"]), why=error.reason)
+                event_id = str(first["event_id"])
+                log.warning("publish_failed", subject=first["subject"], event_id=event_id, why=error.reason)
                 return False
-            done.append(row["seq"])
+            done.extend(row["seq"] for row in letter.rows)
             return True
 
-        await lanes.go(list(found), lambda row: row["keys"], step, side_by_side=SIDE_BY_SIDE)
+        await lanes.go(gathered(found), lambda letter: letter.keys, step, side_by_side=SIDE_BY_SIDE)
         return done
 
     async def _wait(self) -> None:
