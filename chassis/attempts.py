@@ -88,7 +88,7 @@ async def _attempt(call: Call, work: Callable[[Transaction], Awaitable[T]], make
         else:
             away = is_away(error, begun.raw)
             await begun.rollback()
-            _raise_as_ours(error, away=away)
+            raise_as_ours(error, away=away)
         raise
     await tx._close()
     await _commit(begun, call.pool.name)
@@ -113,7 +113,7 @@ async def _commit(begun: Begun, database_name: str) -> None:
         await begun.rollback()
         if away:
             raise _unknown() from None
-        _raise_as_ours(error, away=False)
+        raise_as_ours(error, away=False)
         raise  # a deferred constraint: the server said no and rolled back
     except BaseException as error:
         await begun.drop()
@@ -125,7 +125,7 @@ async def _commit(begun: Begun, database_name: str) -> None:
         raise RuntimeError("work went on after a failed statement, so the database rolled everything back")
 
 
-def _raise_as_ours(error: BaseException, *, away: bool) -> None:
+def raise_as_ours(error: BaseException, *, away: bool) -> None:
     """Raise what a database error means; others pass."""
     if isinstance(error, DomainError):
         return

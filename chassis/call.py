@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from chassis import freshness, transaction
+from chassis import freshness, look, transaction
 from chassis.limits import MIN_VERSION_KEY, REPLAYED_KEY
 from chassis.once import RequestKey, once
 from kernel.errors import InvalidInput
@@ -146,6 +146,31 @@ class Call:
             return result
 
         result = await self._run(work)
+        self._shown.clear()
+        return reply(result)
+
+    async def look(self, operation: Callable[[Transaction], Awaitable[T]], reply: Callable[[T], M]) -> M:
+        """Run a query that is one statement, without BEGIN and COMMIT around it; else the same as `read`.
+
+        Raises:
+            Conflict: NOT_YET_KNOWN: the facts have not arrived after two seconds.
+        """
+        if self.min_version:
+            await freshness.wait(self.database, self.min_version, principal=self.principal, today=self.today)
+
+        async def work(tx: Transaction) -> T:
+            result = await operation(tx)
+            self._write_shown(tx)
+            return result
+
+        result = await look.run(
+            self.database,
+            work,
+            principal=self.principal,
+            today=self.today,
+            method=self.method,
+            request_id=self.request_id,
+        )
         self._shown.clear()
         return reply(result)
 

@@ -201,6 +201,14 @@ class Pool:
             return begun
         raise unavailable()
 
+    async def take(self) -> Begun:
+        """A connection on which nothing was begun, for one statement; it may turn out to be dead.
+
+        Raises:
+            Unavailable: DATABASE_UNAVAILABLE: none can be made.
+        """
+        return Begun(await self._connect(), self)
+
     @contextlib.asynccontextmanager
     async def raw(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
         """A connection without a transaction; see `Database.connection`."""
@@ -248,7 +256,7 @@ class Pool:
 
 
 class Begun:
-    """A connection inside a transaction that we ourselves began."""
+    """A connection inside a transaction that we ourselves began, or taken for one statement without."""
 
     __slots__ = ("_pool", "connection", "raw")
 

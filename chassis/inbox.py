@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from chassis import crash, lanes
 from chassis.facts import DeclarationWrong, EventType, day_of, of_message, siblings
 from chassis.logs import get_logger
-from chassis.receive import Incoming, TryAgain, backoff, incoming, receive
+from chassis.receive import Incoming, TryAgain, backoff, opened, receive
 from chassis.spans import process_span
 from chassis.telemetry import is_sampled, remote
 from chassis.together import MESSAGES_MAX, packs, receive_together
@@ -127,17 +127,31 @@ async def ignore(tx: Transaction, fact: Any) -> None:
 
 
 @dataclass(slots=True)
-class _Held:
-    """A message in hand."""
+class _Letter:
+    """A letter in hand; it is answered once, when each of its events is."""
 
     raw: Msg
+    left: int = 1
+    again_in: float | None = None
+
+
+@dataclass(slots=True)
+class _Held:
+    """An event in hand."""
+
+    letter: _Letter
     message: Incoming
+
+    @property
+    def tries(self) -> int:
+        """How often the letter was delivered."""
+        return self.letter.raw.metadata.num_delivered
 
     @property
     def is_alone(self) -> bool:
         """Whether it goes in a transaction of its own: it cannot be read, came before, or its trace is recorded."""
         message = self.message
-        return bool(message.wrong) or self.raw.metadata.num_delivered > 1 or is_sampled(message.traceparent)
+        return bool(message.wrong) or self.tries > 1 or is_sampled(message.traceparent)
 
 
 class ConsumerLoop:
@@ -147,8 +161,8 @@ class ConsumerLoop:
         self.consumer = consumer
         self._database = database
         self._bus = bus
-        self._arrived: list[Msg] = []
-        self._held: dict[int, Msg] = {}  # everything that is not answered yet
+        self._arrived: list[_Letter] = []
+        self._held: dict[int, _Letter] = {}  # everything that is not answered yet
         self._wake = asyncio.Event()
 
     async def lag(self) -> tuple[int, int]:
@@ -177,8 +191,9 @@ class ConsumerLoop:
                 await _first(stop, AWAY_SECONDS)
 
     def _take(self, raw: Msg) -> None:
-        self._arrived.append(raw)
-        self._held[id(raw)] = raw
+        letter = _Letter(raw)
+        self._arrived.append(letter)
+        self._held[id(letter)] = letter
         self._wake.set()
 
     async def _work(self, pull: Pull, stop: asyncio.Event) -> None:
@@ -200,9 +215,12 @@ class ConsumerLoop:
         batch: list[_Held] = []
         size = 0
         while self._arrived and size < READ_BYTES:
-            raw = self._arrived.pop(0)
+            letter = self._arrived.pop(0)
+            raw = letter.raw
             size += len(raw.data)
-            batch.append(_Held(raw, incoming(self.consumer, raw.subject, raw.data, raw.headers or {})))
+            events = opened(self.consumer, raw.subject, raw.data, raw.headers or {})
+            letter.left = len(events)
+            batch += [_Held(letter, event) for event in events]
         return batch
 
     async def _process_pack(self, pack: Sequence[_Held]) -> bool:
@@ -211,7 +229,7 @@ class ConsumerLoop:
         if is_plain and await receive_together(self._database, self.consumer, [held.message for held in pack]):
             crash.at("after_effect_before_ack")
             for held in pack:
-                await self._answer(held.raw, None)
+                await self._answer(held.letter, None)
             return True
         for held in pack:
             await self._process(held)
@@ -227,18 +245,27 @@ class ConsumerLoop:
             ):
                 await receive(self._database, self.consumer, message)
         except TryAgain as again:
-            await self._answer(held.raw, again.seconds)
+            await self._answer(held.letter, again.seconds)
         except Exception:
             # Nothing is known of it but that it failed outside every rule: as if it had not been delivered.
             log.exception("receive_failed", subject=message.subject, event_id=str(message.event_id))
-            await self._answer(held.raw, min(TRANSIENT_SECONDS_MAX, backoff(held.raw.metadata.num_delivered)))
+            await self._answer(held.letter, min(TRANSIENT_SECONDS_MAX, backoff(held.tries)))
         else:
             crash.at("after_effect_before_ack")
-            await self._answer(held.raw, None)
+            await self._answer(held.letter, None)
 
-    async def _answer(self, raw: Msg, again_in: float | None) -> None:
-        """Acknowledge, or ask for the message again; an answer that is lost is given again with the next delivery."""
-        self._held.pop(id(raw), None)
+    async def _answer(self, letter: _Letter, again_in: float | None) -> None:
+        """Answer for one event; with the last one acknowledge the letter, or ask for it again where one needs it.
+
+        An answer that is lost is given again with the next delivery; events that took effect are known then.
+        """
+        letter.left -= 1
+        if again_in is not None:
+            letter.again_in = max(again_in, letter.again_in or 0.0)
+        if letter.left > 0:
+            return
+        self._held.pop(id(letter), None)
+        raw, again_in = letter.raw, letter.again_in
         try:
             if again_in is None:
                 await raw.ack()
@@ -251,17 +278,17 @@ class ConsumerLoop:
         """Tell the broker that what is in hand is being worked on."""
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            for raw in list(self._held.values()):
+            for letter in list(self._held.values()):
                 try:
-                    await raw.in_progress()
+                    await letter.raw.in_progress()
                 except Exception as error:  # noqa: BLE001 - the same
-                    log.warning("heartbeat_lost", subject=raw.subject, error=type(error).__name__)
+                    log.warning("heartbeat_lost", subject=letter.raw.subject, error=type(error).__name__)
                     break
 
     async def _give_back(self) -> None:
         """Let others have what arrived and was not begun."""
-        for raw in self._arrived:
-            await self._answer(raw, POLL_SECONDS)
+        for letter in self._arrived:
+            await self._answer(letter, POLL_SECONDS)
         self._arrived.clear()
 
 

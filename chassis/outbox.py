@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from chassis import crash, lanes
+from chassis.letters import Letter, gathered
 from chassis.logs import get_logger
 from chassis.spans import publish_span
 from chassis.telemetry import remote, traceparent
@@ -44,6 +45,8 @@ BREAKER_SECONDS = 1.0  # how long nothing is tried after a failed publish
 DRAIN_SECONDS = 2.0
 PURGE_SECONDS = 600.0  # how often rows past their time are looked for; the function takes a few thousand at once
 LEADER_LOCK = 0x6F75_7462  # "outb"
+_FACT = b"\x0a"  # what stands before each fact: field 1, with a length
+_VARINT = 128
 
 INSERT = """
     INSERT INTO outbox (event_id, epoch, subject, keys, payload, traceparent)
@@ -79,6 +82,19 @@ class Emitted:
     key: tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Many:
+    """Facts of one type that a transaction will say, each of another aggregate that it says nothing else of."""
+
+    event_type: EventType
+    facts: Sequence[Any]
+    ids: Sequence[str]
+
+    def by_id(self) -> Iterable[tuple[str, Any]]:
+        """Each fact with its aggregate."""
+        return zip(self.ids, self.facts, strict=True)
+
+
 @dataclass(slots=True)
 class Row:
     """A row of the outbox: facts of one type."""
@@ -88,12 +104,19 @@ class Row:
     keys: dict[str, None] = field(default_factory=dict)  # in order, each once
     size: int = 0
     event_id: uuid.UUID = field(default_factory=uuid.uuid4)  # random: ids are never reused, also after a restore
+    parts: list[bytes] = field(default_factory=list)  # the facts as bytes, where they were written already
 
     @property
     def payload(self) -> bytes:
-        """The event as it travels."""
-        body: bytes = self.event_type.message(facts=self.facts).SerializeToString()
-        return body
+        """The event as it travels.
+
+        An event has one field, its facts with the number 1 (`chassis.facts` sees to it), so its bytes are those of the
+        facts, each after its mark and length: making the message would copy every fact once more.
+        """
+        found: list[bytes] = []
+        for part in self.parts or [fact.SerializeToString() for fact in self.facts]:
+            found += (_FACT, _varint(len(part)), part)
+        return b"".join(found)
 
 
 def emitted(event_type: EventType, fact: Any, today: date) -> Emitted:
@@ -104,6 +127,42 @@ def emitted(event_type: EventType, fact: Any, today: date) -> Emitted:
     if not header.HasField("business_date"):
         header.business_date.CopyFrom(calendar_pb2.Date(year=today.year, month=today.month, day=today.day))
     return Emitted(event_type, fact, (event_type.kind, header.aggregate_id))
+
+
+def many(event_type: EventType, facts: Sequence[Any], today: date) -> Many:
+    """Check facts of one type, each of another aggregate, and fill in their business day."""
+    day = calendar_pb2.Date(year=today.year, month=today.month, day=today.day)
+    found: list[str] = []
+    for fact in facts:
+        header = fact.header
+        found.append(header.aggregate_id)
+        if not header.HasField("business_date"):
+            header.business_date.CopyFrom(day)
+    if not all(found) or len(set(found)) != len(found) or any(type(one) is not event_type.fact for one in facts):
+        raise ValueError(f"{event_type.name}: facts said together are of one type and of an aggregate each")
+    return Many(event_type, facts, found)
+
+
+def rows_of_many(group: Many) -> list[Row]:
+    """The rows of facts that share no aggregate with any other: cut by number and size, with no order to keep."""
+    kind = group.event_type.kind
+    made: list[Row] = []
+    for key, fact in group.by_id():
+        part = fact.SerializeToString()
+        if not made or len(made[-1].parts) >= FACTS_MAX or made[-1].size + len(part) > BYTES_MAX:
+            made.append(Row(group.event_type))
+        row = made[-1]
+        row.parts.append(part)
+        row.keys[f"{kind}/{key}"] = None
+        row.size += len(part)
+    return made
+
+
+def _varint(number: int) -> bytes:
+    """A length as protobuf writes it."""
+    if number < _VARINT:
+        return bytes((number,))
+    return bytes((number % _VARINT | _VARINT,)) + _varint(number // _VARINT)
 
 
 def rows(facts: Sequence[Emitted]) -> list[Row]:
@@ -190,19 +249,24 @@ class Relay:
         done: list[int] = []
         until = time.monotonic() + BATCH_SECONDS
 
-        async def step(row: asyncpg.Record) -> bool:
+        async def step(letter: Letter) -> bool:
             if time.monotonic() > until or time.monotonic() < self._closed_until:
                 return False
+            first = letter.rows[0]
             try:
-                await _publish(self._bus, row)
+                if len(letter.rows) == 1:
+                    await _publish(self._bus, first)
+                else:
+                    await self._bus.publish(first["subject"], letter.body, letter.headers())
             except Unavailable as error:
                 self._closed_until = time.monotonic() + BREAKER_SECONDS
-                log.warning("publish_failed", subject=row["subject"], event_id=str(row["event_id"]), why=error.reason)
+                event_id = str(first["event_id"])
+                log.warning("publish_failed", subject=first["subject"], event_id=event_id, why=error.reason)
                 return False
-            done.append(row["seq"])
+            done.extend(row["seq"] for row in letter.rows)
             return True
 
-        await lanes.go(list(found), lambda row: row["keys"], step, side_by_side=SIDE_BY_SIDE)
+        await lanes.go(gathered(found), lambda letter: letter.keys, step, side_by_side=SIDE_BY_SIDE)
         return done
 
     async def _wait(self) -> None:

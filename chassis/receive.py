@@ -8,7 +8,7 @@ from uuid import UUID
 
 from google.protobuf.message import DecodeError
 
-from chassis import clocks, transaction
+from chassis import clocks, letters, transaction
 from chassis.facts import day_of
 from chassis.gate import PASSING, TRIES_MAX, Gate
 from chassis.logs import get_logger
@@ -73,6 +73,15 @@ def incoming(consumer: Consumer, subject: str, body: bytes, headers: Mapping[str
         else:
             message.event_type, message.facts = event_type, list(facts)
     return message
+
+
+def opened(consumer: Consumer, subject: str, body: bytes, headers: Mapping[str, str]) -> Sequence[Incoming]:
+    """Read the events of a letter; one whose header does not fit its body is one event that cannot be read."""
+    try:
+        parts = letters.parted(body, headers)
+    except ValueError:
+        return [Incoming(subject, body, _event_id(headers), wrong="EVENT_UNREADABLE")]
+    return [incoming(consumer, subject, part, own) for part, own in parts]
 
 
 class TryAgain(Exception):  # noqa: N818 - a signal to the loop

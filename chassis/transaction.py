@@ -23,6 +23,7 @@ from chassis.statements import statement_span
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import date, datetime
     from uuid import UUID
 
@@ -104,6 +105,7 @@ class Transaction:
         self._begun = begun
         self._session: AsyncSession | None = None
         self._facts: list[outbox.Emitted] = []
+        self._many: list[outbox.Many] = []
         self._new: set[tuple[str, str]] = set()  # aggregates whose first fact is among them
         self._audit: list[audit.Entry] = []
         self._after_commit: list[Callable[[], None]] = []
@@ -133,6 +135,16 @@ class Transaction:
             self._new.add(one.key)
         self._facts.append(one)
 
+    def emit_many(self, facts: Sequence[Message]) -> None:
+        """Say facts of one type, each of another aggregate: as `emit` for each, at half of its price.
+
+        An aggregate that is named twice in a transaction has its facts said by `emit`, which keeps their order.
+        """
+        if self._call.read_only:
+            raise RuntimeError("a read-only transaction has nothing to say")
+        if facts:
+            self._many.append(outbox.many(of_fact(facts[0]), facts, self.today))
+
     def audit(self, action: str, *, person_id: UUID | None = None, detail: Mapping[str, str] | None = None) -> None:
         """Write an audit row when this commits; `detail` holds ids, counts and digests, never personal data."""
         self._audit.append(audit.Entry(action, person_id, detail or {}))
@@ -145,7 +157,7 @@ class Transaction:
     @property
     def is_silent(self) -> bool:
         """Whether the work neither said a fact nor asked for an audit row."""
-        return not (self._facts or self._audit)
+        return not (self._facts or self._many or self._audit)
 
     @property
     def is_broken(self) -> bool:
@@ -164,19 +176,19 @@ class Transaction:
     async def fetch(self, statement: str, *parameters: Any) -> list[asyncpg.Record]:
         """Rows of a statement with `$1` parameters, past the session; the quick way for hot paths."""
         raw = await self.raw()
-        with statement_span(statement, self._call.pool.name):
+        with self._span(statement):
             return await raw.fetch(statement, *parameters)
 
     async def fetchrow(self, statement: str, *parameters: Any) -> asyncpg.Record | None:
         """The first row of a statement, or None."""
         raw = await self.raw()
-        with statement_span(statement, self._call.pool.name):
+        with self._span(statement):
             return await raw.fetchrow(statement, *parameters)
 
     async def execute(self, statement: str, *parameters: Any) -> int:
         """Run a statement; how many rows it touched."""
         raw = await self.raw()
-        with statement_span(statement, self._call.pool.name):
+        with self._span(statement):
             status = await raw.execute(statement, *parameters)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
@@ -184,14 +196,14 @@ class Transaction:
     @contextlib.asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A part that can fail alone: when an exception leaves it, what was done, said and audited inside is undone."""
-        marks = (len(self._facts), len(self._audit), len(self._after_commit))
+        marks = (len(self._facts), len(self._audit), len(self._after_commit), len(self._many))
         new = set(self._new)
         part = self._session_part() if self._session is not None else self._raw_part()
         try:
             async with part:
                 yield
         except BaseException:
-            del self._facts[marks[0] :], self._audit[marks[1] :], self._after_commit[marks[2] :]
+            del self._facts[marks[0] :], self._audit[marks[1] :], self._after_commit[marks[2] :], self._many[marks[3] :]
             self._new = new
             raise
 
@@ -236,11 +248,12 @@ class Transaction:
             return
         off = self._call.database.settings.is_off
         parts: list[tuple[str, tuple[Any, ...]]] = []
-        if self._facts:
+        if self._facts or self._many:
             new = await self._number_facts()
             if new:
                 parts.append((NUMBER_NEW, ([kind for kind, _ in new], [key for _, key in new], list(new.values()))))
             self._rows = outbox.rows(self._facts)
+            self._rows += [row for group in self._many for row in outbox.rows_of_many(group)]
         if self._rows and not off("outbox"):
             parts.append((outbox.INSERT, outbox.parameters(self._rows)))
         if self._audit:
@@ -258,14 +271,20 @@ class Transaction:
         for one in self._facts:
             counts[one.key] = counts.get(one.key, 0) + 1
         new = {key: count for key, count in sorted(counts.items()) if key in self._new}
+        many = {(group.event_type.kind, key): one for group in self._many for key, one in group.by_id()}
+        if len(many) != sum(len(group.ids) for group in self._many) or not counts.keys().isdisjoint(many):
+            raise ValueError("an aggregate is named twice: what is said of it is said by emit, in order")
+        counts.update(dict.fromkeys(many, 1))
         self.versions = dict(new)
         keys = sorted(counts.keys() - new.keys())  # all lock in this order, so two cannot wait for each other
         if keys:
             found = await self.fetch(
                 NUMBER, [kind for kind, _ in keys], [key for _, key in keys], [counts[key] for key in keys]
             )
-            self.versions |= {(row["kind"], row["id"]): row["version"] for row in found}
-        following = {key: last - counts[key] for key, last in self.versions.items()}
+            self.versions |= {(kind, key): version for kind, key, version in found}
+        for key, fact in many.items():
+            fact.header.version = self.versions[key]
+        following = {one.key: self.versions[one.key] - counts[one.key] for one in self._facts}
         for one in self._facts:
             following[one.key] += 1
             one.fact.header.version = following[one.key]
@@ -281,10 +300,13 @@ class Transaction:
             body_digest=self._call.body_digest,
         )
 
+    def _span(self, statement: str) -> AbstractContextManager[object]:
+        return statement_span(statement, self._call.pool.name)
+
     async def _write_audit_of_reading(self) -> None:
         """A read-only transaction cannot write: its audit rows commit alone, before the result is given out."""
         statement = _together((audit.INSERT,))
-        with statement_span(statement, self._call.pool.name):
+        with self._span(statement):
             await self._begun.raw.execute(statement, *self._audit_parameters())
 
     async def _close(self) -> None:

@@ -14,7 +14,6 @@ import sys
 import time
 from datetime import date
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from chassis import jobs, transaction
 from chassis.config import Settings, load
@@ -29,6 +28,8 @@ from services.enrollment.service import build, open_office
 from services.enrollment.store.accounts import INTEREST
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from chassis.jobs import Job
     from chassis.transaction import Transaction
 
@@ -42,7 +43,7 @@ COMPUTE = f"""
         SELECT balance_fen AS opening_fen, 12 * 39616 + person_id_hash % 1000 AS contribution_fen,
                78 * 39616 + person_id_hash % 1000 AS product_fen
         FROM (SELECT balance_fen, abs(hashtext(person_id::text))::bigint AS person_id_hash FROM account
-              WHERE first_year <= $2 AND person_id > $1) AS one
+              WHERE first_year <= $1) AS one
     ) SELECT sum({INTEREST}) FROM mine
 """  # noqa: S608 - constant text
 
@@ -99,7 +100,6 @@ async def _computed(database: Database, terms: YearTerms) -> dict[str, Any]:
     async def work(tx: Transaction) -> dict[str, Any]:
         found = await tx.fetchrow(
             COMPUTE,
-            UUID(int=0),
             terms.year,
             *terms.on_opening.as_integer_ratio(),
             *terms.on_new.as_integer_ratio(),

@@ -19,6 +19,8 @@ from tests.chassis.demo import MIGRATIONS, TODAY, CoinMoved, NoteErased, NoteWri
 from tests.plugins.databases import NewDatabase, owner_execute, owner_fetch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chassis.database import Database
     from chassis.transaction import Transaction
     from ops.embedded.postgres import EmbeddedPostgres
@@ -447,3 +449,52 @@ async def test_a_connection_serves_many_transactions(database: Database) -> None
         return (await tx.fetchrow("SELECT pg_backend_pid()"))[0]  # type: ignore[index] # the row is always there
 
     assert len({await run(database, backend) for _ in range(20)}) == 1
+
+
+async def test_facts_said_by_the_hundred_are_those_said_one_by_one(database: Database) -> None:
+    await say(database, written("n1", 1), written("n1", 2))
+    facts = [written(f"n{number}", number, text="长" * 60) for number in range(1, 1002)]
+
+    async def work(tx: Transaction) -> None:
+        async def fails() -> None:
+            async with tx.savepoint():
+                tx.emit_many([written("gone")])
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            await fails()
+        tx.emit_many(facts)
+        tx.emit(a_fact(CoinMoved, "n1", 5))  # another kind: its versions count for themselves
+
+    await run(database, work)
+
+    out = await owner_fetch(database, "SELECT subject, keys, payload FROM outbox ORDER BY seq OFFSET 1")
+    assert [len(row["keys"]) for row in out] == [1, 500, 500, 1]
+    read = [fact for row in out[1:] for fact in NoteWritten.FromString(row["payload"]).facts]
+    assert read == facts
+    assert [fact.header.version for fact in read] == [3] + [1] * 1000
+    assert {fact.header.business_date.year for fact in read} == {TODAY.year}
+    assert [key for row in out[1:] for key in row["keys"]] == [f"note/{one.header.aggregate_id}" for one in facts]
+    assert len(await owner_fetch(database, "SELECT 1 FROM aggregate WHERE kind = 'note'")) == 1001
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        lambda: [written("a"), written("a")],
+        lambda: [written("a"), written("")],
+        lambda: [written("a"), a_fact(CoinMoved, "b")],
+    ],
+)
+async def test_an_aggregate_has_one_fact_among_a_hundred(database: Database, facts: Callable[[], list[Any]]) -> None:
+    async def twice(tx: Transaction) -> None:
+        tx.emit_many([written("a")])
+        tx.emit(written("a"))
+
+    async def work(tx: Transaction) -> None:
+        tx.emit_many(facts())
+
+    for wrong in (work, twice):
+        with pytest.raises(ValueError, match="aggregate"):
+            await run(database, wrong)
+    assert not await owner_fetch(database, "SELECT 1 FROM aggregate")

@@ -81,7 +81,6 @@ async def test_the_set_form_is_the_law_account_by_account(
 
         rows = await connection.fetch(
             store.CLOSE,
-            person_ids,
             2025,
             *law.on_opening.as_integer_ratio(),
             *law.on_new.as_integer_ratio(),

@@ -1,7 +1,7 @@
 """What enrolment announces, as facts of the contract. No fact names anybody, but for the sealed identity."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
@@ -167,6 +167,26 @@ def account_credited(
         amount=money_pb2.Money(fen=amount.fen),
         balance=money_pb2.Money(fen=balance.fen),
     )
+
+
+def interest_credited(
+    closed: Sequence[tuple[UUID, int, int]], booked: Month, today: date
+) -> list[events.AccountCredited.Fact]:
+    """Interest was credited to personal accounts: person, interest and balance in fen of each.
+
+    The same facts as `account_credited` makes; copied from one and filled in, because a city has millions.
+    """
+    like = account_credited(UUID(int=0), EntryKind.INTEREST, booked, amount=Money(1), balance=Money.ZERO)
+    like.header.business_date.CopyFrom(to_date(today))
+    made = []
+    for person_id, interest_fen, balance_fen in closed:
+        fact = events.AccountCredited.Fact()
+        fact.CopyFrom(like)
+        fact.header.aggregate_id = f"per_{person_id.hex}"
+        fact.amount.fen = interest_fen
+        fact.balance.fen = balance_fen
+        made.append(fact)
+    return made
 
 
 def account_settled(

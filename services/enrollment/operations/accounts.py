@@ -26,7 +26,7 @@ KIND = "close_account_year"
 # The first chunk finds the others: numbering eight million accounts takes longer than a call may.
 PLAN = {"plan": True}
 CHUNK_ACCOUNTS = 2000  # four event messages, a tenth of a second of work
-SLICE = 250  # facts made between two turns of the event loop: about 2 ms
+SLICE = 500  # facts made between two turns of the event loop, one message: about 2 ms
 
 
 async def close_account_year(tx: Transaction, year: int, office: Office) -> Job:
@@ -52,18 +52,18 @@ def job_kind(office: Office) -> JobKind:
         if chunk.params == PLAN:
             return await _plan(tx, job, year)
         first, last = UUID(hex=chunk.params["first"]), UUID(hex=chunk.params["last"])
-        ready: list[UUID] = []
         rejects: list[Reject] = []
         skipped = 0
-        for number, (person_id, next_year) in enumerate(await accounts.lock_range(tx, first, last, year), start=1):
+        await city.plan_for_many(tx)
+        due, others = await accounts.lock_range(tx, first, last, year)
+        for number, person_id, next_year in others:
             if next_year > year:
                 skipped += 1
-            elif next_year < year:
-                rejects.append(_open_year(number, person_id, next_year))
             else:
-                ready.append(person_id)
-        await city.plan_for_many(tx)
-        closed = await accounts.close(tx, ready, job.id, terms, policy_version=office.policy.version)
+                rejects.append(_open_year(number, person_id, next_year))
+        closed = await accounts.close(
+            tx, first, last, due=due, terms_id=job.id, terms=terms, policy_version=office.policy.version
+        )
         await _book(tx, closed, year, key=f"{ids.to_text('job', job.id)}/{chunk.number}")
         tx.audit("CloseAccountYearChunk", detail={"year": str(year), "closed": str(len(closed))})
         return ChunkResult(done=len(closed), skipped=skipped, rejects=rejects)
@@ -195,7 +195,7 @@ async def _book_settlement(
 
 
 async def _book(tx: Transaction, closed: Sequence[Closed], year: int, *, key: str) -> None:
-    total = Money.total(one.interest for one in closed)
+    total = Money(sum(one.interest_fen for one in closed))
     if total == Money.ZERO:
         return
     await ledger.post(
@@ -205,19 +205,10 @@ async def _book(tx: Transaction, closed: Sequence[Closed], year: int, *, key: st
         postings=[(accounting.PENSION_FUND, -total), (accounting.ACCOUNTS, total)],
         business_date=tx.today,
     )
-    for number, one in enumerate(closed, start=1):
-        if one.interest != Money.ZERO:
-            tx.emit(
-                facts.account_credited(
-                    one.person_id,
-                    EntryKind.INTEREST,
-                    accounting.end_of(year),
-                    amount=one.interest,
-                    balance=one.balance,
-                )
-            )
-        if number % SLICE == 0:
-            await asyncio.sleep(0)
+    credited = [one for one in closed if one.interest_fen]
+    for start in range(0, len(credited), SLICE):
+        tx.emit_many(facts.interest_credited(credited[start : start + SLICE], accounting.end_of(year), tx.today))
+        await asyncio.sleep(0)
 
 
 def _open_year(number: int, person_id: UUID, year: int) -> Reject:

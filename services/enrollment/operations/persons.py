@@ -12,7 +12,8 @@ from kernel.errors import InvalidInput
 from services.enrollment.accounting import ContributionMonth
 from services.enrollment.cover import Insurance
 from services.enrollment.register import Person
-from services.enrollment.store import contributions, cover, cover_projects, employments, people, persons
+from services.enrollment.store import contributions, people, persons
+from services.enrollment.store import insurance as insured
 
 FIRST_YEAR, LAST_YEAR = 1949, 2200
 
@@ -49,15 +50,11 @@ async def insurance(tx: Transaction, person_id: UUID) -> Insurance:
     Raises:
         NotFound: PERSON_NOT_FOUND.
     """
-    person_id = await _known(tx, person_id)
-    return Insurance(
-        participations=await employments.participations(tx, person_id),
-        months=await contributions.counts(tx, person_id),
-        employments=await employments.of_person(tx, person_id),
-        covers=await cover.of_person(tx, person_id),
-        projects=await cover_projects.of_person(tx, person_id),
-        platforms=await cover_projects.months_of(tx, person_id),
-    )
+    tx.principal.require_person(person_id)
+    found = await insured.of_person(tx, person_id)
+    if found is None:
+        raise person_not_found()
+    return found
 
 
 async def list_contributions(
@@ -71,7 +68,7 @@ async def list_contributions(
     """
     if year and not FIRST_YEAR <= year <= LAST_YEAR:
         raise InvalidInput("YEAR_INVALID", f"a year is {FIRST_YEAR} to {LAST_YEAR}, or 0 for all", field="year")
-    person_id = await _known(tx, person_id)
+    tx.principal.require_person(person_id)
     page = paging.read(tx, size=size, token=token, query=f"contributions {person_id} {year}")
     after = contributions.START
     if page.after:
@@ -79,6 +76,8 @@ async def list_contributions(
         after = (Month.parse(month), int(code))
     first, last = (Month(year, 1), Month(year, 12)) if year else (Month(FIRST_YEAR, 1), Month(LAST_YEAR, 12))
     rows = await contributions.months(tx, person_id, first=first, last=last, after=after, limit=page.size + 1)
+    if rows is None:
+        raise person_not_found()
     shown = rows[: page.size]
     return shown, paging.following(tx, page, contributions.cursor(shown[-1])) if len(rows) > page.size else ""
 
@@ -109,12 +108,3 @@ async def list_rejects(tx: Transaction, job_id: UUID, *, size: int, token: str) 
     if len(rows) > page.size:
         following = paging.following(tx, page, f"{shown[-1][0]} {shown[-1][1].line}")
     return [reject for _, reject in shown], following
-
-
-async def _known(tx: Transaction, person_id: UUID) -> UUID:
-    """The record that stands for an id: its own, or the survivor of a merger."""
-    tx.principal.require_person(person_id)
-    stands = await persons.forward(tx, person_id)
-    if stands is None:
-        raise person_not_found()
-    return stands

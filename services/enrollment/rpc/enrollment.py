@@ -113,7 +113,7 @@ class EnrollmentRpc(Servicer):
     async def GetInsurance(self, request: pb.GetInsuranceRequest, call: Call) -> pb.GetInsuranceResponse:
         """Show the participations of a person."""
         person_id = requests.person_id(request.person_id)
-        return await call.read(lambda tx: persons.insurance(tx, person_id), replies.insurance)
+        return await call.look(lambda tx: persons.insurance(tx, person_id), replies.insurance)
 
     async def ListContributions(self, request: pb.ListContributionsRequest, call: Call) -> pb.ListContributionsResponse:
         """List contribution months."""
@@ -124,7 +124,7 @@ class EnrollmentRpc(Servicer):
             size=request.page_size,
             token=request.page_token,
         )
-        return await call.read(page, replies.contributions)
+        return await call.look(page, replies.contributions)
 
     async def GetAccount(self, request: pb.GetAccountRequest, call: Call) -> pb.GetAccountResponse:
         """Show a personal account."""

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlmodel import col, desc, select
@@ -11,6 +10,7 @@ from sqlmodel import col, desc, select
 from chassis.transaction import Transaction
 from kernel import ids
 from kernel.calendar import Month
+from kernel.errors import Conflict
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.accounting import PLATFORM, Account, EntryKind, Year
@@ -18,51 +18,61 @@ from services.enrollment.domain.account import Method, YearTerms
 from services.enrollment.store import terms as stored_terms
 from services.enrollment.store.rows import AccountRow, AccountYearRow, SettlementRow
 
+# The accounts of a range that have something to be closed are locked; those are told whose next open year it is not.
 LOCK_RANGE = """
-    SELECT person_id, coalesce(closed_through + 1, first_year) AS next_year FROM account
-    WHERE person_id BETWEEN $1 AND $2 AND settle_month IS NULL AND first_year <= $3
-    ORDER BY person_id FOR UPDATE
+    WITH locked AS MATERIALIZED (
+        SELECT person_id, coalesce(closed_through + 1, first_year) AS next_year FROM account
+        WHERE person_id BETWEEN $1 AND $2 AND settle_month IS NULL AND first_year <= $3
+        ORDER BY person_id FOR NO KEY UPDATE
+    ), numbered AS (SELECT *, row_number() OVER (ORDER BY person_id) AS number FROM locked)
+    SELECT (SELECT count(*) FROM locked WHERE next_year = $3) AS due,
+           ARRAY(SELECT ROW(number, person_id, next_year) FROM numbered WHERE next_year <> $3 ORDER BY number) AS others
 """
-# The set form of `domain.account.YearTerms.close`: half-up in integers (as `store.assessment`) of exact factors, $3/$4
-# on the opening and $5/$6 on the product or, by the annual factor, on the sum of the credits.
+# The set form of `domain.account.YearTerms.close`: half-up in integers (as `store.assessment`) of exact factors, $2/$3
+# on the opening and $4/$5 on the product or, by the annual factor, on the sum of the credits.
 INTEREST = """
-    (2 * opening_fen * $3::bigint + $4::bigint) / (2 * $4::bigint)
-    + (2 * CASE WHEN $7::boolean THEN product_fen ELSE contribution_fen END * $5::bigint + $6::bigint)
-      / (2 * $6::bigint)
+    (2 * opening_fen * $2::bigint + $3::bigint) / (2 * $3::bigint)
+    + (2 * CASE WHEN $6::boolean THEN product_fen ELSE contribution_fen END * $4::bigint + $5::bigint)
+      / (2 * $5::bigint)
 """
-# Each account is looked up by itself (LATERAL with OFFSET 0), so a chunk never reads the city; the range of the persons
-# says so to the planner once more.
+# The accounts of a range that are locked (`LOCK_RANGE`) and whose next open year it is. What was booked lies in order
+# of year and person (`account_entry_of_year`), so a chunk reads its part of the year and never the city.
 CLOSE = f"""
     WITH mine AS MATERIALIZED (
-        SELECT one.person_id, coalesce(before.closing_fen, 0) AS opening_fen, booked.*
-        FROM unnest($1::uuid[]) AS one (person_id) LEFT JOIN LATERAL (
-            SELECT closing_fen FROM account_year WHERE person_id = one.person_id AND year = $2 - 1 OFFSET 0
-        ) AS before ON true CROSS JOIN LATERAL (
-            SELECT coalesce(sum(amount_fen), 0)::bigint AS contribution_fen,
-                   coalesce(sum(amount_fen * (13 - month)), 0)::bigint AS product_fen,
-                   coalesce(array_agg(month), '{{}}') AS booked_months,
-                   coalesce(array_agg(amount_fen), '{{}}') AS booked_fen
+        SELECT account.person_id, coalesce(before.closing_fen, 0) AS opening_fen,
+               coalesce(contribution_fen, 0) AS contribution_fen, coalesce(product_fen, 0) AS product_fen,
+               coalesce(booked_months, '{{}}') AS booked_months, coalesce(booked_fen, '{{}}') AS booked_fen
+        FROM account LEFT JOIN LATERAL (
+            SELECT closing_fen FROM account_year WHERE person_id = account.person_id AND year = $1 - 1 OFFSET 0
+        ) AS before ON true LEFT JOIN (
+            SELECT person_id, sum(amount_fen)::bigint AS contribution_fen,
+                   sum(amount_fen * (13 - month))::bigint AS product_fen,
+                   array_agg(month) AS booked_months, array_agg(amount_fen) AS booked_fen
             FROM (
-                SELECT amount_fen, date_part('month', booked_month)::smallint AS month FROM account_entry
-                WHERE account_entry.person_id = one.person_id AND kind = 'CONTRIBUTION' AND year = $2 OFFSET 0
-            ) AS entry
-        ) AS booked
-    ), closed AS (
+                SELECT person_id, amount_fen, date_part('month', booked_month)::smallint AS month FROM account_entry
+                WHERE kind = 'CONTRIBUTION' AND year = $1 AND person_id BETWEEN $11 AND $12
+            ) AS entry GROUP BY person_id
+        ) AS booked USING (person_id)
+        WHERE person_id BETWEEN $11 AND $12 AND settle_month IS NULL AND first_year <= $1
+          AND coalesce(closed_through + 1, first_year) = $1
+    ), closed AS MATERIALIZED (
         SELECT mine.*, {INTEREST} AS interest_fen FROM mine
     ), stored AS (
         INSERT INTO account_year (person_id, year, opening_fen, contribution_fen, interest_fen, imported_fen,
             closing_fen, provisional, policy_version, source, terms_id, booked_months, booked_fen)
-        SELECT person_id, $2, opening_fen, contribution_fen, interest_fen, 0,
-               opening_fen + contribution_fen + interest_fen, $8, $9, $10, $11, booked_months, booked_fen
-        FROM closed
+        SELECT person_id, $1, opening_fen, contribution_fen, interest_fen, 0,
+               opening_fen + contribution_fen + interest_fen, $7, $8, $9, $10, booked_months, booked_fen
+        FROM closed ORDER BY person_id
     ), entry AS (
         INSERT INTO account_entry (person_id, kind, source, year, booked_month, amount_fen)
-        SELECT person_id, 'INTEREST', 'year:' || $2, $2, make_date($2, 12, 1), interest_fen
-        FROM closed WHERE interest_fen > 0
+        SELECT person_id, 'INTEREST', 'year:' || $1, $1, make_date($1, 12, 1), interest_fen
+        FROM closed WHERE interest_fen > 0 ORDER BY person_id
+    ), booked AS (
+        UPDATE account SET balance_fen = balance_fen + interest_fen, closed_through = $1
+        FROM closed WHERE account.person_id = closed.person_id AND account.person_id BETWEEN $11 AND $12
+        RETURNING account.person_id, interest_fen, balance_fen
     )
-    UPDATE account SET balance_fen = balance_fen + interest_fen, closed_through = $2
-    FROM closed WHERE account.person_id = closed.person_id AND account.person_id BETWEEN $12 AND $13
-    RETURNING account.person_id, interest_fen, balance_fen
+    SELECT person_id, interest_fen, balance_fen FROM booked ORDER BY person_id
 """  # noqa: S608 - constant text
 BOOKED = """
     SELECT person_id, booked_month, sum(amount_fen)::bigint AS amount_fen FROM account_entry
@@ -115,13 +125,12 @@ RANGES = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The interest of an account whose year was closed, and the balance after it."""
+class Closed(NamedTuple):
+    """The interest of an account whose year was closed, and the balance after it, in fen: they come by the million."""
 
     person_id: UUID
-    interest: Money
-    balance: Money
+    interest_fen: int
+    balance_fen: int
 
 
 async def ranges_to_close(tx: Transaction, year: int, size: int) -> Sequence[tuple[UUID, UUID, int]]:
@@ -129,9 +138,17 @@ async def ranges_to_close(tx: Transaction, year: int, size: int) -> Sequence[tup
     return [(row["first"], row["last"], row["size"]) for row in await tx.fetch(RANGES, year, size)]
 
 
-async def lock_range(tx: Transaction, first: UUID, last: UUID, year: int) -> Sequence[tuple[UUID, int]]:
-    """The unsettled accounts between two persons that existed in a year, locked in order, with their next open year."""
-    return [(row["person_id"], row["next_year"]) for row in await tx.fetch(LOCK_RANGE, first, last, year)]
+async def lock_range(
+    tx: Transaction, first: UUID, last: UUID, year: int
+) -> tuple[int, Sequence[tuple[int, UUID, int]]]:
+    """Lock the unsettled accounts between two persons that existed in a year.
+
+    The answer is how many are to be closed, and those whose next open year is another one: number in the range, person,
+    that year.
+    """
+    row = await tx.fetchrow(LOCK_RANGE, first, last, year)
+    assert row is not None
+    return row["due"], row["others"]
 
 
 async def keep_terms(tx: Transaction, terms_id: UUID, terms: YearTerms) -> YearTerms:
@@ -145,17 +162,17 @@ async def keep_terms(tx: Transaction, terms_id: UUID, terms: YearTerms) -> YearT
 
 
 async def close(
-    tx: Transaction, person_ids: Sequence[UUID], terms_id: UUID, terms: YearTerms, *, policy_version: str
+    tx: Transaction, first: UUID, last: UUID, *, due: int, terms_id: UUID, terms: YearTerms, policy_version: str
 ) -> Sequence[Closed]:
-    """Close a year of accounts that are locked and whose next open year it is, with one statement.
+    """Close a year of the accounts between two persons that are locked and whose next open year it is.
 
-    The persons are given in order, and so is the answer.
+    One statement; the answer is in the order of the persons.
+
+    Raises:
+        Conflict: CONCURRENT_CHANGE: there are not as many as were locked, because one was opened since.
     """
-    if not person_ids:
-        return ()
     rows = await tx.fetch(
         CLOSE,
-        list(person_ids),
         terms.year,
         *terms.on_opening.as_integer_ratio(),
         *terms.on_new.as_integer_ratio(),
@@ -164,11 +181,12 @@ async def close(
         policy_version,
         PLATFORM,
         terms_id,
-        person_ids[0],
-        person_ids[-1],
+        first,
+        last,
     )
-    closed = [Closed(row["person_id"], Money(row["interest_fen"]), Money(row["balance_fen"])) for row in rows]
-    return sorted(closed, key=lambda one: one.person_id)
+    if len(rows) != due:
+        raise Conflict("CONCURRENT_CHANGE", "an account was opened among those that are closed", retry_after=0.2)
+    return [Closed(*row) for row in rows]
 
 
 async def account(tx: Transaction, person_id: UUID, *, lock: bool = False) -> Account | None:

@@ -1,9 +1,13 @@
-"""Columns of this service alone: a scheme by its official code."""
+"""Columns of this service alone: a scheme by its official code; months of rows that come by the hundred."""
 
 # ruff: noqa: ARG002 - the methods have SQLAlchemy's signature
 
+from datetime import date
+from functools import lru_cache
+
 from sqlalchemy import Dialect, SmallInteger, TypeDecorator
 
+from kernel.calendar import Month
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import SCHEME_CODES, SCHEMES
 
@@ -21,3 +25,9 @@ class SchemeColumn(TypeDecorator[Scheme]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> Scheme | None:
         """Code to scheme."""
         return None if value is None else SCHEMES[value]
+
+
+@lru_cache(maxsize=4096)
+def month_of(day: date) -> Month:
+    """The month that a first day stands for; a register has a few hundred of them and reads them by the million."""
+    return Month.of(day)

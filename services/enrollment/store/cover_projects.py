@@ -10,21 +10,12 @@ from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.commands import WorkerDay
-from services.enrollment.cover import Branch, PlatformMonth, PlatformOrders, Project, ProjectCover
+from services.enrollment.cover import Branch, PlatformMonth, PlatformOrders, Project
 
 LOAD = """
     SELECT project.*, (SELECT count(*) FROM project_worker AS worker
                        WHERE worker.project_id = project.project_id AND until_date IS NULL) AS named_count
     FROM project WHERE project_id = $1
-"""
-OF_PERSON = """
-    SELECT project_id, name, from_date, least(until_date, completion_date) AS until_date
-    FROM project_worker JOIN project USING (project_id) WHERE person_id = $1 ORDER BY from_date DESC, project_id
-"""
-MONTHS_OF = """
-    SELECT employer_id, branch, month, count(DISTINCT day) AS days, sum(day.order_count)::bigint AS orders
-    FROM platform_worker_day AS day JOIN platform_month USING (platform_month_id) WHERE person_id = $1
-    GROUP BY employer_id, branch, month ORDER BY month DESC, employer_id, branch
 """
 
 
@@ -114,14 +105,6 @@ async def last_named(tx: Transaction, project_id: UUID) -> date | None:
     return day
 
 
-async def of_person(tx: Transaction, person_id: UUID) -> Sequence[ProjectCover]:
-    """The stretches of a person on rosters, newest first."""
-    return [
-        ProjectCover(row["project_id"], row["name"], row["from_date"], row["until_date"])
-        for row in await tx.fetch(OF_PERSON, person_id)
-    ]
-
-
 async def add_month(tx: Transaction, one: PlatformMonth, days: Sequence[WorkerDay]) -> bool:
     """Store a report with its days; False when the month of the branch was reported."""
     added = await tx.execute(
@@ -196,11 +179,6 @@ async def orders_on(tx: Transaction, person_id: UUID, day: date) -> Sequence[Pla
         day,
     )
     return [_orders(row) for row in rows]
-
-
-async def months_of(tx: Transaction, person_id: UUID) -> Sequence[PlatformOrders]:
-    """Months in which a person took orders, newest first."""
-    return [_orders(row) for row in await tx.fetch(MONTHS_OF, person_id)]
 
 
 async def _pay(tx: Transaction, table: str, row_id: UUID, receipt_no: str, paid_date: date, *, simulated: bool) -> bool:

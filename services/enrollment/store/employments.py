@@ -14,7 +14,6 @@ from kernel.errors import Conflict
 from kernel.money import Money
 from services.enrollment.register import (
     SCHEME_CODES,
-    SCHEMES,
     Employment,
     EndReason,
     Enrollment,
@@ -22,7 +21,6 @@ from services.enrollment.register import (
     Person,
     State,
     Stretch,
-    Track,
     Wage,
 )
 from services.enrollment.store import people
@@ -245,44 +243,6 @@ async def declare(tx: Transaction, enrollment_id: UUID, wage: Wage) -> None:
         wage.from_month.first_day,
         wage.amount.fen,
     )
-
-
-async def participations(tx: Transaction, person_id: UUID) -> Sequence[Participation]:
-    """All participations of a person, newest first.
-
-    By way of employments and covers, which have an index by person; participations have one of the open ones only, and
-    without it a city was read for each look.
-    """
-    rows = await tx.fetch(
-        """
-        SELECT participation_id, part.person_id, part.employer_id, scheme, state, part.start_month, part.end_month,
-               part.end_reason, part.track, part.cover_id
-        FROM employment JOIN participation AS part USING (enrollment_id)
-        WHERE employment.person_id = $1
-        UNION ALL
-        SELECT participation_id, part.person_id, part.employer_id, scheme, state, part.start_month, part.end_month,
-               part.end_reason, part.track, part.cover_id
-        FROM cover JOIN participation AS part USING (cover_id)
-        WHERE cover.person_id = $1
-        ORDER BY start_month DESC, scheme
-        """,
-        person_id,
-    )
-    return [
-        Participation(
-            participation_id=row["participation_id"],
-            person_id=row["person_id"],
-            employer_id=row["employer_id"],
-            scheme=SCHEMES[row["scheme"]],
-            state=State(row["state"]),
-            start_month=Month.of(row["start_month"]),
-            end_month=_month(row["end_month"]),
-            end_reason=EndReason(row["end_reason"]) if row["end_reason"] else None,
-            track=Track(row["track"]) if row["track"] else None,
-            cover_id=row["cover_id"],
-        )
-        for row in rows
-    ]
 
 
 async def of_person(tx: Transaction, person_id: UUID) -> Sequence[Employment]:
