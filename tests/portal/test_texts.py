@@ -10,7 +10,14 @@ import yaml
 
 from hrss.benefits.v1 import benefits_pb2
 from hrss.card.v1 import card_pb2
-from hrss.enrollment.v1 import enrollment_pb2
+from hrss.enrollment.v1 import (
+    collection_service_pb2,
+    cover_service_pb2,
+    enrollment_pb2,
+    enrollment_service_pb2,
+    moving_service_pb2,
+    persons_service_pb2,
+)
 from hrss.gateway.v1 import cases_service_pb2
 from hrss.training.v1 import training_pb2
 from hrss.type.v1 import job_pb2
@@ -31,6 +38,9 @@ LITERAL = re.compile(r"""["']([a-z_]+\.[a-z0-9_]+)["']""")
 MADE = re.compile(
     r"format\.month_\d+|login\.[a-z_]+|stronger\.text_\d|statement\.(input|parameter)_\w+|card\.level_\d"
     r"|console\.(name|found)_\w+|desk\.(queue|done|actor)_\w+|job\.\w+"
+    r"|rules\.\w+|lists\.(cause|column|about|step)_\w+|lists\.(roster|wages)|project\.done_\w+|account\.source_\w+"
+    r"|office\.\w+_text|office\.refund_(prepared|approve|reject)|register\.request_(asked|approve|reject)"
+    r"|cover\.(do|text)_\w+|transfer\.do_\w+|employer\.(person|document)"
     r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|papers\..+|words\..+"
 )
 SHOWN = (
@@ -51,6 +61,29 @@ SHOWN = (
     card_pb2.CardState,
     card_pb2.PhysicalState,
     training_pb2.IssuerType,
+    enrollment_pb2.BillState,
+    enrollment_pb2.BillKind,
+    enrollment_pb2.CoverKind,
+    enrollment_pb2.Sex,
+    enrollment_pb2.TransferDirection,
+    enrollment_service_pb2.RosterMode,
+    collection_service_pb2.DemandKind,
+    collection_service_pb2.SuspenseState,
+    collection_service_pb2.SuspenseReason,
+    collection_service_pb2.RefundKind,
+    collection_service_pb2.RefundState,
+    collection_service_pb2.PlanState,
+    collection_service_pb2.RowVerdict,
+    cover_service_pb2.SuspendReason,
+    moving_service_pb2.InsuranceCertificateKind,
+    moving_service_pb2.TransferState,
+    persons_service_pb2.DeathSource,
+    persons_service_pb2.DeclarationMode,
+    persons_service_pb2.DocumentKind,
+    persons_service_pb2.DuplicateReason,
+    persons_service_pb2.PersonRequestKind,
+    persons_service_pb2.PersonRequestState,
+    persons_service_pb2.VersionCause,
 )
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-import io
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from starlette.responses import Response
-
 from services.gateway.console.charts import FULL, bars
+from services.gateway.portal.downloads import as_csv, attachment
+from services.gateway.portal.jobs import percent_done
 from services.gateway.portal.page import Page
 from services.gateway.portal.public_api import ApiProblem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from starlette.responses import Response
 
     from services.gateway.portal.visit import Visit
 
@@ -27,8 +25,6 @@ _TRACE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _CASE = re.compile(r"[0-9]{6}-?[0-9]{8}-?[0-9]-?[0-9]{6}-?[0-9]", re.ASCII)
 _REQUEST = re.compile(r"[0-9A-Za-z._-]{8,64}", re.ASCII)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_FIGURE = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 _COLUMNS = (
     "number", "key", "name_zh", "name_en", "unit", "comparison", "target", "actual", "gap", "is_reached", "count",
     "is_binding", "is_cumulative", "is_partial", "counted_by", "count_time", "business_date", "note_zh", "note_en",
@@ -63,14 +59,6 @@ async def jobs_page(visit: Visit) -> Response:
         missing=found["missing_services"],
         refreshes=visit.query.get("auto") != "off",
     )
-
-
-def percent_done(job: Mapping[str, Any]) -> int:
-    """Share of a job's rows that are through, whatever became of them; what has ended well is through."""
-    through = job["done_count"] + job["rejected_count"] + job["skipped_count"]
-    if job["state"] == "JOB_STATE_DONE":
-        return 100
-    return int(min(100, 100 * through // job["total_count"])) if job["total_count"] else 0
 
 
 async def traces(visit: Visit) -> Response:
@@ -128,28 +116,7 @@ async def indicators(visit: Visit) -> Response:
 async def indicators_csv(visit: Visit) -> Response:
     """The same as a file for spreadsheets."""
     rows = (await visit.get("/v1/stats/indicators"))["indicators"]
-    headers = {"Content-Disposition": 'attachment; filename="hrss-indicators.csv"'}
-    return Response(as_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def as_csv(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """Rows as comma-separated values with the mark by which spreadsheets know UTF-8; figures stay exact texts."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(row.get(name)) for name in _COLUMNS])
-    return text.getvalue().encode("utf-8-sig")
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list):
-        return " ".join(value)
-    text = "" if value is None else str(value)
-    # A spreadsheet takes such a text for a formula; figures are none, and stay as they are.
-    return f"'{text}" if text.startswith(_FORMULA) and not _FIGURE.fullmatch(text) else text
+    return attachment("hrss-indicators.csv", as_csv(_COLUMNS, ([row.get(name) for name in _COLUMNS] for row in rows)))
 
 
 PAGES = (

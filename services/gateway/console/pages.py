@@ -1,7 +1,29 @@
-"""All pages of operators and staff."""
+"""All pages of operators and staff; a new room of the office adds its list here."""
 
 from __future__ import annotations
 
-from services.gateway.console import counter, desk, operator
+from services.gateway.console import (
+    books,
+    counter,
+    desk,
+    office,
+    operator,
+    receipts,
+    register,
+    runs,
+    suspense,
+    transfers,
+)
 
-CONSOLE_PAGES = (*operator.PAGES, *desk.PAGES, *counter.PAGES)
+CONSOLE_PAGES = (
+    *operator.PAGES,
+    *desk.PAGES,
+    *counter.PAGES,
+    *office.PAGES,
+    *runs.PAGES,
+    *receipts.PAGES,
+    *suspense.PAGES,
+    *books.PAGES,
+    *register.PAGES,
+    *transfers.PAGES,
+)

@@ -2,6 +2,36 @@
 
 from __future__ import annotations
 
-from services.gateway.portal.citizen import apply, card, cases, estimate, records, start
+from services.gateway.portal.citizen import (
+    account,
+    apply,
+    arrears,
+    card,
+    cases,
+    certificates,
+    contributions,
+    covers,
+    estimate,
+    insurance,
+    records,
+    start,
+    transfers,
+)
+from services.gateway.portal.employer import PAGES as EMPLOYER
 
-ALL_PAGES = (*start.PAGES, *records.PAGES, *estimate.PAGES, *card.PAGES, *cases.PAGES, *apply.PAGES)
+ALL_PAGES = (
+    *start.PAGES,
+    *records.PAGES,
+    *insurance.PAGES,
+    *contributions.PAGES,
+    *account.PAGES,
+    *arrears.PAGES,
+    *covers.PAGES,
+    *certificates.PAGES,
+    *transfers.PAGES,
+    *estimate.PAGES,
+    *card.PAGES,
+    *cases.PAGES,
+    *apply.PAGES,
+    *EMPLOYER,
+)

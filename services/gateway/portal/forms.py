@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from services.gateway.portal.texts import Texts
 
 Kind = Literal[
-    "text", "name", "id_no", "month", "date", "money", "digits", "pin", "account", "choice", "select", "consent"
+    "text", "name", "id_no", "month", "date", "money", "digits", "pin", "account", "choice", "select", "consent", "long"
 ]
 
 # Kind → input type, inputmode, longest value. Native pickers of months and days are missing in some browsers and hard
@@ -32,7 +32,10 @@ _INPUTS: Mapping[str, tuple[str, str, int]] = {
     "digits": ("text", "numeric", 30),
     "pin": ("password", "numeric", 6),
     "account": ("text", "numeric", 23),
+    "long": ("text", "", 2000),
 }
+# Last part of the names of fields that are shown again to nobody and kept nowhere.
+SECRETS = frozenset({"pin", "again"})
 # Chinese keyboards type the wide forms of ASCII; the contract wants the narrow ones.
 _FULL_WIDTH = {code + 0xFEE0: code for code in range(0x21, 0x7F)}
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ANYBODY: frozenset[str] = frozenset()
 CITIZEN = frozenset({"CITIZEN"})
+FILE_MAX = 20 * 1024 * 1024  # what the API takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Page:
         roles: One of them is needed; empty: anybody may come.
         acr: The login's level that is asked for before anything is shown.
         methods: GET and, where the page takes a form, POST.
+        file_max: Bytes of the files that its form may bring; 0: none.
     """
 
     path: str
@@ -35,6 +37,7 @@ class Page:
     roles: frozenset[str] = ANYBODY
     acr: int = 0
     methods: tuple[str, ...] = ("GET",)
+    file_max: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,24 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         Link("/card", "nav.card"),
         Link("/messages", "nav.messages"),
     ),
-    "SUPERVISOR": (Link("/desk/cases", "nav.desk"), Link("/console/indicators", "nav.indicators")),
-    "CLERK": (Link("/desk/cases", "nav.desk"), Link("/desk/counter", "nav.counter")),
-    "AUDITOR": (Link("/desk/cases", "nav.desk"), Link("/console/indicators", "nav.indicators")),
+    "SUPERVISOR": (
+        Link("/desk/cases", "nav.desk"),
+        Link("/desk/office", "nav.office"),
+        Link("/employers", "nav.employers"),
+        Link("/console/indicators", "nav.indicators"),
+    ),
+    "CLERK": (
+        Link("/desk/cases", "nav.desk"),
+        Link("/desk/counter", "nav.counter"),
+        Link("/employers", "nav.employers"),
+        Link("/desk/office", "nav.office"),
+    ),
+    "AUDITOR": (
+        Link("/desk/cases", "nav.desk"),
+        Link("/desk/office", "nav.office"),
+        Link("/employers", "nav.employers"),
+        Link("/console/indicators", "nav.indicators"),
+    ),
     "OPERATOR": (
         Link("/console/platform", "nav.platform"),
         Link("/console/jobs", "nav.jobs"),

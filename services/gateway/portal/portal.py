@@ -20,12 +20,12 @@ from starlette.routing import Route
 from chassis.logs import get_logger
 from chassis.sealed import Sealer
 from kernel.errors import DomainError
-from services.gateway.portal import login
+from services.gateway.portal import kept, login
 from services.gateway.portal.assets import Assets, takes_gzip
 from services.gateway.portal.page import Page
 from services.gateway.portal.public_api import ApiProblem, PublicApi, Visitor
 from services.gateway.portal.sessions import Login, Session, Sessions
-from services.gateway.portal.visit import FormRefused, LoginNeeded, NotInsured, Visit
+from services.gateway.portal.visit import TICK, FormRefused, LoginNeeded, NotInsured, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -82,6 +82,7 @@ class Portal:
         **values: Any,
     ) -> None:
         sealer = Sealer.load(settings.keys_dir / "gateway.sealed.key")
+        self._sealer = sealer
         self._is_prod = settings.is_prod
         self._api = PublicApi(api)
         self._sessions = Sessions(database, sealer, today)
@@ -99,6 +100,7 @@ class Portal:
         self._session_cookie = "__Host-hrss" if settings.is_prod else "hrss-session"
         self._browser_cookie = "__Host-hrss-form" if settings.is_prod else "hrss-form"
         self._login_cookie = "__Host-hrss-login" if settings.is_prod else "hrss-login"
+        self._kept_cookie = "__Host-hrss-kept" if settings.is_prod else "hrss-kept"
         self._refreshing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         own = (
             Page("/login", self._login),
@@ -144,10 +146,10 @@ class Portal:
         try:
             _admit(visit, page)
             if visit.request.method == "POST":
-                await visit.read_form()
-            return await page.handler(visit)
+                await visit.read_form(page.file_max)
+            return self._kept(visit) or await page.handler(visit)
         except LoginNeeded as need:
-            return self._ask_for_login(visit, need.acr, page)
+            return self._keep(visit, self._ask_for_login(visit, need.acr, page))
         except FormRefused:
             return visit.render("stale.html", 400)
         except NotInsured:
@@ -158,7 +160,29 @@ class Portal:
             if problem.acr == 0 and visit.session is not None:  # the provider took the login back
                 await self._sessions.end(visit.session.id)
                 visit.session = None
-            return self._ask_for_login(visit, problem.acr, page)
+            return self._keep(visit, self._ask_for_login(visit, problem.acr, page))
+
+    def _keep(self, visit: Visit, response: Response) -> Response:
+        """Let what was filled in come back after the stronger login."""
+        if visit.session is None or not visit.form or visit.files:
+            return response
+        subject = visit.session.login.subject
+        cookie = kept.seal(self._sealer, subject=subject, path=visit.path, form=visit.form)
+        if cookie:
+            self._set_cookie(response, self._kept_cookie, cookie, kept.KEPT_SECONDS)
+        return response
+
+    def _kept(self, visit: Visit) -> Response | None:
+        """The form of before, to be sent again with one press; None where there is none for this page and login."""
+        cookie = visit.request.cookies.get(self._kept_cookie, "")
+        if not cookie or visit.session is None or visit.request.method != "GET":
+            return None
+        form = kept.unseal(self._sealer, cookie, subject=visit.session.login.subject, path=visit.path)
+        if form is None:
+            return None
+        response = visit.render("kept.html", form=form)
+        response.delete_cookie(self._kept_cookie, path="/", secure=self._is_prod, httponly=True, samesite="lax")
+        return response
 
     def _ask_for_login(self, visit: Visit, acr: int, page: Page) -> Response:
         if visit.session is not None and page.roles and not page.roles & visit.roles:
@@ -168,7 +192,8 @@ class Portal:
 
     async def _visit(self, request: Request) -> Visit:
         session_id = request.cookies.get(self._session_cookie, "")
-        session = await self._sessions.find(session_id) if session_id else None
+        used = request.method != "GET" or TICK not in request.query_params
+        session = await self._sessions.find(session_id, touch=used) if session_id else None
         if session is not None and session.login.token_end - time.time() < _REFRESH_SECONDS:
             session = await self._refreshed(session)
         return self._plain_visit(request, session)
@@ -187,7 +212,7 @@ class Portal:
         """The session with a token that lives. A refresh token is good once: whoever was faster is followed."""
         lock = self._refreshing.setdefault(session.id, asyncio.Lock())
         async with lock:
-            now = await self._sessions.find(session.id)
+            now = await self._sessions.find(session.id, touch=False)
             if now is None or now.login.token_end - time.time() >= _REFRESH_SECONDS:
                 return now
             try:
@@ -197,7 +222,7 @@ class Portal:
                     return now  # good for a moment still
                 if failure.reason == "provider_away":
                     return None
-                again = await self._sessions.find(session.id)  # another process may have refreshed it
+                again = await self._sessions.find(session.id, touch=False)  # another process may have refreshed it
                 if again is not None and again.login.token_end > time.time():
                     return again
                 await self._sessions.end(session.id)
@@ -280,7 +305,7 @@ class Portal:
         if visit.session is not None:
             await self._sessions.end(visit.session.id)
         response = visit.go("/?bye=1")
-        for name in (self._session_cookie, self._browser_cookie):
+        for name in (self._session_cookie, self._browser_cookie, self._kept_cookie):
             response.delete_cookie(name, path="/", secure=self._is_prod, httponly=True, samesite="lax")
         return response
 

@@ -107,8 +107,13 @@ class Sessions:
         await self._run(work)
         return session
 
-    async def find(self, session_id: str) -> Session | None:
-        """The session of a cookie; None where it never was, ended, or was left alone for too long."""
+    async def find(self, session_id: str, *, touch: bool = True) -> Session | None:
+        """The session of a cookie; None where it never was, ended, or was left alone for too long.
+
+        Args:
+            session_id: As the cookie names it.
+            touch: Whether somebody used it; a page that renews itself uses nothing.
+        """
         key = _hash(session_id)
 
         async def work(tx: Transaction) -> Any:
@@ -121,7 +126,7 @@ class Sessions:
             content = self._sealer.open(_TABLE, _COLUMN, key.hex(), row["content"])
         except SealBroken:
             return None
-        if now - row["use_time"] > TOUCH:
+        if touch and now - row["use_time"] > TOUCH:
             await self._run(
                 lambda tx: tx.execute("UPDATE portal_session SET use_time = $2 WHERE id_hash = $1", key, tx.now)
             )

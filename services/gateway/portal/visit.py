@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.gateway.edge.problems import language_of
+from services.gateway.portal import multipart
 from services.gateway.portal.page import ELDER_LINKS, HOMES, NAVIGATION
 from services.gateway.portal.public_api import Visitor
 from services.gateway.portal.texts import Texts
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 FORM_MAX = 64 * 1024
 _FIELDS_MAX = 100
 _PATH_CHARACTERS = "/:@!$&'()*+,;=~"
+TICK = "tick"  # in the query: a page renews itself, nobody has touched it
 _TOKEN = "csrf"  # noqa: S105 - the name of the form's field, not a secret
 
 
@@ -86,6 +88,7 @@ class Visit:
         self.t = Texts(self.language)
         self.words = Words(self.t)
         self.form: dict[str, str] = {}
+        self.files: dict[str, multipart.Upload] = {}
         self._templates = templates
         self._shared = shared
         self._person_id = session.login.person_id if session else ""
@@ -144,8 +147,8 @@ class Visit:
         return found
 
     def here(self, **switches: str) -> str:
-        """The address of this page with switches (`lang`, `mode`) added."""
-        kept = {name: value for name, value in self.query.items() if name not in {"lang", "mode"}}
+        """The address of this page with switches (`lang`, `mode`) added or values of its query replaced."""
+        kept = {name: value for name, value in self.query.items() if name not in {"lang", "mode", TICK}}
         query = urlencode({**kept, **switches})
         return f"{self.path}?{query}" if query else self.path
 
@@ -164,6 +167,12 @@ class Visit:
     ) -> Any:
         """Change through the public API; raises ApiProblem."""
         return await self.api.post(self.visitor, path, body, key=key, purpose=purpose, case_no=case_no)
+
+    async def upload(self, name: str) -> dict[str, str]:
+        """Hand the file of a field over; id and digest as commands name it. Raises ApiProblem."""
+        file = self.files.get(name)
+        stored = await self.api.upload(self.visitor, file.data if file else b"")
+        return {"upload_id": stored["upload_id"], "digest": stored["digest"]}
 
     async def person_id(self) -> str:
         """The insured person behind the login, "per_…".
@@ -192,19 +201,28 @@ class Visit:
         """An idempotency key for a form: sending it twice does it once."""
         return secrets.token_urlsafe(18)
 
-    async def read_form(self) -> None:
+    async def read_form(self, file_max: int = 0) -> None:
         """Read the form of a POST and check that this browser was shown it.
+
+        Args:
+            file_max: Bytes of the files that it may bring.
 
         Raises:
             FormRefused: It was not, or the form is too large.
         """
-        body = b""
+        pieces, size = [], 0
         async for piece in self.request.stream():
-            body += piece
-            if len(body) > FORM_MAX:
+            pieces.append(piece)
+            size += len(piece)
+            if size > FORM_MAX + file_max:
                 raise FormRefused
+        body = b"".join(pieces)
+        kind = self.request.headers.get("content-type", "")
         try:
-            pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX)
+            if file_max and multipart.is_multipart(kind):
+                pairs, self.files = multipart.parse(kind, body)
+            else:
+                pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS_MAX)
             given = base64.urlsafe_b64decode(dict(pairs).get(_TOKEN, "").encode())
         except ValueError:
             raise FormRefused from None

@@ -50,12 +50,12 @@ async def apply(visit: Visit) -> Response:
         return visit.go("/card") if code in CARD_STATES else visit.render("citizen/no_employment.html", 409)
     _require_level(visit, wanted.acr)
 
-    async def hand_in(body: dict[str, Any], key: str) -> str:
-        given = {"code": code, "person_id": person_id, "channel": "CASE_CHANNEL_WEB", "submit": True}
+    async def hand_in(body: dict[str, Any], key: str, *, submit: bool = True) -> str:
+        given = {"code": code, "person_id": person_id, "channel": "CASE_CHANNEL_WEB", "submit": submit}
         made = await visit.post("/v1/cases", {**given, **body}, key=key)
         return str(made["case"]["case_no"])
 
-    return await _steps(visit, _Application(code, wanted, hand_in))
+    return await _steps(visit, _Application(code, wanted, hand_in, may_wait=not _has_secret(wanted)))
 
 
 async def correct(visit: Visit) -> Response:
@@ -69,27 +69,34 @@ async def correct(visit: Visit) -> Response:
     _require_level(visit, wanted.acr)
     wanted.known.update(_shown(form, wanted))
 
-    async def hand_in(body: dict[str, Any], key: str) -> str:
-        await visit.post(f"/v1/cases/{case_no}:correct", body, key=key)
+    is_draft = found["case"]["state"] == "CASE_STATE_DRAFT"
+
+    async def hand_in(body: dict[str, Any], key: str, *, submit: bool = True) -> str:
+        # A draft may be replaced again and again before it can be handed in, so only handing in has the form's key.
+        await visit.post(f"/v1/cases/{case_no}:correct", body, key=visit.fresh_key if is_draft else key)
+        if is_draft and submit:  # a draft only takes the new form; what was sent back is handed in with it
+            await visit.post(f"/v1/cases/{case_no}:submit", {}, key=key)
         return str(case_no)
 
-    return await _steps(visit, _Application(code, wanted, hand_in, case=found["case"]))
+    application = _Application(code, wanted, hand_in, case=found["case"], may_wait=is_draft and not _has_secret(wanted))
+    return await _steps(visit, application)
 
 
 @dataclass(frozen=True, slots=True)
 class _Application:
-    """What is applied for, what is asked, and how it is handed in; the reply is the number of the case."""
+    """What is applied for, what is asked, and how it is handed in or kept as a draft, which tells the case's number."""
 
     code: str
     offer: Offer
-    hand_in: Callable[[dict[str, Any], str], Awaitable[str]]
+    hand_in: Callable[..., Awaitable[str]]
     case: Any = None
+    may_wait: bool = False  # as a draft; a PIN waits nowhere
 
 
 async def _steps(visit: Visit, wanted: _Application) -> Response:
     item, back = await _about(visit, wanted)
     fields = wanted.offer.fields
-    page = {"item": item, "back": back, "case": wanted.case, "problem": None}
+    page = {"item": item, "back": back, "case": wanted.case, "problem": None, "may_wait": wanted.may_wait}
     if visit.request.method == "GET":
         return visit.render("citizen/apply.html", **page, filled=Filled(fields, wanted.offer.known))
     filled = Filled.of(fields, visit.form, visit.t)
@@ -98,14 +105,16 @@ async def _steps(visit: Visit, wanted: _Application) -> Response:
         return visit.render("citizen/apply.html", 400, **page, filled=filled)
     if visit.form.get("step") == "change":
         return visit.render("citizen/apply.html", **page, filled=filled)
-    if visit.form.get("step") != "submit":
+    step = visit.form.get("step")
+    if step != "submit" and not (step == "draft" and wanted.may_wait):
         return visit.render("citizen/check.html", **page, filled=filled)
     body = filled.body()
     for path, value in wanted.offer.fixed.items():
         _, form, name = path.split(".")
         body["form"].setdefault(form, {})[name] = value
     try:
-        return visit.go(f"/cases/{await wanted.hand_in(body, visit.form.get('key', ''))}/done")
+        case_no = await wanted.hand_in(body, visit.form.get("key", ""), submit=step == "submit")
+        return visit.go(f"/cases/{case_no}/done" if step == "submit" else f"/cases/{case_no}")
     except ApiProblem as problem:
         if problem.needs_login:
             raise
@@ -123,6 +132,10 @@ async def _about(visit: Visit, wanted: _Application) -> tuple[Any, str]:
         return next(one for one in found if one["bundle_code"] == wanted.code), f"/bundles/{wanted.code}"
     item = (await visit.look_up(f"/v1/items/{wanted.code}"))["item"]
     return item, f"/cases/{wanted.case['case_no']}" if wanted.case else f"/items/{wanted.code}"
+
+
+def _has_secret(wanted: Offer) -> bool:
+    return any(one.is_secret for one in wanted.fields)
 
 
 def _require_level(visit: Visit, level: int) -> None:
