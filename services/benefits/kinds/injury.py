@@ -38,6 +38,7 @@ class InjuryFacts(Facts):
         division: Division of the employer, which decides the minimum wage.
         first_month: First month of what is paid monthly; its minimum wage is the least allowance.
         pension: Monthly pension, once the person has retired: the allowance pays only what that is lower.
+        allowance: The allowance as adjusted since, where the pension ended one.
     """
 
     event_date: date
@@ -49,6 +50,7 @@ class InjuryFacts(Facts):
     division: str = ""
     first_month: Month | None = None
     pension: Money | None = None
+    allowance: Money | None = None
 
     def assess(self, policy: BenefitsPolicy) -> InjuryBenefit:
         """All that the grade brings.
@@ -72,6 +74,10 @@ class InjuryFacts(Facts):
         del month
         made = self.assess(policy)
         allowance = tuple(one for one in made.monthly.lines if one.code != "nursing")
+        if self.allowance is not None:
+            allowance = (
+                replace(allowance[0], amount=self.allowance, formula=f"{allowance[0].formula} → {self.allowance}"),
+            )
         match kind:
             case Kind.INJURY_NURSING:
                 return Statement(tuple(one for one in made.monthly.lines if one.code == "nursing"))

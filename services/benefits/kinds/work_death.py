@@ -36,6 +36,7 @@ class WorkDeathFacts(Facts):
         after_paid_leave: Grade 1 to 4 and died after paid leave: no one-off grant.
         missing: Missing, not dead: half of the one-off grant is prepaid in hardship.
         prepaid: What was prepaid while the person was missing.
+        injury_date: Day of the accident before which the 12 months count; absent: the day of the event.
     """
 
     event_date: date
@@ -46,6 +47,12 @@ class WorkDeathFacts(Facts):
     after_paid_leave: bool = False
     missing: bool = False
     prepaid: Money = Money.ZERO
+    injury_date: date | None = None
+
+    @property
+    def injured(self) -> date:
+        """The day before which the 12 months count."""
+        return self.injury_date or self.event_date
 
     def assess(self, policy: BenefitsPolicy) -> DeathBenefit:
         """All that the death brings.
