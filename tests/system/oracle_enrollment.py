@@ -7,9 +7,14 @@ too; a test spoils a row for each of them. The others stand here in their own wo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import asyncpg
 
 from services.enrollment.store.books import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CHECKS: dict[str, str] = {
     **{rule.code: rule.query for rule in RULES},
@@ -276,7 +281,33 @@ async def broken(owner_url: str) -> dict[str, int]:
     connection = await asyncpg.connect(owner_url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):  # one moment for all checks
-            found = {name: len(await connection.fetch(query)) for name, query in CHECKS.items()}
+            return await _broken(connection)
     finally:
         await connection.close()
+
+
+async def unseen(owner_url: str, spoils: Iterable[tuple[str, str]]) -> list[str]:
+    """The statements that spoil a healthy database and break no invariant of the name beside them.
+
+    Each is tried in a transaction of its own, which is rolled back.
+    """
+    connection = await asyncpg.connect(owner_url)
+    missed = []
+    try:
+        assert await _broken(connection) == {}
+        for spoil, name in spoils:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute(spoil)
+            found = await _broken(connection)
+            await transaction.rollback()
+            if not any(one.startswith(name) for one in found):
+                missed.append(f"{spoil}: {sorted(found)}")
+    finally:
+        await connection.close()
+    return missed
+
+
+async def _broken(connection: asyncpg.Connection) -> dict[str, int]:
+    found = {name: len(await connection.fetch(query)) for name, query in CHECKS.items()}
     return {name: count for name, count in found.items() if count}
