@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 from chassis.values import to_month, to_statement
 from hrss.benefits.v1 import determinations_service_pb2 as pb
 from hrss.type.v1 import money_pb2
-from services.benefits.messages.replies import NOTICE_EN, NOTICE_ZH, benefit_message, determination_message
+from services.benefits.messages import replies
+from services.benefits.messages.replies import NOTICE_EN, NOTICE_ZH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,12 +34,12 @@ Reply = TypeVar(
 
 def prepared(reply: type[Reply]) -> Callable[[Sequence[Shown]], Reply]:
     """What was prepared, in the response of an RPC."""
-    return lambda shown: reply(determinations=[determination_message(one) for one in shown])
+    return lambda shown: reply(determinations=[replies.determination(one).determination for one in shown])
 
 
 def ended(row: BenefitRow) -> pb.EndBenefitResponse:
     """A benefit that was ended."""
-    return pb.EndBenefitResponse(benefit=benefit_message(row))
+    return pb.EndBenefitResponse(benefit=replies.benefits([row]).benefits[0])
 
 
 def proof(found: Proof) -> pb.RecomputeBenefitResponse:

@@ -31,7 +31,7 @@ from services.benefits.kind_commands import (
 from services.benefits.kinds.government import OldAmounts
 from services.benefits.kinds.work_death import DependantFacts
 from services.benefits.lifecycle import EndReason
-from services.benefits.messages.requests import TRACKS, document_of, payee_of
+from services.benefits.messages.requests import TRACKS, document_of, payee
 from services.benefits.messages.states import END_REASONS
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def government_pension(request: pb.PrepareGovernmentPensionRequest) -> PrepareGo
         old=_optional_money(request, "old_amount"),
         old_parts=_old_parts(request.old_parts) if request.HasField("old_parts") else None,
         new_total=_optional_money(request, "new_total"),
-        payee=payee_of(request.payee),
+        payee=payee(request.payee),
         document=document_of(request.document),
     )
 
@@ -89,7 +89,7 @@ def resident_pension(request: pb.PrepareResidentPensionRequest) -> PrepareReside
         balance=money_of(request.balance, "balance"),
         full_years=_count(request.full_years, "full_years", _YEARS_MOST),
         was_60_at_start=request.was_60_at_start,
-        payee=payee_of(request.payee),
+        payee=payee(request.payee),
         document=document_of(request.document),
     )
 
@@ -102,7 +102,7 @@ def disability_allowance(request: pb.PrepareDisabilityAllowanceRequest) -> Prepa
         capacity_lost=request.capacity_lost,
         track=TRACKS[request.track],
         old_transitional=_optional_money(request, "old_transitional"),
-        payee=payee_of(request.payee),
+        payee=payee(request.payee),
         document=document_of(request.document),
     )
 
@@ -117,7 +117,7 @@ def injury(request: pb.PrepareInjuryRequest) -> PrepareInjury:
         nursing=_NURSING[request.nursing],
         suitable_work=request.suitable_work,
         average_base=_optional_money(request, "average_base"),
-        payee=payee_of(request.payee),
+        payee=payee(request.payee),
         document=document_of(request.document),
     )
 
@@ -125,7 +125,7 @@ def injury(request: pb.PrepareInjuryRequest) -> PrepareInjury:
 def injury_top_up(request: pb.PrepareInjuryTopUpRequest) -> PrepareInjuryTopUp:
     """Determine what the fund adds to a pension."""
     benefit_id = ids.parse("ben", request.benefit_id, field="benefit_id")
-    return PrepareInjuryTopUp(benefit_id, payee_of(request.payee), document_of(request.document))
+    return PrepareInjuryTopUp(benefit_id, payee(request.payee), document_of(request.document))
 
 
 def injury_medical_grant(request: pb.PrepareInjuryMedicalGrantRequest) -> PrepareInjuryMedicalGrant:
@@ -140,7 +140,7 @@ def injury_medical_grant(request: pb.PrepareInjuryMedicalGrantRequest) -> Prepar
         employer_fault=employer_fault,
         occupational_disease=request.occupational_disease,
         track=TRACKS[request.track],
-        payee=payee_of(request.payee),
+        payee=payee(request.payee),
         document=document_of(request.document),
     )
 
@@ -158,7 +158,7 @@ def work_death(request: pb.PrepareWorkDeathRequest) -> PrepareWorkDeath:
         without_funeral=request.without_funeral,
         average_base=_optional_money(request, "average_base"),
         dependants=tuple(_dependant(one) for one in request.dependants),
-        payee=payee_of(request.payee) if request.HasField("payee") else None,
+        payee=payee(request.payee) if request.HasField("payee") else None,
         document=document_of(request.document),
     )
 
@@ -171,7 +171,7 @@ def survivors(request: pb.PrepareSurvivorsRequest) -> PrepareSurvivors:
         drawn_months=request.drawn_months if request.HasField("drawn_months") else None,
         own_contributions=_optional_money(request, "own_contributions"),
         without_funeral=request.without_funeral,
-        payee=payee_of(request.payee),
+        payee=payee(request.payee),
         document=document_of(request.document),
     )
 
@@ -182,7 +182,7 @@ def resident_funeral(request: pb.PrepareResidentFuneralRequest) -> PrepareReside
         person_id=_person(request.person_id),
         death_date=date_of(request.death_date, "death_date"),
         balance_left=money_of(request.balance_left, "balance_left"),
-        payee=payee_of(request.payee),
+        payee=payee(request.payee),
         document=document_of(request.document),
     )
 
@@ -240,7 +240,7 @@ def _dependant(one: pb.WorkDependant) -> WorkDependant:
     return WorkDependant(
         DependantFacts(word_of(_RELATIONS, one.relation, "dependants.relation"), one.alone),
         month_of(one.last_month, "dependants.last_month") if one.HasField("last_month") else None,
-        payee_of(one.payee, "dependants.payee"),
+        payee(one.payee, "dependants.payee"),
     )
 
 

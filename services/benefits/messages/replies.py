@@ -62,40 +62,38 @@ def estimate(made: Estimate) -> pb.EstimatePensionResponse:
 
 def pension_prepared(shown: Shown) -> pb.PreparePensionResponse:
     """A prepared pension."""
-    return pb.PreparePensionResponse(determination=determination_message(shown))
+    return pb.PreparePensionResponse(determination=_determination(shown))
 
 
 def unemployment_prepared(shown: Shown) -> pb.PrepareUnemploymentResponse:
     """A prepared unemployment benefit."""
-    return pb.PrepareUnemploymentResponse(determination=determination_message(shown))
+    return pb.PrepareUnemploymentResponse(determination=_determination(shown))
 
 
 def determination(shown: Shown) -> pb.GetDeterminationResponse:
     """A determination."""
-    return pb.GetDeterminationResponse(determination=determination_message(shown))
+    return pb.GetDeterminationResponse(determination=_determination(shown))
 
 
 def determination_approved(shown: Shown) -> pb.ApproveDeterminationResponse:
     """An approved determination with its benefit."""
     assert shown.benefit is not None
-    return pb.ApproveDeterminationResponse(
-        determination=determination_message(shown), benefit=benefit_message(shown.benefit)
-    )
+    return pb.ApproveDeterminationResponse(determination=_determination(shown), benefit=_benefit(shown.benefit))
 
 
 def determination_rejected(shown: Shown) -> pb.RejectDeterminationResponse:
     """A rejected determination."""
-    return pb.RejectDeterminationResponse(determination=determination_message(shown))
+    return pb.RejectDeterminationResponse(determination=_determination(shown))
 
 
 def benefit(row: BenefitRow) -> pb.GetBenefitResponse:
     """A benefit."""
-    return pb.GetBenefitResponse(benefit=benefit_message(row))
+    return pb.GetBenefitResponse(benefit=_benefit(row))
 
 
 def benefits(rows: Sequence[BenefitRow]) -> pb.ListBenefitsResponse:
     """The benefits of a person."""
-    return pb.ListBenefitsResponse(benefits=[benefit_message(row) for row in rows])
+    return pb.ListBenefitsResponse(benefits=[_benefit(row) for row in rows])
 
 
 def calculation(made: Calculation) -> pb.GetCalculationResponse:
@@ -173,8 +171,7 @@ def _retirement(shown: RetirementShown) -> model.Retirement:
     )
 
 
-def determination_message(shown: Shown) -> model.Determination:
-    """A determination with its statement."""
+def _determination(shown: Shown) -> model.Determination:
     row = shown.determination
     message = model.Determination(
         determination_id=ids.to_text("det", row.determination_id),
@@ -193,8 +190,7 @@ def determination_message(shown: Shown) -> model.Determination:
     return message
 
 
-def benefit_message(row: BenefitRow) -> model.Benefit:
-    """A benefit as it stands."""
+def _benefit(row: BenefitRow) -> model.Benefit:
     message = model.Benefit(
         benefit_id=ids.to_text("ben", row.benefit_id),
         person_id=ids.to_text("per", row.person_id),

@@ -68,7 +68,7 @@ def prepare_pension(request: pb.PreparePensionRequest) -> PreparePension:
         retirement_month=_optional_month(request),
         track=TRACKS[request.track],
         old_transitional=money_of(request.old_transitional, "old_transitional") if has_old else None,
-        payee=payee_of(request.payee),
+        payee=payee(request.payee),
         special_work=request.special_work,
         document=document_of(request.document) if request.special_work else "",
     )
@@ -80,7 +80,7 @@ def prepare_unemployment(request: pb.PrepareUnemploymentRequest) -> PrepareUnemp
         person_id=_person(request.person_id),
         registration_date=date_of(request.registration_date, "registration_date"),
         carried_months=request.carried_months,
-        payee=payee_of(request.payee),
+        payee=payee(request.payee),
         carried_document=document_of(request.carried_document, "carried_document") if request.carried_document else "",
     )
 
@@ -147,7 +147,7 @@ def document_of(text: str, field: str = "document") -> str:
     return text
 
 
-def payee_of(message: pb.Payee, field: str = "payee") -> Payee:
+def payee(message: pb.Payee, field: str = "payee") -> Payee:
     """Name and account of the payee, without a word of either in the refusal.
 
     Raises:
