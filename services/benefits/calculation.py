@@ -6,7 +6,7 @@ the stored inputs through the same functions; with the same policy version the s
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,13 +19,13 @@ from kernel.errors import Refused
 from kernel.money import Money
 from kernel.statement import Statement
 from services.benefits.domain import pension, retirement, unemployment
-from services.benefits.domain.pension import PensionFacts, YearOfBases
 from services.benefits.domain.retirement import Retirement, Track
 from services.benefits.history import History
+from services.benefits.kinds import statement_of
+from services.benefits.kinds.contributed import facts_of
 from services.benefits.lifecycle import Kind
 from services.benefits.policy import BenefitsPolicy
 
-ACCOUNTS_START_YEAR = 1996  # months before have no account; they are what the transitional item pays for
 _ENOUGH_MONTHS = 100 * 12  # more than any minimum: asks for the window alone
 AVERAGE_MONTHS = 12  # the average base is that of the 12 months before unemployment
 
@@ -42,6 +42,7 @@ class PensionInputs:
         balance: Balance of the personal account at retirement.
         balance_provisional: Whether its interest rests on a rate that is not published.
         old_transitional: Transitional amount of the old method, from the archive.
+        special_work: Whether the person retires early from special work (特殊工种).
     """
 
     birth: Month
@@ -51,6 +52,7 @@ class PensionInputs:
     balance: Money
     balance_provisional: bool = False
     old_transitional: Money | None = None
+    special_work: bool = False
 
     def to_plain(self) -> dict[str, Any]:
         """The inputs as plain values."""
@@ -62,6 +64,8 @@ class PensionInputs:
             "balance_fen": self.balance.fen,
             "balance_provisional": self.balance_provisional,
             "old_transitional_fen": None if self.old_transitional is None else self.old_transitional.fen,
+            # Said only where it is so: what was determined before it could be asked says the same as ever.
+            **({"special_work": True} if self.special_work else {}),
         }
 
     @classmethod
@@ -76,6 +80,7 @@ class PensionInputs:
             balance=Money(plain["balance_fen"]),
             balance_provisional=plain["balance_provisional"],
             old_transitional=None if old is None else Money(old),
+            special_work=plain.get("special_work", False),
         )
 
 
@@ -148,18 +153,25 @@ def canonical(content: Any) -> str:
 # Employee pension ---------------------------------------------------------------------------------------------------
 
 
-def retirement_of(track: Track, birth: Month, policy: BenefitsPolicy) -> Retirement:
-    """When a person retires by law and may retire."""
+def retirement_of(track: Track, birth: Month, policy: BenefitsPolicy, *, special_work: bool = False) -> Retirement:
+    """When a person retires by law and may retire; from special work (特殊工种) five years earlier."""
+    if special_work:
+        return retirement.retire_from_special_work(
+            "male" if track is Track.MALE_60 else "female", birth, policy.retirement
+        )
     return retirement.retire(track, birth, policy.retirement)
 
 
-def require_window(track: Track, birth: Month, month: Month, policy: BenefitsPolicy) -> None:
+def require_window(
+    track: Track, birth: Month, month: Month, policy: BenefitsPolicy, *, special_work: bool = False
+) -> None:
     """Refuse a month outside the window of flexible retirement, whatever the contributions.
 
     Raises:
         Refused: NOT_APPLICABLE, TOO_EARLY, TOO_LATE.
+        PolicyParameterMissing: The delay of women who retire from special work.
     """
-    person = retirement_of(track, birth, policy)
+    person = retirement_of(track, birth, policy, special_work=special_work)
     if month != person.statutory:
         retirement.require(person, retirement.choose(person, month, _ENOUGH_MONTHS, policy.retirement))
 
@@ -179,19 +191,14 @@ def pension_statement(inputs: PensionInputs, policy: BenefitsPolicy) -> Statemen
     counted = inputs.history.counted
     if not counted:
         raise Refused("NO_CONTRIBUTIONS", "no contribution month of the employee pension is known")
-    years, months = _years(counted), len(counted)
-    payout = _payout_months(inputs, months, policy)
-    index = policy.pension.average_index(years, inputs.retirement_month)
-    before_accounts = _months_before_accounts(years)
-    facts = PensionFacts(
-        index=index.index4,
-        months=months,
-        balance=inputs.balance,
-        payout_months=payout,
-        transitional_index=index.exact if before_accounts else None,
-        pre1996_months=before_accounts,
+    payout = _payout_months(inputs, len(counted), policy)
+    facts = facts_of(
+        counted,
+        inputs.retirement_month,
+        inputs.balance,
+        payout,
+        policy,
         old_transitional=inputs.old_transitional,
-        index_uses=index.parameters,
         balance_provisional=inputs.balance_provisional,
     )
     result = pension.calculate(facts, policy.pension.rules(inputs.retirement_month))
@@ -199,7 +206,7 @@ def pension_statement(inputs: PensionInputs, policy: BenefitsPolicy) -> Statemen
 
 
 def _payout_months(inputs: PensionInputs, months: int, policy: BenefitsPolicy) -> DatedValue[Decimal]:
-    person = retirement_of(inputs.track, inputs.birth, policy)
+    person = retirement_of(inputs.track, inputs.birth, policy, special_work=inputs.special_work)
     choice = retirement.choose(person, inputs.retirement_month, months, policy.retirement)
     if inputs.retirement_month == person.statutory and "NOT_APPLICABLE" in choice.reasons:
         # Who has no flexible window still retires in the statutory month; only the contribution months are asked.
@@ -215,23 +222,6 @@ def _payout_months(inputs: PensionInputs, months: int, policy: BenefitsPolicy) -
     retirement.require(person, choice)
     assert choice.payout_months is not None
     return choice.payout_months
-
-
-def _years(counted: History) -> list[YearOfBases]:
-    """The history by year, as the average index wants it."""
-    found = []
-    for year, record in counted.years.items():
-        total_fen, paid, deemed = record.contributed()
-        found.append(YearOfBases(year, Money(total_fen), paid, deemed))
-    return found
-
-
-def _months_before_accounts(years: Sequence[YearOfBases]) -> int:
-    """Months the transitional item pays for: those before 1996, and deemed ones also later.
-
-    The rule's note names deemed months of public service after 1996 among them (policy `transitional_coefficient`).
-    """
-    return sum(one.deemed_months + (one.months if one.year < ACCOUNTS_START_YEAR else 0) for one in years)
 
 
 # Unemployment -------------------------------------------------------------------------------------------------------
@@ -297,7 +287,7 @@ def recompute(kind: Kind, inputs: dict[str, Any], month: Month, policy: Benefits
         case Kind.UNEMPLOYMENT:
             statement = unemployment_statement(UnemploymentInputs.from_plain(inputs), month, policy)
         case _:
-            raise ValueError(f"{kind} is not determined here")
+            statement = statement_of(kind, inputs, month, policy)
     return Calculation(kind, policy.version, inputs, statement)
 
 

@@ -48,6 +48,8 @@ class PreparePension:
     track: Track | None
     old_transitional: Money | None
     payee: Payee
+    special_work: bool = False
+    document: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class PrepareUnemployment:
     registration_date: date
     carried_months: int
     payee: Payee
+    carried_document: str = ""
 
 
 @dataclass(frozen=True, slots=True)

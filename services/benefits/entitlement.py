@@ -15,6 +15,9 @@ from services.benefits.policy import BenefitsPolicy
 # Reasons that are not the employee's wish (非因本人意愿中断就业): 失业保险条例 art. 14, 社会保险法 art. 45.
 INVOLUNTARY = frozenset({"DISMISSED", "CONTRACT_EXPIRED"})
 
+# Schemes whose employments tell the post of a woman, and so her track.
+TRACKED = (Scheme.EMPLOYEE_PENSION, Scheme.GOVERNMENT_PENSION)
+
 # Events usually take some 20 ms; a caller that asks again after a second meets them.
 ASK_AGAIN_SECONDS = 1.0
 
@@ -45,7 +48,7 @@ def track_of(sex: str, spells: Iterable[Spell], asked: Track | None) -> Track:
         return asked
     if sex == "MALE":
         return Track.MALE_60
-    known = [one for one in spells if one.scheme is Scheme.EMPLOYEE_PENSION and one.track is not None]
+    known = [one for one in spells if one.scheme in TRACKED and one.track is not None]
     if not known:
         raise Refused("TRACK_UNKNOWN", "no employment has told the post of this woman", source=("NPC-2024-DELAY",))
     latest = max(known, key=lambda one: one.start_month)

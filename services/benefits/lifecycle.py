@@ -36,6 +36,17 @@ ONE_OFF = frozenset(
         Kind.RESIDENT_FUNERAL,
     }
 )  # paid once: the first month is the last
+AFTER_DEATH = frozenset(
+    {
+        Kind.INJURY_FUNERAL,
+        Kind.INJURY_DEATH_GRANT,
+        Kind.INJURY_DEPENDANT,
+        Kind.SURVIVOR_FUNERAL,
+        Kind.SURVIVOR_GRANT,
+        Kind.RESIDENT_FUNERAL,
+    }
+)  # paid to others because the person died: a death ends none of them
+FUNERALS = frozenset({Kind.INJURY_FUNERAL, Kind.SURVIVOR_FUNERAL, Kind.RESIDENT_FUNERAL})  # one in all
 FUND_OF = {
     Kind.EMPLOYEE_PENSION: "employee_pension",
     Kind.UNEMPLOYMENT: "unemployment",

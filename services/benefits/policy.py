@@ -136,6 +136,7 @@ class BenefitsPolicy:
             shares=store.table(INJURY, "death.dependants", lambda value: DependantShares(**value)),
             missing=store.table(INJURY, "missing_person", lambda value: MissingTerms(**value)),
         )
+        self.pension_area = store.table(DIVISIONS, "current", _pension_areas)
         self.survivors = SurvivorLaw(
             annual_income=store.money(SURVIVOR, "annual_income.jiangsu"),
             funeral_months=store.integer(SURVIVOR, "funeral_months"),
@@ -201,6 +202,10 @@ def _duration_bands(value: tuple[Mapping[str, Any], ...]) -> tuple[DurationBand,
 
 def _wage_classes(value: Mapping[str, tuple[str, ...]]) -> Mapping[str, str]:
     return MappingProxyType({division: name for name, divisions in value.items() for division in divisions})
+
+
+def _pension_areas(value: tuple[Mapping[str, Any], ...]) -> Mapping[str, str]:
+    return MappingProxyType({row["code"]: row["pension_area"] for row in value if row["pension_area"] is not None})
 
 
 def _disability(value: Mapping[str, int]) -> DisabilityTerms:

@@ -56,7 +56,7 @@ class BenefitsRpc(Servicer):
     ) -> pb.ApproveDeterminationResponse:
         """Approve a determination, second person."""
         command = requests.approve_determination(request)
-        return await call.once(lambda tx: deciding.approve(tx, command), replies.determination_approved)
+        return await call.once(lambda tx: deciding.approve(tx, command, self.policy), replies.determination_approved)
 
     async def RejectDetermination(
         self, request: pb.RejectDeterminationRequest, call: Call

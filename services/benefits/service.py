@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from chassis.policy import policy_of
 from chassis.service import Service
 from services.benefits.events import CONSUMERS
+from services.benefits.kinds_rpc import DeterminationsRpc
 from services.benefits.operations import payrolls
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.rpc import BenefitsRpc
@@ -18,4 +19,9 @@ if TYPE_CHECKING:
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
     policy = BenefitsPolicy(policy_of(settings))
-    return Service(settings=settings, servicers=[BenefitsRpc(policy)], consumers=CONSUMERS, jobs=[payrolls.job(policy)])
+    return Service(
+        settings=settings,
+        servicers=[BenefitsRpc(policy), DeterminationsRpc(policy)],
+        consumers=CONSUMERS,
+        jobs=[payrolls.job(policy)],
+    )

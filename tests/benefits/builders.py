@@ -281,7 +281,7 @@ class Benefits:
     async def approve(self, shown: Shown, principal: Principal = SUPERVISOR, *, today: date = TODAY) -> Shown:
         """The determination, approved."""
         command = Approve(shown.determination.determination_id, shown.determination.digest)
-        approved: Shown = await self.run(lambda tx: deciding.approve(tx, command), principal, today)
+        approved: Shown = await self.run(lambda tx: deciding.approve(tx, command, self.policy), principal, today)
         return approved
 
     async def start_payroll(self, text: str, *, today: date = TODAY, principal: Principal = CLERK) -> PayrollRow:

@@ -58,7 +58,7 @@ async def test_another_digest_is_refused(enrollment: Enrollment, benefits: Benef
     command = Approve(shown.determination.determination_id, b"\x00" * 32)
 
     with refused(Refused, "STATEMENT_CHANGED"):
-        await benefits.run(lambda tx: deciding.approve(tx, command), SUPERVISOR)
+        await benefits.run(lambda tx: deciding.approve(tx, command, benefits.policy), SUPERVISOR)
 
 
 async def test_a_payee_that_was_exchanged_behind_the_back_opens_nothing(

@@ -326,9 +326,8 @@ async def test_what_is_said_of_schemes_without_benefits_leaves_nothing_and_stops
 ) -> None:
     person_id = await enrollment.person()
     others = [
-        register_pb.SCHEME_GOVERNMENT_PENSION,
-        register_pb.SCHEME_OCCUPATIONAL_ANNUITY,
-        register_pb.SCHEME_RESIDENT_PENSION,
+        register_pb.SCHEME_WORK_INJURY_PROJECT,
+        register_pb.SCHEME_OCCUPATIONAL_INJURY_PLATFORM,
     ]
     parts = await enrollment.hired(person_id, "2020-01", schemes=[*others, register_pb.SCHEME_UNEMPLOYMENT])
     items = [

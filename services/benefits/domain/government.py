@@ -15,11 +15,12 @@ from fractions import Fraction
 from kernel.calendar import Month
 from kernel.dated import Dated, DatedValue
 from kernel.errors import InvalidInput
-from kernel.money import Money, Rounding, round_ratio
+from kernel.money import Money, Rounding, round_decimal, round_ratio
 from kernel.statement import Line, Statement
 from services.benefits.domain.pension import PensionFacts, PensionRules, account_line, basic_line
 
 _MONTHS = 12
+_INDEX_PLACES = 4
 _METHOD = ("GF-2015-2", "MOHRSS-2015-28")
 _ANNUITY = ("GBF-2015-18",)
 
@@ -126,6 +127,11 @@ class Annuity:
         """What is left, and inherited, after some months of payment; never below zero."""
         return max(Money.ZERO, self.balance - self.monthly * paid_months)
 
+    @property
+    def month_count(self) -> int:
+        """For how many months the balance lasts; nothing lasts where a month would pay less than half a fen."""
+        return -(-self.balance.fen // self.monthly.fen) if self.monthly.fen else 0
+
     def payment(self, month_number: int) -> Money:
         """What the month with a number (from 1) pays: the last one pays what is left, the ones after it nothing."""
         return min(self.monthly, self.left_after(month_number - 1))
@@ -160,7 +166,7 @@ def new_method(
     if deemed is not None:
         lines.append(_transitional(deemed, rules))
     if annuity is not None:
-        lines.append(_annuity(annuity))
+        lines.append(annuity_line(annuity))
     return Statement(tuple(lines))
 
 
@@ -227,6 +233,16 @@ def given_total(new: Money) -> Statement:
     return Statement((Line("new", new, "新办法养老金", "New method", str(new), sources=_METHOD),))
 
 
+def given_old(old: Money) -> Statement:
+    """An amount of the old method that the archive gives, as a statement of one line."""
+    return Statement((_old(old),))
+
+
+def average_of(weighed: Fraction, months: int) -> Decimal:
+    """The average index over deemed and paid months with 4 decimals, from the sum of index × months."""
+    return round_decimal(weighed / months, _INDEX_PLACES)
+
+
 def _need_old(old: Money | None) -> Money:
     if old is None:
         raise InvalidInput(
@@ -273,14 +289,18 @@ def _transitional(deemed: DeemedService, rules: PensionRules) -> Line:
     )
 
 
-def _annuity(annuity: Annuity) -> Line:
-    months = annuity.payout_months
+def annuity_line(annuity: Annuity, month_number: int = 1) -> Line:
+    """What the annuity pays in the month with a number (from 1); the last one pays what is left."""
+    months, amount = annuity.payout_months, annuity.payment(month_number)
+    formula = f"{annuity.balance} ÷ {months.value} = {annuity.monthly}"
+    if amount != annuity.monthly:
+        formula += f"; {annuity.balance} − {annuity.monthly} × {month_number - 1} = {amount}"
     return Line(
         code="annuity",
-        amount=annuity.monthly,
+        amount=amount,
         title_zh="职业年金",
         title_en="Occupational annuity",
-        formula=f"{annuity.balance} ÷ {months.value} = {annuity.monthly}",
+        formula=formula,
         inputs=(("annuity_balance", str(annuity.balance)), ("payout_months", str(months.value))),
         sources=_ANNUITY,
         parameters=(months.use(),),

@@ -20,6 +20,7 @@ _MONTHS = 12
 _FEN_PER_YUAN = 100
 _FEW, _SOME, _MANY = 5, 10, 15  # years at which the table of months steps, as the notice prints it
 _PLACES = 4
+FEW_YEARS_MONTHS = _FEW * _MONTHS  # below, own contributions limit what is paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def assess(facts: SurvivorFacts, rules: SurvivorRules) -> SurvivorBenefit:
             provisional=base.provisional,
         ),
     ]
-    is_few = facts.contribution_months < _FEW * _MONTHS
+    is_few = facts.contribution_months < FEW_YEARS_MONTHS
     limit, total = facts.own_contributions, funeral + pension
     if is_few and limit is not None and total > limit:
         lines.append(

@@ -34,12 +34,15 @@ if TYPE_CHECKING:
 
     from services.benefits.store.rows import BenefitRow, PaymentRow
 
-# Schemes from which benefits pays something; what is said of others (government and resident pension, annuity) is heard
-# and leaves nothing here. When a benefit of theirs comes, enrolment's events are sent again from the first one.
+# Schemes from which benefits pays something; what is said of others (injury of projects and platforms) is heard and
+# leaves nothing here.
 SCHEMES = {
     register_pb.SCHEME_EMPLOYEE_PENSION: Scheme.EMPLOYEE_PENSION,
     register_pb.SCHEME_UNEMPLOYMENT: Scheme.UNEMPLOYMENT,
     register_pb.SCHEME_WORK_INJURY: Scheme.WORK_INJURY,
+    register_pb.SCHEME_GOVERNMENT_PENSION: Scheme.GOVERNMENT_PENSION,
+    register_pb.SCHEME_OCCUPATIONAL_ANNUITY: Scheme.OCCUPATIONAL_ANNUITY,
+    register_pb.SCHEME_RESIDENT_PENSION: Scheme.RESIDENT_PENSION,
 }
 STANDINGS = {
     register_pb.CONTRIBUTION_STATE_PAID: Standing.PAID,

@@ -41,6 +41,7 @@ TRACKS = {
 _ANSWERS = {pb.PAYMENT_OUTCOME_CONFIRMED: Answer.CONFIRM, pb.PAYMENT_OUTCOME_RETURNED: Answer.RETURN}
 _STATES = {model.PAYROLL_STATE_UNSPECIFIED: None} | {number: state for state, number in PAYROLL_STATES.items()}
 _ACCOUNT = re.compile(r"[0-9]{12,19}", re.ASCII)
+_DOCUMENT = re.compile(r"[\w〔〕()（）\[\]-]{4,60}")
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
@@ -67,7 +68,9 @@ def prepare_pension(request: pb.PreparePensionRequest) -> PreparePension:
         retirement_month=_optional_month(request),
         track=TRACKS[request.track],
         old_transitional=money_of(request.old_transitional, "old_transitional") if has_old else None,
-        payee=_payee(request.payee),
+        payee=payee(request.payee),
+        special_work=request.special_work,
+        document=document_of(request.document) if request.special_work else "",
     )
 
 
@@ -77,7 +80,8 @@ def prepare_unemployment(request: pb.PrepareUnemploymentRequest) -> PrepareUnemp
         person_id=_person(request.person_id),
         registration_date=date_of(request.registration_date, "registration_date"),
         carried_months=request.carried_months,
-        payee=_payee(request.payee),
+        payee=payee(request.payee),
+        carried_document=document_of(request.carried_document, "carried_document") if request.carried_document else "",
     )
 
 
@@ -132,14 +136,29 @@ def page_of_payrolls(request: pb.ListPayrollsRequest) -> PageOfPayrolls:
     return PageOfPayrolls(_STATES[request.state], request.page_size, request.page_token)
 
 
-def _payee(message: pb.Payee) -> Payee:
-    """Name and account of the payee, without a word of either in the refusal."""
+def document_of(text: str, field: str = "document") -> str:
+    """The number of a document.
+
+    Raises:
+        InvalidInput: DOCUMENT_INVALID.
+    """
+    if not _DOCUMENT.fullmatch(text):
+        raise InvalidInput("DOCUMENT_INVALID", "a reference has 4 to 60 letters, digits and brackets", field=field)
+    return text
+
+
+def payee(message: pb.Payee, field: str = "payee") -> Payee:
+    """Name and account of the payee, without a word of either in the refusal.
+
+    Raises:
+        InvalidInput: PAYEE_INVALID.
+    """
     if not _ACCOUNT.fullmatch(message.account):
-        raise InvalidInput("PAYEE_INVALID", "a bank account has 12 to 19 digits", field="payee.account")
+        raise InvalidInput("PAYEE_INVALID", "a bank account has 12 to 19 digits", field=f"{field}.account")
     try:
         return Payee(normalise_name(message.name), message.account)
     except InvalidInput:
-        raise InvalidInput("PAYEE_INVALID", "the name of the holder is no name", field="payee.name") from None
+        raise InvalidInput("PAYEE_INVALID", "the name of the holder is no name", field=f"{field}.name") from None
 
 
 def _optional_month(request: pb.EstimatePensionRequest | pb.PreparePensionRequest) -> Month | None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from chassis import approval
 from kernel import ids
 from kernel.errors import Forbidden, InvalidInput, Refused
-from services.benefits import entitlement
-from services.benefits.calculation import PensionInputs, UnemploymentInputs
+from services.benefits import entitlement, exclusion
+from services.benefits.calculation import recompute
 from services.benefits.entitlement import End
+from services.benefits.exclusion import ENDS, Wanted
 from services.benefits.history import Scheme
 from services.benefits.lifecycle import (
+    AFTER_DEATH,
     DETERMINATION_STEPS,
     BenefitState,
     Decision,
@@ -23,50 +25,51 @@ from services.benefits.messages import facts
 from services.benefits.operations.determinations import (
     APPROVAL_KINDS,
     Shown,
-    benefit_running,
     not_found,
     payload_of,
-    pension_exists,
     runs_in,
     shown,
     text_id,
 )
 from services.benefits.operations.ending import end, end_early
+from services.benefits.operations.same_facts import require_same_facts
 from services.benefits.store import decisions, register
+from services.benefits.store.decisions import Amount
 from services.benefits.store.rows import BenefitRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from uuid import UUID
 
     from chassis.transaction import Transaction
     from services.benefits.calculation import Calculation
     from services.benefits.commands import Approve, Reject
+    from services.benefits.policy import BenefitsPolicy
     from services.benefits.store.rows import DeterminationRow
 
 REASON_LEAST, REASON_MOST = 2, 200  # characters of a rejection, as the contract says
 
 
-async def approve(tx: Transaction, command: Approve) -> Shown:
+async def approve(tx: Transaction, command: Approve, policy: BenefitsPolicy) -> Shown:
     """Approve a determination (复核): the benefit starts; a pension ends a running unemployment benefit.
 
     Raises:
         NotFound: DETERMINATION_NOT_FOUND.
         Forbidden: SAME_PERSON.
         Refused: DETERMINATION_CLOSED, STATEMENT_CHANGED, APPROVAL_EXPIRED, PERSON_DIED, PENSION_ALREADY_DETERMINED,
-            BENEFIT_ALREADY_RUNNING.
+            FUNERAL_ALREADY_DETERMINED, BENEFIT_ALREADY_DETERMINED, BENEFIT_ALREADY_RUNNING.
     """
     row = await _open_determination(tx, command.subject_id)
     if command.digest != row.digest:
         raise Refused("STATEMENT_CHANGED", "the digest is not that of this determination")
     await register.lock_persons(tx, [row.person_id])
     person = await register.person(tx, row.person_id)
-    entitlement.require_alive(await register.spells(tx, row.person_id), person.died_month if person else None)
+    if row.kind not in AFTER_DEATH:
+        entitlement.require_alive(await register.spells(tx, row.person_id), person.died_month if person else None)
     running = await decisions.lock_running(tx, [row.person_id])
     known = await decisions.benefits(tx, row.person_id)
-    _require_nothing_else(row, known)
+    exclusion.require_free(Wanted(row.kind, row.share, row.first_month, row.event_month), known)
     result = await decisions.calculation(tx, row.digest)
-    await _require_same_facts(tx, row, result, known)
+    await require_same_facts(tx, row, result, known)
     payee = await decisions.payee(tx, row.payee_id)
     await approval.decide(tx, row.approval_id, approve=True)
     await approval.execute(
@@ -78,12 +81,15 @@ async def approve(tx: Transaction, command: Approve) -> Shown:
     )
     benefit = _benefit(row, result)
     _decide(tx, row, Decision.APPROVE)
-    await end(tx, [(one, _exhausted(one)) for one in running if not runs_in(one, row.first_month)])
-    if not await decisions.start(tx, benefit):
-        raise pension_exists() if row.kind is Kind.EMPLOYEE_PENSION else benefit_running()
+    ended = ENDS.get(row.kind, frozenset()) | {row.kind}
+    over = [one for one in running if one.kind in ended and not runs_in(one, row.first_month)]
+    await end(tx, [(one, _exhausted(one)) for one in over if row.kind is not one.kind or row.share == one.share])
+    later = await _later_amounts(tx, row, result, policy)
+    if not await decisions.start(tx, benefit, later):
+        raise exclusion.taken(row.kind)
     tx.emit(facts.benefit_started(benefit))
     retired = End(row.first_month.previous, EndReason.RETIRED)
-    await end_early(tx, [(other, retired) for other in running])
+    await end_early(tx, [(other, retired) for other in running if other.kind in ended - {row.kind}])
     if row.kind is Kind.UNEMPLOYMENT:
         await _end_if_at_work(tx, benefit)
     tx.audit("determination_approved", person_id=row.person_id, detail={"determination_id": text_id(row)})
@@ -122,40 +128,15 @@ async def _open_determination(tx: Transaction, determination_id: UUID) -> Determ
     return row
 
 
-def _require_nothing_else(row: DeterminationRow, known: Sequence[BenefitRow]) -> None:
-    """One pension in a life; one unemployment benefit at a time, and one for each lost employment."""
-    match row.kind:
-        case Kind.EMPLOYEE_PENSION:
-            if any(one.kind is Kind.EMPLOYEE_PENSION for one in known):
-                raise pension_exists()
-        case Kind.UNEMPLOYMENT:
-            same_loss = (one for one in known if one.kind is Kind.UNEMPLOYMENT and one.event_month >= row.event_month)
-            if any(runs_in(one, row.first_month) for one in known) or any(same_loss):
-                raise benefit_running()
-        case _:
-            pass
-
-
-async def _require_same_facts(
-    tx: Transaction, row: DeterminationRow, made: Calculation, known: Sequence[BenefitRow]
-) -> None:
-    """What the first person calculated with must still be what is known: a later fact asks for a new determination."""
-    match row.kind:
-        case Kind.EMPLOYEE_PENSION:
-            pension = PensionInputs.from_plain(made.inputs)
-            history = await register.history(tx, row.person_id, Scheme.EMPLOYEE_PENSION)
-            account = await register.account(tx, row.person_id)
-            same = history.until(row.event_month).counted == pension.history
-            same = same and account is not None and account.settled_balance == pension.balance
-        case Kind.UNEMPLOYMENT:
-            history = (await register.history(tx, row.person_id, Scheme.UNEMPLOYMENT)).until(row.event_month).paid
-            before = next((one for one in known if one.kind is Kind.UNEMPLOYMENT), None)
-            history = history.after(before.event_month) if before else history
-            same = history == UnemploymentInputs.from_plain(made.inputs).history
-        case _:
-            same = True
-    if not same:
-        raise Refused("STATEMENT_CHANGED", "contributions or account changed since the determination was prepared")
+async def _later_amounts(
+    tx: Transaction, row: DeterminationRow, result: Calculation, policy: BenefitsPolicy
+) -> list[Amount]:
+    """Amounts of later months that are known from the start: an annuity's last month pays what is left."""
+    if row.kind is not Kind.OCCUPATIONAL_ANNUITY or row.last_month is None or row.last_month == row.first_month:
+        return []
+    last = recompute(row.kind, result.inputs, row.last_month, policy)
+    await decisions.add_calculations(tx, [last])
+    return [Amount(row.last_month, last.statement.total, last.digest)]
 
 
 def _decide(tx: Transaction, row: DeterminationRow, decision: Decision) -> None:

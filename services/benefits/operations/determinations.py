@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from chassis.principal import person_not_found
 from kernel import ids
-from kernel.errors import NotFound, Refused
+from kernel.errors import NotFound
 from services.benefits.calculation import canonical
-from services.benefits.lifecycle import BenefitState, Kind
+from services.benefits.exclusion import is_drawn
+from services.benefits.lifecycle import Kind
 from services.benefits.store import decisions, register
 
 if TYPE_CHECKING:
@@ -78,15 +79,14 @@ def payload_of(row: DeterminationRow, payee: PayeeRow) -> bytes:
         "first_month": str(row.first_month),
         "last_month": str(row.last_month or ""),
         "account": payee.account_index.hex(),
+        **({"share": row.share} if row.share else {}),
     }
     return canonical(content).encode()
 
 
 def runs_in(benefit: BenefitRow, month: Month) -> bool:
     """Whether a benefit may still be drawn in a month: one whose last month is over is not, answered or not."""
-    if benefit.state is BenefitState.ENDED:
-        return False
-    return benefit.last_month is None or benefit.last_month >= month
+    return is_drawn(benefit, month)
 
 
 def text_id(row: DeterminationRow) -> str:
@@ -97,13 +97,3 @@ def text_id(row: DeterminationRow) -> str:
 def not_found() -> NotFound:
     """There is no such determination."""
     return NotFound("DETERMINATION_NOT_FOUND", "no such determination")
-
-
-def pension_exists() -> Refused:
-    """A person gets one pension in a life."""
-    return Refused("PENSION_ALREADY_DETERMINED", "a pension of this person was determined before")
-
-
-def benefit_running() -> Refused:
-    """Another benefit excludes this one."""
-    return Refused("BENEFIT_ALREADY_RUNNING", "the person draws a benefit that excludes this one", source=("SIL",))

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 from chassis import approval, inbox
 from kernel import ids
 from kernel.calendar import Month
-from kernel.errors import Conflict, Refused
-from services.benefits import calculation, entitlement
+from kernel.errors import Conflict, InvalidInput, Refused
+from kernel.money import Money
+from services.benefits import calculation, entitlement, exclusion
 from services.benefits.calculation import PensionInputs, UnemploymentInputs
 from services.benefits.entitlement import ASK_AGAIN_SECONDS
+from services.benefits.exclusion import Wanted
 from services.benefits.history import Scheme
 from services.benefits.lifecycle import DeterminationState, Kind
 from services.benefits.operations.determinations import (
     APPROVAL_KINDS,
     Shown,
-    benefit_running,
     known_person,
     payload_of,
-    pension_exists,
-    runs_in,
     text_id,
 )
 from services.benefits.store import decisions, register
@@ -51,14 +50,15 @@ async def prepare_pension(tx: Transaction, command: PreparePension, policy: Bene
             POLICY_PARAMETER_MISSING.
     """
     person = await known_person(tx, command.person_id)
-    if any(one.kind is Kind.EMPLOYEE_PENSION for one in await decisions.benefits(tx, person.person_id)):
-        raise pension_exists()
+    known = await decisions.benefits(tx, person.person_id)
+    exclusion.require_free(Wanted(Kind.EMPLOYEE_PENSION, "", Month.of(tx.today), Month.of(tx.today)), known)
     spells = await register.spells(tx, person.person_id)
     entitlement.require_alive(spells, person.died_month)
     track = entitlement.track_of(person.sex, spells, command.track)
-    birth = Month.of(person.birth_date)
-    month = command.retirement_month or calculation.retirement_of(track, birth, policy).statutory
-    calculation.require_window(track, birth, month, policy)
+    birth, special = Month.of(person.birth_date), command.special_work
+    month = command.retirement_month
+    month = month or calculation.retirement_of(track, birth, policy, special_work=special).statutory
+    calculation.require_window(track, birth, month, policy, special_work=special)
     if month > Month.of(tx.today):
         raise Refused("RETIREMENT_NOT_REACHED", "the month of retirement has not begun", month=str(month))
     account = await _settled_account(tx, person.person_id, month)
@@ -72,14 +72,18 @@ async def prepare_pension(tx: Transaction, command: PreparePension, policy: Bene
         balance=account.settled_balance,
         balance_provisional=bool(account.settled_provisional),
         old_transitional=command.old_transitional,
+        special_work=special,
     )
     result = calculation.calculate_pension(inputs, policy)
     notes = [
         f"pension months up to {history.last_month}: {len(history.counted)}, of them deemed {len(history.deemed)}",
         f"personal account settled for {month}: {account.settled_balance}",
+        *([f"special work, document {command.document}"] if special else []),
     ]
-    return await _prepare(
-        tx, person, result, command.payee, first_month=month.next, last_month=None, event_month=month, notes=notes
+    paid = await decisions.last_paid(tx, person.person_id, Kind.EMPLOYEE_PENSION, "")  # by one that was revoked
+    first = month.next if paid is None else max(month.next, paid.next)
+    return await write(
+        tx, person, result, command.payee, first_month=first, last_month=None, event_month=month, notes=notes
     )
 
 
@@ -91,7 +95,7 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
 
     Raises:
         NotFound: PERSON_NOT_FOUND.
-        InvalidInput: CARRIED_MONTHS_INVALID.
+        InvalidInput: CARRIED_MONTHS_INVALID, DOCUMENT_INVALID.
         Conflict: EMPLOYMENT_NOT_ENDED.
         Refused: BENEFIT_ALREADY_RUNNING, PERSON_DIED, REGISTRATION_DATE_INVALID, LESS_THAN_12_MONTHS, VOLUNTARY_END,
             POLICY_PARAMETER_MISSING.
@@ -101,8 +105,8 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
     spells = await register.spells(tx, person.person_id)
     entitlement.require_alive(spells, person.died_month)
     # Paid from the month after the registration at the earliest.
-    if any(runs_in(one, Month.of(command.registration_date).next) for one in known):
-        raise benefit_running()
+    first_month = Month.of(command.registration_date).next
+    exclusion.require_free(Wanted(Kind.UNEMPLOYMENT, "", first_month, first_month), known)
     lost = entitlement.lost_employment(spells)
     if not await _contributions_known(tx, person.person_id, lost.after):
         raise entitlement.not_ended()
@@ -117,6 +121,10 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
         await _unused_months(tx, before) if before else None,
         policy.unemployment.total_max.on(command.registration_date).value,
     )
+    if command.carried_months and before is None and not command.carried_document:
+        raise InvalidInput(
+            "DOCUMENT_INVALID", "carried months that no benefit here left need a document", field="carried_document"
+        )
     inputs = UnemploymentInputs(
         history=history,
         event_month=lost.last_month,
@@ -130,8 +138,9 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
         f"employment ended with {lost.last_month}, reason {lost.reason}",
         f"months of unemployment insurance since the last spell: {terms.contribution_months}",
         f"months of benefit: {terms.months}, carried over {command.carried_months}",
+        *([f"carried months by document {command.carried_document}"] if command.carried_document else []),
     ]
-    return await _prepare(
+    return await write(
         tx,
         person,
         result,
@@ -144,7 +153,7 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
     )
 
 
-async def _prepare(
+async def write(
     tx: Transaction,
     person: PersonRow,
     result: Calculation,
@@ -155,9 +164,18 @@ async def _prepare(
     event_month: Month,
     notes: list[str],
     division: str = "",
+    share: str = "",
 ) -> Shown:
+    """Write a prepared determination and ask for its approval.
+
+    Raises:
+        Refused: NOTHING_TO_PAY.
+    """
+    if result.statement.total <= Money.ZERO:
+        raise Refused("NOTHING_TO_PAY", "by these facts nothing is paid", kind=result.kind.value)
     await decisions.add_calculations(tx, [result])
     payee = decisions.add_payee(tx, person.person_id, to)
+    notes = list(notes)
     if await decisions.shares_account(tx, payee):
         notes.append("the payee account also receives a benefit of another person")
     row = DeterminationRow(
@@ -175,6 +193,7 @@ async def _prepare(
         approval_id=ids.new_id(),
         maker=tx.principal.acting_person,
         prepare_date=tx.today,
+        share=share,
     )
     row.approval_id = await approval.request(
         tx, kind=APPROVAL_KINDS[row.kind], subject=text_id(row), payload=payload_of(row, payee)

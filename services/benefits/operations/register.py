@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from services.benefits.entitlement import End, end_by_work
 from services.benefits.history import Scheme
-from services.benefits.lifecycle import EndReason, Kind
+from services.benefits.lifecycle import AFTER_DEATH, EndReason, Kind
 from services.benefits.operations.ending import end_early
 from services.benefits.store import decisions, register
 
@@ -92,6 +92,7 @@ async def _end_by_death(tx: Transaction, died: dict[UUID, Month]) -> None:
     ends = [
         (benefit, End(max(months[benefit.person_id], benefit.first_month.previous), EndReason.DIED))
         for benefit in await decisions.lock_running(tx, months)
+        if benefit.kind not in AFTER_DEATH
     ]
     await end_early(tx, ends)
 

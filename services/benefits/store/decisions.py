@@ -147,10 +147,15 @@ async def lock_running(tx: Transaction, person_ids: Iterable[UUID], kind: Kind |
     return (await tx.session.scalars(query)).all()
 
 
-async def start(tx: Transaction, row: BenefitRow) -> bool:
-    """Write a new benefit; False when the person already has a running one of this kind.
+async def start(tx: Transaction, row: BenefitRow, later: Sequence[Amount] = ()) -> bool:
+    """Write a new benefit; False when its place is taken: a running one of this kind, or one that comes once.
 
     The row goes past the session: a second start at the same instant waits here and then finds the first.
+
+    Args:
+        tx: The transaction.
+        row: The benefit.
+        later: Amounts of later months that are known from the start.
     """
     found = await tx.fetchrow(
         """
@@ -178,7 +183,35 @@ async def start(tx: Transaction, row: BenefitRow) -> bool:
         row.share,
         tx.today,
     )
+    if found is not None and later:
+        await tx.execute(
+            """
+            INSERT INTO benefit_amount (benefit_id, number, from_month, amount_fen, digest, cause, business_date)
+            SELECT $1, number + 1, from_month, fen, digest, 'DETERMINED', $5
+            FROM unnest($2::date[], $3::bigint[], $4::bytea[])
+              WITH ORDINALITY AS one (from_month, fen, digest, number)
+            """,
+            row.benefit_id,
+            [one.from_month.first_day for one in later],
+            [one.amount.fen for one in later],
+            [one.digest for one in later],
+            tx.today,
+        )
     return found is not None
+
+
+async def last_paid(tx: Transaction, person_id: UUID, kind: Kind, share: str) -> Month | None:
+    """The latest month that stands in a payroll for a person, kind and share."""
+    row = await tx.fetchrow(
+        """
+        SELECT max(month) AS month FROM payment
+        WHERE person_id = ANY(same_person($1)) AND kind = $2 AND share = $3 AND item = 'MONTH' AND state <> 'WITHDRAWN'
+        """,
+        person_id,
+        kind.value,
+        share,
+    )
+    return Month.of(row["month"]) if row and row["month"] else None
 
 
 async def amounts(tx: Transaction, benefit_ids: Iterable[UUID]) -> dict[UUID, list[Amount]]:
@@ -194,6 +227,18 @@ async def amounts(tx: Transaction, benefit_ids: Iterable[UUID]) -> dict[UUID, li
         amount = Amount(Month.of(row["from_month"]), Money(row["amount_fen"]), row["digest"])
         found.setdefault(row["benefit_id"], []).append(amount)
     return found
+
+
+async def determined_amounts(tx: Transaction, benefit_id: UUID) -> list[Amount]:
+    """The amounts of a benefit that a calculation says, in the order in which they came about; no adjusted ones."""
+    rows = await tx.fetch(
+        """
+        SELECT from_month, amount_fen, digest FROM benefit_amount
+        WHERE benefit_id = $1 AND cause IN ('DETERMINED', 'RECOMPUTED') ORDER BY number
+        """,
+        benefit_id,
+    )
+    return [Amount(Month.of(row["from_month"]), Money(row["amount_fen"]), row["digest"]) for row in rows]
 
 
 def end(row: BenefitRow, how: End) -> None:

@@ -150,6 +150,7 @@ class BenefitRow(Table, table=True):
     share: str = ""
     suspended_from: Month | None = Field(default=None, sa_type=MonthColumn)
     suspend_reason: str | None = None
+    end_document: str = ""
 
 
 # What is paid -------------------------------------------------------------------------------------------------------
