@@ -399,7 +399,7 @@ async def test_threat_08_a_contract_bounds_what_a_verifier_may_ask(desk: Codes) 
             "daily_quota": 3,
         }
         point = fields.pop("public_key", "")
-        verifier = codes_pb.Verifier(**values | fields)
+        verifier = codes_pb.Verifier(**{**values, **fields})
         asked = codes_pb.RegisterVerifierRequest(request_id=a_key(), verifier=verifier, public_key=point)
         return await desk.call("RegisterVerifier", asked, SUPERVISOR)
 
