@@ -14,6 +14,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from chassis import collector, inbox, logs, metrics, outbox, telemetry
@@ -28,7 +29,7 @@ from chassis.readiness import CHECK_TIMEOUT_SECONDS, Readiness
 from chassis.rpc import Server, Servicer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from chassis.config import Settings
     from chassis.jobs import JobKind
@@ -55,6 +56,8 @@ class Service:
     jobs: Sequence[JobKind] = ()
     on_start: Sequence[Callable[[Database], Awaitable[None]]] = field(default=())
     figures: Figures = nothing
+    # What a service does by itself from time to time, by name; ends when it is told to stop. Runs where jobs run.
+    background: Mapping[str, Callable[[Database, asyncio.Event], Awaitable[None]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -190,6 +193,9 @@ class Process:
 
             worker = Worker(self._database, list(self.service.jobs))
             self._part("jobs", lambda: worker.run(self._stop_consuming))
+        if self.settings.has_role("jobs"):
+            for name, work in self.service.background.items():
+                self._part(name, partial(work, self._database, self._stop_consuming))
 
     def _part(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         self._parts[name] = asyncio.create_task(_supervised(name, work), name=name)

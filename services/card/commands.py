@@ -50,6 +50,19 @@ class Verify:
 
     token: str
     purpose: str
+    audience: bytes = b""
+    signed_time: int = 0
+    nonce: bytes = b""
+    signature: bytes = b""
 
     def __repr__(self) -> str:
         return f"Verify({self.purpose})"
+
+
+@dataclass(frozen=True, slots=True)
+class BindDevice:
+    """A device to bind to a card, with the proof that it holds its key."""
+
+    card_id: UUID
+    device_key: bytes
+    proof: bytes

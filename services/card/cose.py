@@ -7,6 +7,7 @@ again afterwards must be the same bytes.
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import base45
@@ -14,6 +15,9 @@ import cbor2
 
 DEPTH_MAX = 4
 _BYTES, _TEXT, _ARRAY, _MAP, _TAG = 2, 3, 4, 5, 6
+_ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+_DIGIT_MAX = len(_ALPHABET) - 1
+_DIGITS = bytes(_ALPHABET.find(code) & 0xFF for code in range(256))  # 255: no digit
 _SHORT, _LONGEST = 24, 27  # a head holds its number itself below 24, or in 1, 2, 4, 8 bytes after 24 to 27
 
 
@@ -86,12 +90,17 @@ def base45_read(text: str) -> bytes:
     Raises:
         Malformed: Another character, a length that cannot be, or a group above its range.
     """
-    if not text.isascii():
-        raise Malformed
     try:
-        data: bytes = base45.b45decode(text)
-    except ValueError:
+        digits = text.encode("ascii").translate(_DIGITS)
+    except UnicodeEncodeError:
         raise Malformed from None
-    if base45_write(data) != text:
+    left = len(digits) % 3
+    if left == 1 or (digits and max(digits) > _DIGIT_MAX):
         raise Malformed
-    return data
+    end = len(digits) - left
+    groups = [a + 45 * b + 2025 * c for a, b, c in zip(digits[0:end:3], digits[1:end:3], digits[2:end:3], strict=True)]
+    try:
+        data = struct.pack(f">{len(groups)}H", *groups)
+        return data + bytes([digits[end] + 45 * digits[end + 1]]) if left else data
+    except (struct.error, ValueError):
+        raise Malformed from None

@@ -1,117 +1,141 @@
-"""The keys of the card service: one file, one purpose each, never shared.
+"""The keys of the card service by purpose, never shared: who may be relied on for what, as this process knows it.
 
-`token` signs codes (ES256, named by the first four bytes of its thumbprint, RFC 9679); `pairwise` makes the names that
-verifiers know holders by; `pin` goes into every PIN's hash; `request` goes into the digests of requests that hold a
-PIN. The keys of sealed columns lie in a file of their own (chassis.sealed). A key in a file is for development:
-production refuses it unless told otherwise (services.card.settings).
+`card` signs credentials of devices, `token` codes that are minted, `status` status lists, `trust-root` the list of all
+these (offline); `pairwise` makes the names that verifiers know holders by, `pin` goes into every PIN's hash, `request`
+into the digests of requests that hold a PIN, `wrap` seals what is kept of keys in the database. Where the private ones
+lie is the provider's business (`providers`); which key stands where is kept in the database, so that every process
+learns of a rotation or a withdrawal (`store.keys`).
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
-import json
-import os
-import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-
-from services.card import cose
+from services.card import providers
+from services.card.crypto import profile as profiles
+from services.card.crypto.algorithms import KID_BYTES
+from services.card.providers import FILE, KeysWrong, Purpose, create_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-FILE = "card.keys.json"
-ES256 = -7
-KID_BYTES = 4
-SIGNATURE_BYTES = 64
-_FIELD = SIGNATURE_BYTES // 2
-_SYMMETRIC = ("pairwise", "pin", "request")
-_SECRET_BYTES = 32
+    from services.card.crypto.algorithms import Public
+    from services.card.crypto.profile import Profile
+    from services.card.providers import Provider
+
+__all__ = ["FILE", "KeyRing", "KeyState", "KeysWrong", "Purpose", "SigningKey", "create_keys", "missing"]
+
 _REFERENCE_BYTES = 16
-_ECDSA = ec.ECDSA(hashes.SHA256())
+_SECRET_BYTES = 32
 
 
 class KeyState(StrEnum):
-    """What a signing key is good for."""
+    """Where a signing key stands."""
 
-    ACTIVE = "active"  # signs and verifies; there is one
+    PLANNED = "planned"  # made; nobody knows of it
+    PUBLISHED = "published"  # in the trust list, so that verifiers have it before its first use
+    ACTIVE = "active"  # signs and verifies; one for each purpose and algorithm
     VERIFY_ONLY = "verify-only"
     WITHDRAWN = "withdrawn"
 
 
-class KeysWrong(Exception):  # noqa: N818 - names the state of the file
-    """The key file cannot be used; the text never holds a key."""
-
-
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key of the purpose `token`."""
+    """A public signing key and what it is good for."""
 
-    kid: bytes
+    purpose: Purpose
+    label: str
+    public: Public
     state: KeyState
-    private: ec.EllipticCurvePrivateKey
-    public: ec.EllipticCurvePublicKey
 
-    def sign(self, data: bytes) -> bytes:
-        """The raw signature r‖s of some bytes."""
-        r, s = decode_dss_signature(self.private.sign(data, _ECDSA))
-        return r.to_bytes(_FIELD, "big") + s.to_bytes(_FIELD, "big")
-
-    def verifies(self, signature: bytes, data: bytes) -> bool:
-        """Whether a raw signature is this key's; r or s out of range is no exception, it is no."""
-        if len(signature) != SIGNATURE_BYTES:
-            return False
-        r, s = int.from_bytes(signature[:_FIELD], "big"), int.from_bytes(signature[_FIELD:], "big")
-        if not r or not s:
-            return False
-        try:
-            self.public.verify(encode_dss_signature(r, s), data, _ECDSA)
-        except InvalidSignature:
-            return False
-        return True
+    @property
+    def kid(self) -> bytes:
+        """Its short name in headers: the first bytes of its thumbprint, which two keys may share."""
+        return bytes.fromhex(self.label)[:KID_BYTES]
 
 
 class KeyRing:
-    """All keys of a key file, by purpose."""
+    """All keys that this process knows.
 
-    def __init__(self, signing: Iterable[SigningKey], symmetric: Mapping[str, bytes]) -> None:
-        self._signing = tuple(signing)
-        self._symmetric = dict(symmetric)
-        active = [key for key in self._signing if key.state is KeyState.ACTIVE]
-        if len(active) != 1 or missing(self._symmetric):
-            raise KeysWrong("a key file has one active signing key and a key for every other purpose")
-        self.active = active[0]
+    Args:
+        provider: Holds the private keys.
+        profile: What new signatures are made with; older ones of the other profile still verify.
+        secrets: Keys of the other purposes.
+        keys: Where the signing keys stand; without it, the last one that the provider holds for each purpose is active.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        profile: Profile,
+        secrets: Mapping[str, bytes],
+        keys: Iterable[SigningKey] | None = None,
+    ) -> None:
+        self.provider = provider
+        self.profile = profile
+        self._secrets = dict(secrets)
+        self.version = -1
+        self._by_kid: dict[tuple[Purpose, bytes], list[SigningKey]] = {}
+        self._by_label: dict[str, SigningKey] = {}
+        self.seen: dict[bytes, object] = {}
+        if missing(self._secrets):
+            raise KeysWrong("a key file has a key for every purpose")
+        self.learn(self._held() if keys is None else keys)
         self._test()
 
     @classmethod
-    def load(cls, keys_dir: Path) -> Self:
-        """Read the key file of a directory.
+    def load(cls, keys_dir: Path, profile: Profile = profiles.I) -> Self:
+        """The keys in the files of a directory.
 
         Raises:
             PermissionError: Others than the owner may read the file.
             KeysWrong: Something in it is no key, or a key does not verify what it signs.
         """
-        path = keys_dir / FILE
-        if path.stat().st_mode & 0o077:
-            raise PermissionError(f"{path} must be readable by its owner only (mode 0600)")
-        content = json.loads(path.read_text(encoding="ascii"))
-        return cls(
-            [_signing_key(one["pem"], KeyState(one["state"])) for one in content["token"]],
-            {purpose: base64.b64decode(content[purpose]) for purpose in _SYMMETRIC},
-        )
+        provider = providers.FileProvider(keys_dir)
+        return cls(provider, profile, providers.secrets_in(keys_dir))
 
-    def with_kid(self, kid: bytes) -> list[SigningKey]:
-        """The signing keys of that id; there may be several, and each is tried."""
-        return [key for key in self._signing if key.kid == kid]
+    def learn(self, keys: Iterable[SigningKey], version: int = -1) -> None:
+        """Take over where the keys stand; credentials that were seen are forgotten, for one may be withdrawn."""
+        by_kid: dict[tuple[Purpose, bytes], list[SigningKey]] = {}
+        by_label = {}
+        for key in keys:
+            by_label[key.label] = key
+            if key.state is not KeyState.PLANNED:
+                by_kid.setdefault((key.purpose, key.kid), []).append(key)
+        self._by_kid, self._by_label, self.seen, self.version = by_kid, by_label, {}, version
+
+    @property
+    def keys(self) -> list[SigningKey]:
+        """All of them."""
+        return list(self._by_label.values())
+
+    def active(self, purpose: Purpose) -> SigningKey:
+        """The key that signs for a purpose.
+
+        Raises:
+            KeysWrong: There is none.
+        """
+        for key in self._by_label.values():
+            if key.purpose is purpose and key.state is KeyState.ACTIVE and key.public.alg == self.profile.alg:
+                return key
+        raise KeysWrong(f"no active key for {purpose.value}")
+
+    def sign(self, key: SigningKey, data: bytes) -> bytes:
+        """The raw signature of some bytes."""
+        return self.provider.sign(key.label, data)
+
+    def with_kid(self, kid: bytes, purpose: Purpose) -> list[SigningKey]:
+        """The keys of that id and purpose; there may be several, and each is tried."""
+        return self._by_kid.get((purpose, kid), [])
+
+    def state(self, label: str) -> KeyState:
+        """Where a key stands; one that is not known is worth nothing."""
+        key = self._by_label.get(label)
+        return key.state if key is not None else KeyState.WITHDRAWN
 
     def subject_ref(self, verifier: str, card_id: str) -> str:
         """The name by which one verifier knows the holder of a card, and nobody else does."""
@@ -122,68 +146,50 @@ class KeyRing:
         return self._mac("request", digest)
 
     @property
+    def secrets(self) -> Mapping[str, bytes]:
+        """The keys of the other purposes, for a ring beside this one."""
+        return self._secrets
+
+    @property
     def pin_secret(self) -> bytes:
         """What goes into every PIN's hash beside its salt."""
-        return self._symmetric["pin"]
+        return self._secrets["pin"]
+
+    def wrap(self, secret: bytes, place: str) -> bytes:
+        """Seal a key for one place in the database."""
+        return self.profile.name.encode() + self.profile.seal(self._secrets["wrap"], secret, place.encode())
+
+    def unwrap(self, sealed: bytes, place: str) -> bytes:
+        """A key that was sealed under either profile.
+
+        Raises:
+            SealWrong: It was not sealed here.
+        """
+        return profiles.PROFILES[sealed[:1].decode()].open(self._secrets["wrap"], sealed[1:], place.encode())
 
     def _mac(self, purpose: str, data: bytes) -> bytes:
-        return hmac.digest(self._symmetric[purpose], data, "sha256")
+        return hmac.digest(self._secrets[purpose], data, "sha256")
+
+    def _held(self) -> list[SigningKey]:
+        last = {(one.purpose, one.public.alg): one.label for one in self.provider.held()}
+        return [
+            SigningKey(
+                one.purpose,
+                one.label,
+                one.public,
+                KeyState.ACTIVE if last[one.purpose, one.public.alg] == one.label else KeyState.VERIFY_ONLY,
+            )
+            for one in self.provider.held()
+        ]
 
     def _test(self) -> None:
-        """Sign and verify once with each key before anything depends on it."""
-        for key in self._signing:
-            signature = key.sign(b"self-test")
-            if not key.verifies(signature, b"self-test") or key.verifies(signature, b"another"):
-                raise KeysWrong(f"key {key.kid.hex()} does not verify what it signs")
+        """Sign and verify once with each key of the provider before anything depends on it."""
+        for one in self.provider.held():
+            signature = self.provider.sign(one.label, b"self-test")
+            if not one.public.verifies(signature, b"self-test") or one.public.verifies(signature, b"another"):
+                raise KeysWrong(f"key {one.label[:8]} does not verify what it signs")
 
 
-def missing(symmetric: Mapping[str, bytes]) -> list[str]:
+def missing(secrets: Mapping[str, bytes]) -> list[str]:
     """The purposes that have no key of the right length."""
-    return [purpose for purpose in _SYMMETRIC if len(symmetric.get(purpose, b"")) != _SECRET_BYTES]
-
-
-def thumbprint(public: ec.EllipticCurvePublicKey) -> bytes:
-    """The COSE key thumbprint (RFC 9679) of a public key."""
-    numbers = public.public_numbers()
-    x, y = numbers.x.to_bytes(_FIELD, "big"), numbers.y.to_bytes(_FIELD, "big")
-    return hashlib.sha256(cose.write({1: 2, -1: 1, -2: x, -3: y})).digest()
-
-
-def create_keys(keys_dir: Path) -> Path:
-    """Make the key file where there is none; returns its path."""
-    path = keys_dir / FILE
-    if path.exists():
-        return path
-    keys_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    content: dict[str, object] = {"token": [{"state": KeyState.ACTIVE.value, "pem": new_pem()}]}
-    for purpose in _SYMMETRIC:
-        content[purpose] = base64.b64encode(os.urandom(_SECRET_BYTES)).decode()
-    draft = path.with_suffix(f".{secrets.token_hex(4)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)  # fails where another process was faster, whose keys then count
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    return path
-
-
-def new_pem() -> str:
-    """A new signing key as it lies in the file."""
-    return (
-        ec.generate_private_key(ec.SECP256R1())
-        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        .decode("ascii")
-    )
-
-
-def _signing_key(pem: str, state: KeyState) -> SigningKey:
-    private = serialization.load_pem_private_key(pem.encode("ascii"), None)
-    if not isinstance(private, ec.EllipticCurvePrivateKey) or not isinstance(private.curve, ec.SECP256R1):
-        raise KeysWrong("a signing key is of the curve P-256")
-    public = private.public_key()
-    return SigningKey(thumbprint(public)[:KID_BYTES], state, private, public)
+    return [purpose for purpose in providers.SECRETS if len(secrets.get(purpose, b"")) != _SECRET_BYTES]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from services.card.domain.verification import Detail, Shown
     from services.card.store.rows import CardRow, HolderRow
 
@@ -56,3 +58,12 @@ class Verified:
     shown: frozenset[Shown] = frozenset()
     name: str = field(default="", repr=False)
     id_no: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A device that was bound: its credential goes into each of its codes."""
+
+    binding_id: UUID
+    credential: bytes = field(repr=False)
+    valid_seconds: int

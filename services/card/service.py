@@ -2,42 +2,99 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from chassis import clocks, transaction
+from chassis.logs import get_logger
 from chassis.policy import open_policy
 from chassis.principal import Principal
 from chassis.service import Service
+from kernel.errors import DomainError
+from services.card import providers
+from services.card.codes_rpc import CodesRpc, KeysRpc
+from services.card.crypto import profile as profiles
+from services.card.crypto import selftest
+from services.card.crypto.algorithms import ES256, SM2
 from services.card.events import CONSUMERS
-from services.card.keyring import KeyRing
-from services.card.operations import figures
+from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
+from services.card.operations import figures, keys, publishing
 from services.card.operations.office import Office
+from services.card.operations.places import Places
 from services.card.policy import CardPolicy
 from services.card.rpc import CardRpc
+from services.card.settings import CardSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
     from chassis.config import Settings
     from chassis.database import Database
+
+log = get_logger(__name__)
+
+PUBLISH_SECONDS = 15.0  # a change is in the lists within a minute, also when a turn or two fail
 
 
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
+    card = _card(settings)
+    office = open_office(settings)
+
+    async def register(database: Database) -> None:
+        await _run(database, "start", lambda tx: keys.register(tx, office.keys))
+
+    on_start = [register]
+    if card.is_prod and card.card_key_provider == "file":
+        on_start.append(note_soft_keys)
     return Service(
         settings=settings,
-        servicers=[CardRpc(open_office(settings))],
+        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office)],
         consumers=CONSUMERS,
         figures=figures.count,
-        on_start=[note_soft_keys] if settings.is_prod else [],
+        on_start=on_start,
+        background={"status-lists": lambda database, stop: publish(database, office, stop)},
     )
 
 
-def open_office(settings: Settings) -> Office:
-    """The law and the keys that the settings name."""
+def open_office(given: Settings) -> Office:
+    """The law and the keys that the settings name.
+
+    Raises:
+        SystemExit: With code 3: a known answer of the profile came out wrong.
+    """
+    settings = _card(given)
+    profile = profiles.PROFILES[settings.card_crypto_profile]
+    try:
+        selftest.run(profile)
+    except selftest.SelfTestFailed as failed:
+        log.error("self_test_failed", profile=profile.name, check=str(failed))  # noqa: TRY400 - the check says it all
+        raise SystemExit(selftest.EXIT_CODE) from None
+    ring = KeyRing(_provider(settings), profile, providers.secrets_in(settings.keys_dir))
     return Office(
         policy=CardPolicy(open_policy(settings.policy_dir, settings.policy_local)),
-        keys=KeyRing.load(settings.keys_dir),
+        keys=ring,
         is_production=settings.is_prod,
+        places=Places(ring),
+        root=_root(settings, ring),
+        signs_trust=not settings.card_trust_root and not settings.is_prod,
+        status_uri=settings.card_status_uri,
     )
+
+
+async def publish(database: Database, office: Office, stop: asyncio.Event) -> None:
+    """Publish status lists and, in development, the trust list, until the process ends."""
+    while not stop.is_set():
+        try:
+            await _run(database, "publish", lambda tx: keys.renew(tx, office))
+            await _run(database, "publish", lambda tx: publishing.publish(tx, office))
+        except DomainError as error:  # the database is away or somebody was faster; the next turn is soon
+            log.warning("status_lists_not_published", reason=error.reason)
+        try:
+            await asyncio.wait_for(stop.wait(), PUBLISH_SECONDS)
+        except TimeoutError:
+            continue
 
 
 async def note_soft_keys(database: Database) -> None:
@@ -46,10 +103,39 @@ async def note_soft_keys(database: Database) -> None:
     async def work(tx: transaction.Transaction) -> None:
         tx.audit("soft_keys_allowed")
 
+    await _run(database, "start", work)
+
+
+async def _run(database: Database, method: str, work: Callable[[transaction.Transaction], Awaitable[object]]) -> None:
     await transaction.run(
-        database,
-        work,
-        principal=Principal.system("card"),
-        today=clocks.business_day(),
-        method="start",
+        database, work, principal=Principal.system("card"), today=clocks.business_day(), method=method
     )
+
+
+def _card(settings: Settings) -> CardSettings:
+    """The settings of this service; what a caller without them does not say is as by default."""
+    return settings if isinstance(settings, CardSettings) else CardSettings.model_construct(**dict(settings))
+
+
+def _provider(settings: CardSettings) -> providers.Provider:
+    if settings.card_key_provider == "pkcs11":
+        from services.card.pkcs11 import Pkcs11Provider  # noqa: PLC0415 - only where there is a module
+
+        return Pkcs11Provider(settings.card_pkcs11_module, settings.card_pkcs11_token, settings.card_pkcs11_pin)
+    return providers.FileProvider(settings.keys_dir)
+
+
+def _root(settings: CardSettings, ring: KeyRing) -> KeyRing | None:
+    """The root of trust: its public key from the settings; in development a file has the private one too."""
+    if settings.card_trust_root:
+        name, _, point = settings.card_trust_root.partition(":")
+        public = profiles.public({"ES256": ES256, "SM2": SM2}[name], bytes.fromhex(point))
+        key = SigningKey(Purpose.TRUST_ROOT, profiles.thumb(public).hex(), public, KeyState.ACTIVE)
+        return KeyRing(ring.provider, ring.profile, ring.secrets, [key])
+    return None if settings.is_prod else development_root(settings.keys_dir, ring)
+
+
+def development_root(keys_dir: Path, ring: KeyRing) -> KeyRing:
+    """A root of trust that lies in a file beside the other keys, which a real one never does."""
+    providers.create_root(keys_dir)
+    return KeyRing(providers.FileProvider(keys_dir, providers.ROOT_FILE), ring.profile, ring.secrets)

@@ -7,12 +7,12 @@ looked up or stored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.card import cose
+from services.card import cose, signing
 from services.card.domain.verification import Detail
-from services.card.keyring import ES256, SIGNATURE_BYTES, KeyState
+from services.card.keyring import Purpose
 
 if TYPE_CHECKING:
     from services.card.keyring import KeyRing
@@ -28,7 +28,7 @@ _NUMBER_MAX = 2**32
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a code says."""
+    """What a code says; `signer` is the label of the key that signed it."""
 
     reference: bytes
     iat: int
@@ -36,16 +36,13 @@ class Token:
     number: bytes
     level: int
     flags: int = 0
+    signer: str = field(default="", compare=False)
 
 
 def mint(token: Token, keys: KeyRing) -> str:
     """The text of a code, signed."""
-    key = keys.active
-    protected = cose.write({1: ES256, 4: key.kid})
     fields = [VERSION, token.reference, token.iat, token.ttl, token.number, token.level, token.flags]
-    payload = cose.write(fields)
-    signature = key.sign(cose.to_be_signed(protected, CONTEXT, payload))
-    return PREFIX + cose.base45_write(cose.write([protected, {}, payload, signature]))
+    return PREFIX + cose.base45_write(signing.write(keys, Purpose.TOKEN, CONTEXT, cose.write(fields)))
 
 
 def read(text: str, keys: KeyRing) -> Token | Detail:
@@ -53,36 +50,13 @@ def read(text: str, keys: KeyRing) -> Token | Detail:
     if len(text) > LENGTH_MAX or not text.startswith(PREFIX):
         return Detail.MALFORMED
     try:
-        message = cose.read(cose.base45_read(text.removeprefix(PREFIX)))
-        match message:
-            case [bytes() as protected, dict() as unprotected, bytes() as payload, bytes() as signature]:
-                if unprotected or len(signature) != SIGNATURE_BYTES:
-                    return Detail.MALFORMED
-                return _signed(protected, payload, signature, keys)
+        opened = signing.read(cose.base45_read(text.removeprefix(PREFIX)), keys, Purpose.TOKEN, CONTEXT)
+        return opened if isinstance(opened, Detail) else _token(cose.read(opened[1]), opened[0].label)
     except cose.Malformed:
-        pass
-    return Detail.MALFORMED
-
-
-def _signed(protected: bytes, payload: bytes, signature: bytes, keys: KeyRing) -> Token | Detail:
-    header, fields = cose.read(protected), cose.read(payload)
-    if not isinstance(header, dict) or header.keys() != {1, 4} or not isinstance(header[4], bytes):
         return Detail.MALFORMED
-    found = keys.with_kid(header[4])
-    if not found:
-        return Detail.UNKNOWN_KEY
-    if header[1] != ES256:  # every key of the file has this one; what a header asks for never decides
-        return Detail.MALFORMED
-    data = cose.to_be_signed(protected, CONTEXT, payload)
-    key = next((one for one in found if one.verifies(signature, data)), None)
-    if key is None:
-        return Detail.BAD_ISSUER_SIGNATURE
-    if key.state is KeyState.WITHDRAWN:
-        return Detail.KEY_WITHDRAWN
-    return _token(fields)
 
 
-def _token(fields: object) -> Token | Detail:
+def _token(fields: object, signer: str) -> Token | Detail:
     """The parts of a payload that we signed; one of a later version is told apart from nonsense."""
     match fields:
         case [int() as version, *_] if version != VERSION:
@@ -90,5 +64,5 @@ def _token(fields: object) -> Token | Detail:
         case [_, bytes() as reference, int() as iat, int() as ttl, bytes() as number, int() as level, int() as flags]:
             is_whole = len(reference) == REFERENCE_BYTES and len(number) == NUMBER_BYTES
             if is_whole and 0 <= iat < _NUMBER_MAX and 0 <= ttl < _NUMBER_MAX:
-                return Token(reference, iat, ttl, number, level, flags)
+                return Token(reference, iat, ttl, number, level, flags, signer)
     return Detail.MALFORMED

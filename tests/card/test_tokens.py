@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import random
 import time
 import tracemalloc
@@ -9,32 +11,35 @@ from typing import TYPE_CHECKING, Any
 
 import cbor2
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from services.card import cose, tokens
+from services.card.crypto import profile as profiles
+from services.card.crypto.algorithms import ES256
+from services.card.crypto.es256 import Es256Public
 from services.card.domain.verification import Detail
-from services.card.keyring import ES256, FILE, KeyRing, KeyState, KeysWrong, SigningKey, create_keys, thumbprint
+from services.card.keyring import FILE, KeyRing, KeyState, KeysWrong, Purpose, SigningKey, create_keys
 from services.card.tokens import CONTEXT, PREFIX, Token
+from tests.card.rings import OTHERS, Memory, a_ring, turned
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TOKEN = Token(b"\x01" * 8, 1_790_000_000, 60, b"\x02" * 8, 1)
-FUZZ = 20_000
+FUZZ = 10_000  # for each profile
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
-@pytest.fixture(scope="module")
-def ring() -> KeyRing:
-    """Keys of their own."""
-    return KeyRing([a_key()], dict.fromkeys(("pairwise", "pin", "request"), b"k" * 32))
+@pytest.fixture(scope="module", params=list(profiles.PROFILES.values()), ids=lambda one: one.name)
+def ring(request: pytest.FixtureRequest) -> KeyRing:
+    """Keys of their own, of either profile."""
+    return a_ring(request.param)
 
 
-def a_key(state: KeyState = KeyState.ACTIVE, kid: bytes = b"") -> SigningKey:
-    """A signing key."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    public = private.public_key()
-    return SigningKey(kid or thumbprint(public)[:4], state, private, public)
+def active(ring: KeyRing) -> SigningKey:
+    """The key that signs codes."""
+    return ring.active(Purpose.TOKEN)
 
 
 def parts(text: str) -> list[Any]:
@@ -50,9 +55,10 @@ def text_of(message: Any) -> str:
 
 def signed(ring: KeyRing, fields: Any, *, context: bytes = CONTEXT, header: Any = None, payload: bytes = b"") -> str:
     """A code that our key signed, whatever it says."""
-    protected = cose.write(header or {1: ES256, 4: ring.active.kid})
+    key = active(ring)
+    protected = cose.write(header or {1: key.public.alg, 4: key.kid})
     payload = payload or cose.write(fields)
-    return text_of([protected, {}, payload, ring.active.sign(cose.to_be_signed(protected, context, payload))])
+    return text_of([protected, {}, payload, ring.sign(key, cose.to_be_signed(protected, context, payload))])
 
 
 @pytest.mark.parametrize(
@@ -142,9 +148,9 @@ def test_a_code_is_a_cose_sign1_as_the_standard_writes_it(ring: KeyRing) -> None
     protected, unprotected, payload, signature = parts(tokens.mint(TOKEN, ring))
 
     structure = cbor2.dumps(["Signature1", protected, b"NT1/S", payload], canonical=True)
-    assert (cbor2.loads(protected), unprotected) == ({1: -7, 4: ring.active.kid}, {})
+    assert (cbor2.loads(protected), unprotected) == ({1: ring.profile.alg, 4: active(ring).kid}, {})
     assert cbor2.loads(payload) == [1, TOKEN.reference, TOKEN.iat, 60, TOKEN.number, 1, 0]
-    assert ring.active.verifies(signature, structure)
+    assert active(ring).public.verifies(signature, structure)
 
 
 @pytest.mark.parametrize(
@@ -178,9 +184,11 @@ def test_a_spoiled_code_is_not_read(ring: KeyRing, spoil: Any, detail: Detail) -
     assert tokens.read(spoil(tokens.mint(TOKEN, ring)), ring) is detail
 
 
-@pytest.mark.parametrize("algorithm", [-8, -35, -36, -65537, 0, 5, None])
+@pytest.mark.parametrize("algorithm", [-8, -35, -36, -65537, -7, 0, 5, None])
 def test_threat_12_the_key_decides_the_algorithm(ring: KeyRing, algorithm: int | None) -> None:
-    header = {1: algorithm if algorithm is not None else "none", 4: ring.active.kid}
+    header = {1: algorithm if algorithm is not None else "none", 4: active(ring).kid}
+    if algorithm == ring.profile.alg:
+        header[1] = -42  # the key's own is no other one
 
     assert tokens.read(signed(ring, [1], header=header), ring) is Detail.MALFORMED
 
@@ -207,7 +215,7 @@ def test_a_payload_of_another_form_is_told_apart(ring: KeyRing, fields: Any, det
     assert tokens.read(signed(ring, fields), ring) is detail
 
 
-def test_threat_12_twenty_thousand_hostile_codes_are_never_accepted(ring: KeyRing) -> None:
+def test_threat_12_thousands_of_hostile_codes_are_never_accepted(ring: KeyRing) -> None:
     draw = random.Random(12)
     good = tokens.mint(TOKEN, ring)
     raw = cose.base45_read(good.removeprefix(PREFIX))
@@ -235,25 +243,22 @@ def test_threat_12_twenty_thousand_hostile_codes_are_never_accepted(ring: KeyRin
     assert slowest < 0.2  # of this thread's own processor, whatever else runs; one needs a millisecond
 
 
-def test_several_keys_with_one_id_are_each_tried() -> None:
-    mine = a_key(kid=b"same")
-    ring = KeyRing(
-        [a_key(KeyState.VERIFY_ONLY, b"same"), mine], dict.fromkeys(("pairwise", "pin", "request"), b"k" * 32)
-    )
+def test_several_keys_with_one_id_are_each_tried(ring: KeyRing) -> None:
+    other = ring.provider.generate(Purpose.TOKEN, ring.profile)
+    mine = active(ring)
+    stranger = SigningKey(Purpose.TOKEN, mine.label[:8] + "0" * 56, other.public, KeyState.VERIFY_ONLY)
+    both = KeyRing(ring.provider, ring.profile, OTHERS, [stranger, *ring.keys])
 
-    assert tokens.read(tokens.mint(TOKEN, ring), ring) == TOKEN
+    assert len(both.with_kid(mine.kid, Purpose.TOKEN)) == 2
+    assert tokens.read(tokens.mint(TOKEN, both), both) == TOKEN
 
 
-def test_a_rotated_key_still_verifies_and_a_withdrawn_one_does_not() -> None:
-    others = dict.fromkeys(("pairwise", "pin", "request"), b"k" * 32)
-    old = a_key()
-    text = tokens.mint(TOKEN, KeyRing([old], others))
+def test_a_rotated_key_still_verifies_and_a_withdrawn_one_does_not(ring: KeyRing) -> None:
+    text = tokens.mint(TOKEN, ring)
 
-    def with_old(state: KeyState) -> KeyRing:
-        return KeyRing([SigningKey(old.kid, state, old.private, old.public), a_key()], others)
-
-    assert tokens.read(text, with_old(KeyState.VERIFY_ONLY)) == TOKEN
-    assert tokens.read(text, with_old(KeyState.WITHDRAWN)) is Detail.KEY_WITHDRAWN
+    assert tokens.read(text, turned(ring, {Purpose.TOKEN: KeyState.VERIFY_ONLY})) == TOKEN
+    assert tokens.read(text, turned(ring, {Purpose.TOKEN: KeyState.WITHDRAWN})) is Detail.KEY_WITHDRAWN
+    assert tokens.read(text, turned(ring, {Purpose.TOKEN: KeyState.PLANNED})) is Detail.UNKNOWN_KEY
 
 
 def test_the_key_file_is_made_once_and_is_private(tmp_path: Path) -> None:
@@ -265,12 +270,34 @@ def test_the_key_file_is_made_once_and_is_private(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(PermissionError):
         KeyRing.load(tmp_path)
-    assert [one.name for one in tmp_path.iterdir()] == [FILE]
+    assert sorted(one.name for one in tmp_path.iterdir()) == [FILE, "card.keys.lock"]
+
+
+def test_a_key_file_of_the_first_release_keeps_its_keys_and_gets_what_it_lacks(tmp_path: Path) -> None:
+    private = ec.generate_private_key(ec.SECP256R1())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+    content = {"token": [{"state": "active", "pem": pem}]} | {
+        name: base64.b64encode(name.encode().ljust(32)).decode() for name in ("pairwise", "pin", "request")
+    }
+    path = tmp_path / FILE
+    path.write_text(json.dumps(content))
+    path.chmod(0o600)
+
+    create_keys(tmp_path)
+    ring = KeyRing.load(tmp_path)
+
+    assert active(ring).public.point == Es256Public(private.public_key()).point
+    assert ring.pin_secret == b"pin".ljust(32)
+    assert ring.active(Purpose.CARD).public.alg == ES256
 
 
 def test_keys_without_one_that_signs_are_refused() -> None:
     with pytest.raises(KeysWrong):
-        KeyRing([a_key(KeyState.VERIFY_ONLY)], dict.fromkeys(("pairwise", "pin", "request"), b"k" * 32))
+        KeyRing(Memory(), profiles.I, OTHERS).active(Purpose.TOKEN)
+    with pytest.raises(KeysWrong):
+        KeyRing(Memory(), profiles.I, {"pin": b"short"})
 
 
 def test_the_key_id_begins_the_thumbprint_of_rfc_9679() -> None:
@@ -281,4 +308,4 @@ def test_the_key_id_begins_the_thumbprint_of_rfc_9679() -> None:
     )
 
     expected = "496bd8afadf307e5b08c64b0421bf9dc01528a344a43bda88fadd1669da253ec"
-    assert thumbprint(numbers.public_key()).hex() == expected  # RFC 9679 §6
+    assert profiles.thumb(Es256Public(numbers.public_key())).hex() == expected  # RFC 9679 §6

@@ -33,7 +33,15 @@ QUERIES = {
     "a card said more or less than its audit rows": """
         SELECT id FROM aggregate WHERE kind = 'card' AND version <> (
           SELECT count(*) FROM audit WHERE action IN ('card_issue', 'card_activate', 'card_lock', 'card_reset_pin',
-            'card_suspend', 'card_resume', 'card_cancel') AND detail->>'card_id' = id)
+            'card_suspend', 'card_resume', 'card_cancel', 'card_used_twice') AND detail->>'card_id' = id)
+    """,
+    "a binding that does not say what its card says": """
+        SELECT binding_id FROM binding JOIN card USING (card_id)
+        WHERE binding.state = 'live' AND binding.status <> status_of(card.state)
+    """,
+    "a card without a place for its codes": """
+        SELECT card_id FROM card WHERE NOT EXISTS (
+          SELECT 1 FROM binding WHERE binding.card_id = card.card_id AND binding.reference = card.reference)
     """,
 }
 

@@ -14,16 +14,22 @@ class Detail(StrEnum):
     STALE = "STALE"
     REPLAYED = "REPLAYED"
     CLOCK_WRONG = "CLOCK_WRONG"
+    WRONG_AUDIENCE = "WRONG_AUDIENCE"
     REVOKED = "REVOKED"
     SUSPENDED = "SUSPENDED"
     LOCKED = "LOCKED"
     CARD_EXPIRED = "CARD_EXPIRED"
+    STATUS_UNKNOWN = "STATUS_UNKNOWN"
     UNKNOWN_KEY = "UNKNOWN_KEY"
+    LIST_EXPIRED = "LIST_EXPIRED"
     MALFORMED = "MALFORMED"
     UNSUPPORTED_VERSION = "UNSUPPORTED_VERSION"
     BAD_ISSUER_SIGNATURE = "BAD_ISSUER_SIGNATURE"
+    BAD_DEVICE_SIGNATURE = "BAD_DEVICE_SIGNATURE"
     KEY_WITHDRAWN = "KEY_WITHDRAWN"
     PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
+    RATE_LIMITED = "RATE_LIMITED"
+    VERIFIER_SUSPENDED = "VERIFIER_SUSPENDED"
 
 
 class Group(StrEnum):
@@ -42,20 +48,29 @@ GROUPS: dict[Detail, Group] = {
     Detail.STALE: Group.SHOW_AGAIN,
     Detail.REPLAYED: Group.SHOW_AGAIN,
     Detail.CLOCK_WRONG: Group.SHOW_AGAIN,
+    Detail.WRONG_AUDIENCE: Group.SHOW_AGAIN,
     Detail.REVOKED: Group.NOT_VALID,
     Detail.SUSPENDED: Group.NOT_VALID,
     Detail.LOCKED: Group.NOT_VALID,
     Detail.CARD_EXPIRED: Group.NOT_VALID,
+    Detail.STATUS_UNKNOWN: Group.CANNOT_CHECK,
     Detail.UNKNOWN_KEY: Group.CANNOT_CHECK,
+    Detail.LIST_EXPIRED: Group.CANNOT_CHECK,
     Detail.MALFORMED: Group.REFUSED,
     Detail.UNSUPPORTED_VERSION: Group.REFUSED,
     Detail.BAD_ISSUER_SIGNATURE: Group.REFUSED,
+    Detail.BAD_DEVICE_SIGNATURE: Group.REFUSED,
     Detail.KEY_WITHDRAWN: Group.REFUSED,
     Detail.PURPOSE_NOT_ALLOWED: Group.DENIED,
+    Detail.RATE_LIMITED: Group.DENIED,
+    Detail.VERIFIER_SUSPENDED: Group.DENIED,
 }
 # Harmless to know, and the holder's device can be helped with it; anything else says something of the holder or helps
 # whoever tries.
 TOLD = frozenset({Group.OK, Group.SHOW_AGAIN})
+
+
+SHORT_NAME = 5
 
 
 class Shown(StrEnum):
@@ -100,3 +115,8 @@ def mask_name(name: str) -> str:
     if len(name) <= 2:  # noqa: PLR2004 - surname and one character
         return name[:1] + "*" if len(name) > 1 else "*"
     return name[0] + "*" * (len(name) - 2) + name[-1]
+
+
+def mask_short(name: str) -> str:
+    """A masked name for a code, which has no room for long ones: never more than three stars."""
+    return mask_name(name if len(name) <= SHORT_NAME else name[: SHORT_NAME - 1] + name[-1])

@@ -78,5 +78,14 @@ def of_card(card: CardRow, event: CardEvent, actor: Actor) -> Message:
     )
 
 
+def double_use(card_id: UUID, person_id: UUID, verifier: str) -> Message:
+    """Say that two verifiers saw one number of a device."""
+    return events.DoubleUseDetected.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=ids.to_text("crd", card_id)),
+        person_id=ids.to_text("per", person_id),
+        verifier=verifier,
+    )
+
+
 def _header(card: CardRow) -> fact_pb2.FactHeader:
     return fact_pb2.FactHeader(aggregate_id=ids.to_text("crd", card.card_id))

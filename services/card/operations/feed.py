@@ -17,7 +17,7 @@ from services.card.domain.lifecycle import (
     follow,
 )
 from services.card.domain.usability import LEVEL_TWO
-from services.card.operations import life
+from services.card.operations import devices, life
 from services.card.results import Announced
 from services.card.store import cards, holders
 from services.card.store.rows import CardRow, PhysicalEventRow
@@ -131,6 +131,7 @@ async def _issue(tx: Transaction, holder: HolderRow, office: Office) -> CardRow:
             valid_to=_years_later(tx.today, office.policy.valid_years.on(tx.today).value),
         )
         if await cards.add(tx, card):
+            await devices.bind_server(tx, card, office)
             life.say(tx, card, CardEvent.ISSUE, Actor.PHYSICAL, None)
             return card
     raise RuntimeError("no free issue number was drawn")

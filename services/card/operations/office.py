@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.card.keyring import KeyRing
+    from services.card.operations.places import Places
     from services.card.policy import CardPolicy
 
 
@@ -22,10 +23,24 @@ def draw_issue_digits() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """Law and keys of one process; `draw` gives the random part of an issue number, `tell` random bytes."""
+    """Law and keys of one process; `draw` gives the random part of an issue number, `tell` random bytes.
+
+    Args:
+        policy: The law.
+        keys: Signing keys and secrets.
+        is_production: Whether real people's data is behind this process.
+        places: Leased places of status lists.
+        root: Public keys of the root of trust; in development its private one too.
+        signs_trust: Whether this process signs trust lists by itself.
+        status_uri: Where status lists are found, without their number.
+    """
 
     policy: CardPolicy
     keys: KeyRing
     is_production: bool
+    places: Places
+    root: KeyRing | None = None
+    signs_trust: bool = False
+    status_uri: str = "https://hrss.example.invalid/v1/card-status-lists"
     draw: Callable[[], int] = draw_issue_digits
     tell: Callable[[int], bytes] = secrets.token_bytes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kernel.errors import Refused
 from services.card import tokens
 from services.card.domain.lifecycle import CardState
-from services.card.operations import holders, life
+from services.card.operations import holders, keys, life
 from services.card.results import Minted
 from services.card.store import cards
 from services.card.tokens import Token
@@ -54,6 +54,7 @@ async def mint(tx: Transaction, card_id: UUID, office: Office) -> Minted:
     life.require_usable(tx, found, await holders.known(tx, found.person_id), office)
     if found.state is not CardState.ACTIVE:
         raise Refused("CARD_NOT_ACTIVE", "only an active card is shown", state=found.state.value)
+    await keys.refresh(tx, office.keys)
     policy, today = office.policy, tx.today
     valid = policy.valid_seconds.on(today).value
     token = Token(

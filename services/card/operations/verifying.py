@@ -1,71 +1,173 @@
-"""Verify a code (验码), in this order: form, key, signature, time, card, one use, purpose.
+"""Verify a code (验码), in this order: form, key, signature, time, audience, card, one use, contract and purpose.
 
-The first failure ends it. Form, key and signature are looked at before there is a transaction (`tokens.read`): bytes
-that are not ours touch no row. A code that is not accepted is an answer, so that it is stored and audited like one.
+The first failure ends it. Form, key and signatures are looked at before there is a transaction (`opened`): bytes that
+are not ours touch no row. A code that is not accepted is an answer, so that it is stored and audited like one.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kernel import ids
-from services.card.domain.verification import Detail, Shown, standing, when
-from services.card.operations import holders, life
+from services.card import credentials, tokens
+from services.card.domain.verification import Detail, standing, when
+from services.card.domain.verification import Shown as Fields
+from services.card.keyring import KeyState
+from services.card.operations import holders, keys, life
+from services.card.operations import verifiers as contracts
 from services.card.results import Verified
-from services.card.store import cards
+from services.card.store import bindings, cards, verifiers
 from services.card.store import holders as holder_rows
+from services.card.tokens import Token
 
 if TYPE_CHECKING:
     from chassis.transaction import Transaction
+    from services.card.commands import Verify
+    from services.card.credentials import Presentation
     from services.card.domain.verification import Purpose
     from services.card.operations.office import Office
+    from services.card.store.bindings import Binding
     from services.card.store.rows import CardRow, HolderRow
-    from services.card.tokens import Token
+    from services.card.store.verifiers import Verifier
+
+    Shown = Token | Presentation
 
 STAFF = "hrss"  # counter staff are one verifier
 _PHYSICAL = {"PHYSICAL_CANCELLED": Detail.REVOKED}
 
 
-async def verify(tx: Transaction, token: Token, purpose: str, office: Office) -> Verified:
-    """Accept a code of ours once, for a purpose that the verifier has."""
-    card = await cards.by_reference(tx, token.reference)
-    done = await _judge(tx, token, card, purpose, office)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A verification: what was shown, whose it is, what for, and by which contract."""
+
+    shown: Shown
+    card: CardRow | None
+    binding: Binding | None
+    command: Verify
+    contract: Verifier | None
+
+
+def opened(text: str, office: Office) -> Shown | Detail:
+    """What a code of either kind says when everything signed in it is as it should be, else why not."""
+    if text.startswith(credentials.PREFIX):
+        return credentials.read(text, office.keys)
+    return tokens.read(text, office.keys)
+
+
+async def verify(tx: Transaction, shown: Shown, command: Verify, office: Office) -> Verified:
+    """Accept a code of ours once, for a purpose that the verifier has.
+
+    Raises:
+        Unauthenticated: SIGNATURE_INVALID.
+        Refused: REQUEST_REPLAYED.
+    """
+    await keys.refresh(tx, office.keys)
+    contract = None if tx.principal.is_staff else await verifiers.get(tx, tx.principal.client)
+    if contract is not None:
+        await contracts.require_signed(tx, command, contract)
+    card, binding = await _card(tx, shown)
+    done = await _judge(tx, _Asked(shown, card, binding, command, contract), office)
     tx.audit(
         "card_verified",
         person_id=card.person_id if card is not None else None,
         detail={
             "card_id": ids.to_text("crd", card.card_id) if card is not None else "",
             "verifier": _verifier(tx),
-            "purpose": purpose if purpose in office.policy.purposes.on(tx.today).value else "",
+            "purpose": command.purpose if command.purpose in office.policy.purposes.on(tx.today).value else "",
             "result": done.detail.value,
         },
     )
     return done
 
 
-async def _judge(tx: Transaction, token: Token, card: CardRow | None, purpose: str, office: Office) -> Verified:
-    now = int(tx.now.timestamp())
-    leeway = office.policy.leeway_seconds.on(tx.today).value
-    if (timely := when(token.iat, token.ttl, now, leeway)) is not Detail.OK:
-        return Verified(timely)
-    if card is None:
-        return Verified(standing(None, None, tx.today))
-    holder = await holders.known(tx, card.person_id)
-    if (stands := _standing(tx, card, holder, office)) is not Detail.OK:
-        return Verified(stands)
-    if not await cards.burn(tx, token.number, token.iat + token.ttl + leeway, now):
+async def _card(tx: Transaction, shown: Shown) -> tuple[CardRow | None, Binding | None]:
+    """The card that a code is of, and the binding when a device made it."""
+    if isinstance(shown, Token):
+        return await cards.by_reference(tx, shown.reference), None
+    binding = await bindings.by_reference(tx, shown.credential.reference)
+    return (await cards.get(tx, binding.card_id) if binding is not None else None), binding
+
+
+async def _judge(tx: Transaction, asked: _Asked, office: Office) -> Verified:
+    if (obstacle := await _obstacle(tx, asked, office)) is not Detail.OK or asked.card is None:
+        return Verified(obstacle)
+    if not await _burn(tx, asked.shown, office):
         return Verified(Detail.REPLAYED)
-    asked = office.policy.purposes.on(tx.today).value.get(purpose)
-    if asked is None or not _may(tx, asked) or card.level < asked.level:
-        return Verified(Detail.PURPOSE_NOT_ALLOWED)
+    if (allowed := await _allowed(tx, asked, office)) is not Detail.OK:
+        return Verified(allowed)
+    purpose = office.policy.purposes.on(tx.today).value[asked.command.purpose]
+    holder = await holders.known(tx, asked.card.person_id)
     return Verified(
         Detail.OK,
-        subject_ref=office.keys.subject_ref(_verifier(tx), ids.to_text("crd", card.card_id)),
-        level=card.level,
-        shown=asked.shown,
-        name=holder_rows.name(tx, holder) if Shown.NAME in asked.shown else "",
-        id_no=holder_rows.id_no(tx, holder) if Shown.LAST_FOUR in asked.shown else "",
+        subject_ref=office.keys.subject_ref(_verifier(tx), ids.to_text("crd", asked.card.card_id)),
+        level=asked.card.level,
+        shown=purpose.shown,
+        name=holder_rows.name(tx, holder) if Fields.NAME in purpose.shown else "",
+        id_no=holder_rows.id_no(tx, holder) if Fields.LAST_FOUR in purpose.shown else "",
     )
+
+
+async def _obstacle(tx: Transaction, asked: _Asked, office: Office) -> Detail:
+    """The first reason against a code before it is used up; its key may have been withdrawn meanwhile."""
+    shown, card = asked.shown, asked.card
+    signer = shown.signer if isinstance(shown, Token) else shown.credential.signer
+    if office.keys.state(signer) is KeyState.WITHDRAWN:
+        return Detail.KEY_WITHDRAWN
+    if (timely := _timely(tx, shown, office)) is not Detail.OK:
+        return timely
+    if not await _is_for_me(tx, shown, asked.command):
+        return Detail.WRONG_AUDIENCE
+    if card is None or not (isinstance(shown, Token) or _fits(asked.binding, shown)):
+        return standing(None, None, tx.today)
+    return _standing(tx, card, await holders.known(tx, card.person_id), office)
+
+
+def _timely(tx: Transaction, shown: Shown, office: Office) -> Detail:
+    now, leeway = _second(tx), office.policy.leeway_seconds.on(tx.today).value
+    if isinstance(shown, Token):
+        return when(shown.iat, shown.ttl, now, leeway)
+    timely = when(shown.ts, credentials.SHOWN_SECONDS, now, leeway)
+    if timely is Detail.OK and shown.credential.iat > now + leeway:
+        return Detail.CLOCK_WRONG
+    return Detail.CARD_EXPIRED if timely is Detail.OK and now > shown.credential.exp else timely
+
+
+async def _is_for_me(tx: Transaction, shown: Shown, command: Verify) -> bool:
+    """Whether a code answers this verifier's challenge: the one it showed, when it says which; nobody's is fine too."""
+    audience = b"" if isinstance(shown, Token) else shown.audience
+    if command.audience and audience != command.audience:
+        return False
+    return not audience or await verifiers.is_mine(tx, audience, tx.principal.client, _second(tx))
+
+
+def _fits(binding: Binding | None, shown: Presentation) -> bool:
+    return binding is not None and binding.is_live and binding.device_key == shown.credential.device_key
+
+
+async def _burn(tx: Transaction, shown: Shown, office: Office) -> bool:
+    now, leeway = _second(tx), office.policy.leeway_seconds.on(tx.today).value
+    if isinstance(shown, Token):
+        return await cards.burn(tx, shown.number, shown.iat + shown.ttl + leeway, now)
+    reference, expires = shown.credential.reference, now + contracts.KEPT_SECONDS
+    return await verifiers.burn(tx, reference, shown.nonce, _verifier(tx), expires=expires, now=now)
+
+
+async def _allowed(tx: Transaction, asked: _Asked, office: Office) -> Detail:
+    """What the contract says; without one, production lets nobody verify, elsewhere the scope is enough."""
+    contract, word = asked.contract, asked.command.purpose
+    if contract is None and office.is_production and not tx.principal.is_staff:
+        return Detail.VERIFIER_SUSPENDED
+    if contract is not None and not contract.is_active:
+        return Detail.VERIFIER_SUSPENDED
+    purpose = office.policy.purposes.on(tx.today).value.get(word)
+    if purpose is None or not _may(tx, purpose) or asked.card is None or asked.card.level < purpose.level:
+        return Detail.PURPOSE_NOT_ALLOWED
+    if contract is not None and word not in contract.purposes:
+        return Detail.PURPOSE_NOT_ALLOWED
+    if contract is not None and not await verifiers.count(tx, contract.client, tx.today, contract.daily_quota):
+        return Detail.RATE_LIMITED
+    return Detail.OK
 
 
 def _standing(tx: Transaction, card: CardRow, holder: HolderRow, office: Office) -> Detail:
@@ -74,6 +176,10 @@ def _standing(tx: Transaction, card: CardRow, holder: HolderRow, office: Office)
     if detail is Detail.OK and (cause := life.obstacle(tx, card, holder, office)):
         return _PHYSICAL.get(cause, Detail.SUSPENDED)
     return detail
+
+
+def _second(tx: Transaction) -> int:
+    return int(tx.now.timestamp())
 
 
 def _verifier(tx: Transaction) -> str:

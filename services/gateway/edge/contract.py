@@ -17,7 +17,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from chassis.access import AccessRule, rule_of
 from hrss.benefits.v1 import benefits_service_pb2, determinations_service_pb2
-from hrss.card.v1 import card_service_pb2
+from hrss.card.v1 import card_service_pb2, codes_service_pb2, keys_service_pb2
 from hrss.enrollment.v1 import (
     city_service_pb2,
     collection_service_pb2,
@@ -59,6 +59,8 @@ FILES: tuple[FileDescriptor, ...] = (
     determinations_service_pb2.DESCRIPTOR,
     training_service_pb2.DESCRIPTOR,
     card_service_pb2.DESCRIPTOR,
+    codes_service_pb2.DESCRIPTOR,
+    keys_service_pb2.DESCRIPTOR,
 )
 
 REQUEST_ID = "request_id"  # set by the edge alone; a client's JSON that names it names an unknown field
