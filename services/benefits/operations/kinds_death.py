@@ -49,7 +49,7 @@ async def prepare_work_death(tx: Transaction, command: PrepareWorkDeath, policy:
     Raises:
         NotFound: PERSON_NOT_FOUND.
         InvalidInput: DATES_OUT_OF_ORDER, TWO_SPOUSES, DEPENDANTS_INVALID, PAYEE_INVALID, NO_CONTRIBUTION_MONTHS.
-        Refused: DEATH_NOT_KNOWN, DEATH_DATE_DIFFERS, PERSON_DIED, NOT_INSURED_HERE, FUNERAL_ALREADY_DETERMINED,
+        Refused: DEATH_NOT_KNOWN, DEATH_DATE_DIFFERS, PERSON_DIED, NO_PARTICIPATION, FUNERAL_ALREADY_DETERMINED,
             BENEFIT_ALREADY_DETERMINED, BENEFIT_ALREADY_RUNNING, NOTHING_TO_PAY, POLICY_PARAMETER_MISSING.
     """
     person = await known_person(tx, command.person_id)
@@ -140,7 +140,7 @@ async def prepare_resident_funeral(
 
     Raises:
         NotFound: PERSON_NOT_FOUND.
-        Refused: DEATH_NOT_KNOWN, DEATH_DATE_DIFFERS, NOT_INSURED_HERE, FUNERAL_ALREADY_DETERMINED,
+        Refused: DEATH_NOT_KNOWN, DEATH_DATE_DIFFERS, NO_PARTICIPATION, FUNERAL_ALREADY_DETERMINED,
             POLICY_PARAMETER_MISSING.
     """
     person = await known_person(tx, command.person_id)

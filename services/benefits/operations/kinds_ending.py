@@ -44,7 +44,7 @@ async def end_benefit(tx: Transaction, command: EndBenefit) -> BenefitRow:
     Raises:
         NotFound: BENEFIT_NOT_FOUND.
         Forbidden: SAME_PERSON: who prepared it, or whom it is for, does not end it.
-        InvalidInput: END_REASON_NOT_FITTING, END_MONTH_INVALID.
+        InvalidInput: END_REASON_NOT_FITTING, LAST_MONTH_INVALID.
         Refused: BENEFIT_ENDED.
     """
     known = await decisions.benefit(tx, command.benefit_id)
@@ -66,7 +66,7 @@ async def end_benefit(tx: Transaction, command: EndBenefit) -> BenefitRow:
     latest = benefit.last_month or command.last_month
     if not benefit.first_month.previous <= command.last_month <= latest:
         raise InvalidInput(
-            "END_MONTH_INVALID",
+            "LAST_MONTH_INVALID",
             "the last month lies between the month before the first and the last one",
             field="last_month",
             first_month=str(benefit.first_month),

@@ -44,7 +44,7 @@ async def prepare_injury(tx: Transaction, command: PrepareInjury, policy: Benefi
     Raises:
         NotFound: PERSON_NOT_FOUND.
         InvalidInput: INJURY_GRADE_INVALID, NO_CONTRIBUTION_MONTHS, DATES_OUT_OF_ORDER.
-        Refused: PERSON_DIED, NOT_INSURED_HERE, BENEFIT_ALREADY_DETERMINED, BENEFIT_ALREADY_RUNNING,
+        Refused: PERSON_DIED, NO_PARTICIPATION, BENEFIT_ALREADY_DETERMINED, BENEFIT_ALREADY_RUNNING,
             POLICY_PARAMETER_MISSING.
     """
     person, known, spells = await living(tx, command.person_id)

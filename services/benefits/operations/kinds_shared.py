@@ -45,7 +45,7 @@ def require_order(*days: date, field: str) -> None:
 
 def not_insured(scheme: Scheme) -> Refused:
     """No participation in a scheme is known."""
-    return Refused("NOT_INSURED_HERE", "no participation in the scheme is known", scheme=scheme.value)
+    return Refused("NO_PARTICIPATION", "no participation in the scheme is known", scheme=scheme.value)
 
 
 def require_insured(spells: Sequence[Spell], scheme: Scheme) -> Spell:
