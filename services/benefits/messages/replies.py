@@ -138,7 +138,7 @@ def orders(page: Orders) -> pb.ListPayrollPaymentsResponse:
         orders=[
             pb.PaymentOrder(
                 payment_id=ids.to_text("pmt", one.payment.payment_id),
-                amount=to_money(one.payment.amount),
+                amount=to_money(one.payment.amount - one.deducted),
                 payee=pb.Payee(name=one.payee.name, account=one.payee.account),
                 state=_payment_state(one.payment.state, PayrollState.APPROVED),
             )
