@@ -1,4 +1,4 @@
-"""The file of matched data (数据比对结果): who was found alive and entitled by data of others, without their doing anything.
+"""The file of matched data (数据比对结果): who was found alive and entitled by data of others, without doing anything.
 
 Pure; opens nothing. First level: the file; second level: the row. Rows name persons by their ids of the platform: who
 compares numbers with those of hospitals, transport or civil affairs does it where numbers are known. UTF-8 CSV:

@@ -13,7 +13,7 @@ from services.benefits.commands import Payee
 from services.benefits.lifecycle import Kind
 
 # The names that policy/certification.yaml gives to what needs a certification. Assumed: of work injury the allowances
-# and nursing by the month, and of survivors the dependants of a death from work; the annuity follows no cycle of its own.
+# and nursing by the month, and of survivors the dependants of a death from work; the annuity has no cycle of its own.
 SCHEMES = {
     "employee_pension": frozenset({Kind.EMPLOYEE_PENSION}),
     "government_pension": frozenset({Kind.GOVERNMENT_PENSION}),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.benefits.builders import Benefits, Enrollment
 
 UNGUARD = """
-    ALTER TABLE payment DROP CONSTRAINT payment_once_per_benefit;
+    DROP INDEX payment_once_per_benefit;
     DROP INDEX payment_once_per_person; DROP INDEX benefit_one_running;
     ALTER TABLE determination DROP CONSTRAINT two_persons; ALTER TABLE payroll DROP CONSTRAINT payroll_two_persons;
     ALTER TABLE approval DROP CONSTRAINT approval_two_persons; ALTER TABLE ledger_posting DISABLE TRIGGER USER

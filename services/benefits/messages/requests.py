@@ -67,7 +67,7 @@ def prepare_pension(request: pb.PreparePensionRequest) -> PreparePension:
         retirement_month=_optional_month(request),
         track=TRACKS[request.track],
         old_transitional=money_of(request.old_transitional, "old_transitional") if has_old else None,
-        payee=_payee(request.payee),
+        payee=payee(request.payee),
     )
 
 
@@ -77,7 +77,7 @@ def prepare_unemployment(request: pb.PrepareUnemploymentRequest) -> PrepareUnemp
         person_id=_person(request.person_id),
         registration_date=date_of(request.registration_date, "registration_date"),
         carried_months=request.carried_months,
-        payee=_payee(request.payee),
+        payee=payee(request.payee),
     )
 
 
@@ -132,7 +132,7 @@ def page_of_payrolls(request: pb.ListPayrollsRequest) -> PageOfPayrolls:
     return PageOfPayrolls(_STATES[request.state], request.page_size, request.page_token)
 
 
-def _payee(message: pb.Payee) -> Payee:
+def payee(message: pb.Payee) -> Payee:
     """Name and account of the payee, without a word of either in the refusal."""
     if not _ACCOUNT.fullmatch(message.account):
         raise InvalidInput("PAYEE_INVALID", "a bank account has 12 to 19 digits", field="payee.account")

@@ -12,6 +12,7 @@ from kernel.errors import Forbidden, InvalidInput
 from services.benefits.domain import certification as law
 from services.benefits.keeping import check_evidence
 from services.benefits.lifecycle import Kind
+from services.benefits.operations import queries
 from services.benefits.operations.determinations import known_person
 from services.benefits.operations.keeping_suspending import release
 from services.benefits.store import decisions, keeping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from services.benefits.keeping import Certify
     from services.benefits.policy import BenefitsPolicy
     from services.benefits.store.keeping import Due
+    from services.benefits.store.rows import BenefitRow
 
 LAST = 20  # certifications of a person that are shown
 LISTS = ("REMINDED", "OVERDUE", "SUSPENDED")
@@ -90,6 +92,19 @@ async def certify(tx: Transaction, command: Certify, policy: BenefitsPolicy) -> 
     return PersonCertified(shown.person_id, shown.standings, shown.certifications, is_new=bool(new))
 
 
+async def face_check(tx: Transaction, command: Certify, policy: BenefitsPolicy, *, passed: bool) -> PersonCertified:
+    """The answer of a face check; one that was not passed changes nothing and is kept in the audit.
+
+    Raises:
+        DomainError: As `certify`.
+    """
+    if passed:
+        return await certify(tx, command, policy)
+    check_evidence(command.evidence, "evidence_ref")
+    tx.audit("face_check_failed", person_id=command.person_id, detail={"evidence": command.evidence})
+    return await standing(tx, command.person_id, policy)
+
+
 async def record(tx: Transaction, made: Sequence[Certify], policy: BenefitsPolicy) -> tuple[int, int]:
     """Write successes of known persons; how many were new, and how many benefits are paid again because of them.
 
@@ -124,11 +139,16 @@ async def standing(tx: Transaction, person_id: UUID, policy: BenefitsPolicy) -> 
     )
 
 
-async def due_of_benefit(tx: Transaction, benefit_id: UUID, person_id: UUID, policy: BenefitsPolicy) -> date | None:
-    """The day by which a benefit's next certification is due; none where the kind needs none, or it ended."""
-    rows = await keeping.standing(tx, person_id, policy.certification.schemes.on(tx.today).value)
-    found = next((row for row in rows if row["benefit_id"] == benefit_id), None)
-    return _standing(found, tx.today, policy).certification.due_by if found else None
+async def benefit_with_due(tx: Transaction, benefit_id: UUID, policy: BenefitsPolicy) -> tuple[BenefitRow, date | None]:
+    """A benefit, and the last day on which its certification holds; none where the kind needs none, or it ended.
+
+    Raises:
+        NotFound: BENEFIT_NOT_FOUND.
+    """
+    row = await queries.benefit(tx, benefit_id)
+    rows = await keeping.standing(tx, row.person_id, policy.certification.schemes.on(tx.today).value)
+    found = next((one for one in rows if one["benefit_id"] == benefit_id), None)
+    return row, _standing(found, tx.today, policy).certification.due_by if found else None
 
 
 async def list_due(tx: Transaction, which: str, policy: BenefitsPolicy, *, size: int, token: str) -> DuePage:

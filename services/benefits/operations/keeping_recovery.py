@@ -80,7 +80,7 @@ async def repay(tx: Transaction, command: Repay) -> Recovery:
     require_within(found, command.amount)
     if not await store.shrink(tx, found, command.way, command.amount, receipt_no):
         raise AlreadyExists("RECEIPT_NO_REUSED", "a receipt with this number was recorded", field="receipt_no")
-    await _book(tx, found, "recovery_repaid", f"{command.way.value}/{receipt_no}", command.amount, "recovered")
+    await _book(tx, found, "recovery_repaid", command.amount, key=f"{command.way.value}/{receipt_no}", to="recovered")
     tx.audit("recovery_repaid", person_id=found.person_id, detail=_detail(found, command.amount))
     return await locked(tx, found.recovery_id)
 
@@ -95,7 +95,7 @@ async def write_off(tx: Transaction, recovery_id: UUID, amount: Money, evidence:
     found = await locked(tx, recovery_id)
     require_within(found, amount)
     await store.shrink(tx, found, Way.WRITTEN_OFF, amount, evidence)
-    await _book(tx, found, "recovery_written_off", ids.new_id().hex, amount, "written_off")
+    await _book(tx, found, "recovery_written_off", amount, key=ids.new_id().hex, to="written_off")
     tx.audit("recovery_written_off", person_id=found.person_id, detail=_detail(found, amount))
 
 
@@ -112,16 +112,14 @@ async def answered(tx: Transaction, payment: PaymentRow, *, is_recovered: bool) 
     key = ids.to_text("pmt", payment.payment_id)
     if taken is not None:
         found = await locked(tx, taken[0])
-        await store.shrink(tx, found, Way.DEDUCTION, taken[1], key, payment.payment_id)
-        await _book(tx, found, "recovery_deducted", key, taken[1], "recovered")
+        await store.shrink(tx, found, Way.DEDUCTION, taken[1], key, payment_id=payment.payment_id)
+        await _book(tx, found, "recovery_deducted", taken[1], key=key, to="recovered")
         tx.audit("recovery_deducted", person_id=found.person_id, detail=_detail(found, taken[1]))
     if is_recovered and (recovery_id := await store.recovery_of_payment(tx, payment.payment_id)):
-        await cancel(tx, recovery_id, payment.amount, Way.RETURNED, payment.digest, key)
+        await cancel(tx, recovery_id, payment.amount, way=Way.RETURNED, digest=payment.digest, reference=key)
 
 
-async def cancel(
-    tx: Transaction, recovery_id: UUID, amount: Money, way: Way, digest: bytes, reference: str
-) -> None:
+async def cancel(tx: Transaction, recovery_id: UUID, amount: Money, *, way: Way, digest: bytes, reference: str) -> None:
     """A part of a recovery is not owed; what came back of it already, or is on its way, is paid again.
 
     Args:
@@ -172,7 +170,7 @@ async def _found(tx: Transaction, found: Recovery) -> None:
     tx.audit("recovery_found", person_id=found.person_id, detail=_detail(found, found.amount))
 
 
-async def _book(tx: Transaction, found: Recovery, kind: str, key: str, amount: Money, to: str) -> None:
+async def _book(tx: Transaction, found: Recovery, kind: str, amount: Money, *, key: str, to: str) -> None:
     await ledger.post(
         tx,
         kind=kind,

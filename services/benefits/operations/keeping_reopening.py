@@ -79,7 +79,9 @@ async def _reopen(tx: Transaction, row: BenefitRow, last: Month | None, *, is_al
         row.state, row.end_reason = BenefitState.ACTIVE, None
     await tx.session.flush()
     for recovery_id, amount in await keeping_recoveries.cancel_overpaid(tx, row.benefit_id, before, last):
-        await keeping_recovery.cancel(tx, recovery_id, amount, Way.CANCELLED, row.digest, benefit_id)
+        await keeping_recovery.cancel(
+            tx, recovery_id, amount, way=Way.CANCELLED, digest=row.digest, reference=benefit_id
+        )
     for payment_id, fen in await keeping_deaths.returned(tx, row.benefit_id, before, last):
         await ledger.post(
             tx,
@@ -94,5 +96,3 @@ async def _reopen(tx: Transaction, row: BenefitRow, last: Month | None, *, is_al
         person_id=row.person_id,
         detail={"benefit_id": benefit_id, "from_month": str(before.next), "last_month": str(last or "")},
     )
-
-

@@ -31,6 +31,7 @@ from services.benefits.keeping import (
 )
 from services.benefits.lifecycle import BenefitState
 from services.benefits.operations import keeping_recovery
+from services.benefits.operations.deciding import REASON_LEAST, REASON_MOST
 from services.benefits.operations.keeping_suspending import check_resume, check_suspend, locked, resume, suspend
 from services.benefits.store import decisions, keeping, keeping_recoveries, keeping_requests, register
 from services.benefits.store.keeping_requests import Request
@@ -76,7 +77,7 @@ async def ask_resume(tx: Transaction, command: Resume) -> Request:
     return await _ask(tx, RequestKind.RESUME, row, {"from_month": str(paid_from or "")}, command.evidence)
 
 
-async def ask_payee(tx: Transaction, command: ChangePayee) -> Request:
+async def ask_payee(tx: Transaction, command: ChangePayee) -> tuple[Request, str]:
     """Ask to pay into another account; name and account are sealed at once and never part of the request.
 
     Raises:
@@ -90,7 +91,7 @@ async def ask_payee(tx: Transaction, command: ChangePayee) -> Request:
     payee = decisions.add_payee(tx, row.person_id, command.payee)
     await tx.session.flush()
     values = {"payee_id": payee.payee_id.hex, "account": payee.account_index.hex()}
-    return await _ask(tx, RequestKind.PAYEE, row, values, command.evidence)
+    return await _ask(tx, RequestKind.PAYEE, row, values, command.evidence), payee.account_tail
 
 
 async def ask_plan(tx: Transaction, command: Plan, policy: BenefitsPolicy) -> Request:
@@ -129,9 +130,7 @@ async def ask_write_off(tx: Transaction, command: WriteOff) -> Request:
     return await _ask(tx, RequestKind.WRITE_OFF, row, values, command.evidence, recovery_id=found.recovery_id)
 
 
-async def decide(
-    tx: Transaction, request_id: UUID, *, approve: bool, reason: str, policy: BenefitsPolicy
-) -> Request:
+async def decide(tx: Transaction, request_id: UUID, *, approve: bool, reason: str, policy: BenefitsPolicy) -> Request:
     """Approve or reject as another natural person; approved, it takes effect.
 
     Raises:
@@ -146,13 +145,13 @@ async def decide(
         raise Refused("APPROVAL_DECIDED", "this was decided before", state=request.state.value)
     if tx.principal.person_id == request.person_id:
         raise Forbidden("SAME_PERSON", "whom it is about does not decide it")
+    if not approve and not REASON_LEAST <= len(reason) <= REASON_MOST:
+        raise InvalidInput("REJECTION_REASON_REQUIRED", "a reason has 2 to 200 characters", field="reason")
     expired = (await approval.get(tx, request.approval_id)).expires <= tx.now
     if approve or not expired:  # what nobody may approve any more is only closed
         await approval.decide(tx, request.approval_id, approve=approve, reason=reason)
     if approve:
-        await approval.execute(
-            tx, request.approval_id, kind=KIND, subject=_subject(request), payload=request.payload
-        )
+        await approval.execute(tx, request.approval_id, kind=KIND, subject=_subject(request), payload=request.payload)
         await _apply(tx, request, json.loads(request.payload), policy)
     state = RequestState.DONE if approve else RequestState.REJECTED
     await keeping_requests.close(tx, request_id, state)
@@ -284,9 +283,7 @@ async def _of(tx: Transaction, found: Recovery) -> BenefitRow:
 
 
 def _subject(request: Request) -> str:
-    thing = (
-        ids.to_text("rcv", request.recovery_id) if request.recovery_id else ids.to_text("ben", request.benefit_id)
-    )
+    thing = ids.to_text("rcv", request.recovery_id) if request.recovery_id else ids.to_text("ben", request.benefit_id)
     return f"{request.kind.value}:{thing}"
 
 

@@ -63,11 +63,13 @@ async def _run_chunk(tx: Transaction, job_: Job, chunk: Chunk, *, policy: Benefi
             await jobs.add_chunks(tx, job_.id, runs, row_count=sum(count for _, count in ends))
         return ChunkResult()
     after = UUID(chunk.params["after"]) if chunk.params["after"] else None
-    rows = await keeping.lock_overdue(tx, schemes, before, month, after, UUID(chunk.params["last"]))
+    rows = await keeping.lock_overdue(tx, schemes, before, month, after=after, last=UUID(chunk.params["last"]))
     from_months = {row["benefit_id"]: law.assess(row["last_date"], day, terms).suspended_from for row in rows}
-    count, changed = await hold(
-        tx, from_months, SuspendReason.CERTIFICATION_OVERDUE, ids.to_text("job", job_.id)
-    ) if from_months else (0, set())
+    count, changed = (
+        await hold(tx, from_months, SuspendReason.CERTIFICATION_OVERDUE, ids.to_text("job", job_.id))
+        if from_months
+        else (0, set())
+    )
     tx.audit("benefits_suspended", detail={"count": str(count), "payrolls": str(len(changed))})
     return ChunkResult(done=count, skipped=max(0, chunk.params["count"] - count))
 

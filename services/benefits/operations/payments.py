@@ -94,9 +94,7 @@ async def list_orders(tx: Transaction, command: PageOf) -> Orders:
         tx.audit("payees_shown", detail=detail)
     token = paging.following(tx, page, str(shown[-1][0].payment_id)) if len(rows) > page.size else ""
     held = await keeping_recoveries.held_of(tx, (payment.payment_id for payment, _ in shown))
-    orders = [
-        Order(payment, _open(tx, payee), held.get(payment.payment_id, Money.ZERO)) for payment, payee in shown
-    ]
+    orders = [Order(payment, _open(tx, payee), held.get(payment.payment_id, Money.ZERO)) for payment, payee in shown]
     return Orders(orders, token)
 
 

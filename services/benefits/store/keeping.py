@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from services.benefits.store.rows import BenefitRow
 
 # First months as days: $1 the first month that is held back without a later success, as months after the last success.
-_OVERDUE = "state = 'ACTIVE' AND kind = ANY($1::text[]) AND last_date < $2::date AND (last_month IS NULL OR $3 <= last_month)"
+_OVERDUE = (
+    "state = 'ACTIVE' AND kind = ANY($1::text[]) AND last_date < $2::date AND (last_month IS NULL OR $3 <= last_month)"
+)
 _DUE_BY = "(date_trunc('month', last_date) + make_interval(months => $2 + 1))::date - 1"
 
 
@@ -147,9 +149,7 @@ async def standing(tx: Transaction, person_id: UUID, schemes: tuple[str, ...]) -
     )
 
 
-async def suspended_overdue(
-    tx: Transaction, person_ids: Iterable[UUID], before: date
-) -> Sequence[UUID]:
+async def suspended_overdue(tx: Transaction, person_ids: Iterable[UUID], before: date) -> Sequence[UUID]:
     """Benefits of some persons held back for want of a certification that is there by now, in the order of ids.
 
     Args:
@@ -189,7 +189,7 @@ async def overdue_boundaries(
 
 
 async def lock_overdue(
-    tx: Transaction, schemes: tuple[str, ...], before: date, month: Month, after: UUID | None, last: UUID
+    tx: Transaction, schemes: tuple[str, ...], before: date, month: Month, *, after: UUID | None, last: UUID
 ) -> Sequence[Record]:
     """The overdue benefits of a run with their last success, locked.
 

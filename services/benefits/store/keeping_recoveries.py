@@ -26,7 +26,8 @@ COLUMNS = """
     recovery_id, benefit_id, person_id, kind, reason, cause_id, first_month, last_month, amount_fen, recovered_fen,
     written_off_fen, cancelled_fen, found_date,
     (SELECT coalesce(sum(deduction.amount_fen), 0)::bigint FROM deduction JOIN payment USING (payment_id)
-     WHERE deduction.recovery_id = recovery.recovery_id AND deduction.state = 'HELD' AND payment.state = 'OPEN') AS held_fen
+     WHERE deduction.recovery_id = recovery.recovery_id AND deduction.state = 'HELD' AND payment.state = 'OPEN')
+    AS held_fen
 """
 _COUNTERS = {
     Way.COUNTER: "recovered_fen",
@@ -176,7 +177,7 @@ async def open_page(tx: Transaction, *, after: UUID | None, limit: int) -> Seque
 
 
 async def shrink(
-    tx: Transaction, one: Recovery, way: Way, amount: Money, reference: str, payment_id: UUID | None = None
+    tx: Transaction, one: Recovery, way: Way, amount: Money, reference: str, *, payment_id: UUID | None = None
 ) -> bool:
     """Write down what made a locked recovery smaller; False when that receipt was written down before."""
     column = _COUNTERS[way]
@@ -246,9 +247,7 @@ async def set_plan(tx: Transaction, plan: Plan, total: Money) -> UUID:
 
 async def plan_of(tx: Transaction, recovery_id: UUID) -> PlanShown | None:
     """The plan in force of a recovery."""
-    row = await tx.fetchrow(
-        "SELECT * FROM recovery_plan WHERE recovery_id = $1 AND replaced_date IS NULL", recovery_id
-    )
+    row = await tx.fetchrow("SELECT * FROM recovery_plan WHERE recovery_id = $1 AND replaced_date IS NULL", recovery_id)
     if row is None:
         return None
     return PlanShown(

@@ -288,7 +288,12 @@ async def note_overpaid(tx: Transaction, benefit_id: UUID, last: Month, reason: 
 async def settle_overpaid(tx: Transaction, payment_id: UUID, today: date) -> bool:
     """The bank sent an overpaid payment back: nothing is to be recovered; False when it was not overpaid."""
     written = await tx.execute(
-        "UPDATE overpayment SET settled_date = $2 WHERE payment_id = $1 AND settled_date IS NULL AND cancelled_date IS NULL", payment_id, today
+        """
+        UPDATE overpayment SET settled_date = $2
+        WHERE payment_id = $1 AND settled_date IS NULL AND cancelled_date IS NULL
+        """,
+        payment_id,
+        today,
     )
     return written > 0
 

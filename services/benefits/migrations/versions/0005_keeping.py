@@ -131,8 +131,8 @@ CREATE INDEX keeping_request_waiting ON keeping_request (keeping_request_id) WHE
 CREATE INDEX benefit_suspended ON benefit (suspend_reason, benefit_id) WHERE state = 'SUSPENDED'
 """
 
-# The last day on which the beneficiary of each benefit was known to be entitled: the latest certification, else the start
-# of payment. Records that were merged count as one.
+# The last day on which the beneficiary of each benefit was known to be entitled: the latest certification, else the
+# start of payment. Records that were merged count as one.
 _CERTIFIED = """
 CREATE VIEW certified AS
 SELECT benefit_id, benefit.person_id, coalesce(survivor_id, benefit.person_id) AS root_id, benefit.kind, benefit.state,
