@@ -148,6 +148,7 @@ class BenefitsPolicy:
             grace_months=store.integer(CERTIFICATION, "grace_months"),
             schemes=store.table(CERTIFICATION, "schemes", tuple),
         )
+        self.deduction_share = store.rate(CERTIFICATION, "recovery.deduction_share_max")
         self.disability = DisabilityLaw(
             near_months=store.integer(RETIREMENT, "disability.near_months"),
             resident_average=store.money(RETIREMENT, "disability.resident_average"),

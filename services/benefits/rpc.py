@@ -8,7 +8,15 @@ from chassis.rpc import Call, Servicer
 from hrss.benefits.v1 import benefits_service_pb2 as pb
 from kernel import ids
 from services.benefits.messages import replies, requests
-from services.benefits.operations import deciding, determinations, payments, payrolls, preparing, queries
+from services.benefits.operations import (
+    deciding,
+    determinations,
+    keeping_certification,
+    payments,
+    payrolls,
+    preparing,
+    queries,
+)
 
 if TYPE_CHECKING:
     from services.benefits.policy import BenefitsPolicy
@@ -68,7 +76,9 @@ class BenefitsRpc(Servicer):
     async def GetBenefit(self, request: pb.GetBenefitRequest, call: Call) -> pb.GetBenefitResponse:
         """Show a benefit."""
         benefit_id = ids.parse("ben", request.benefit_id, field="benefit_id")
-        return await call.read(lambda tx: queries.benefit(tx, benefit_id), replies.benefit)
+        return await call.read(
+            lambda tx: keeping_certification.benefit_with_due(tx, benefit_id, self.policy), replies.benefit
+        )
 
     async def GetCalculation(self, request: pb.GetCalculationRequest, call: Call) -> pb.GetCalculationResponse:
         """Show how the amount of a benefit came about."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chassis.files import Files
 from chassis.policy import policy_of
 from chassis.service import Service
 from services.benefits.events import CONSUMERS
+from services.benefits.keeping_rpc import KeepingRpc
 from services.benefits.kinds_rpc import DeterminationsRpc
-from services.benefits.operations import payrolls
+from services.benefits.operations import keeping_import, keeping_sweep, payrolls
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.rpc import BenefitsRpc
 
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
     policy = BenefitsPolicy(policy_of(settings))
+    matched = keeping_import.Matched(Files(settings.files_dir, settings.keys_dir))
     return Service(
         settings=settings,
-        servicers=[BenefitsRpc(policy), DeterminationsRpc(policy)],
+        servicers=[BenefitsRpc(policy), DeterminationsRpc(policy), KeepingRpc(policy, matched)],
         consumers=CONSUMERS,
-        jobs=[payrolls.job(policy)],
+        jobs=[payrolls.job(policy), keeping_import.job(matched, policy), keeping_sweep.job(policy)],
     )

@@ -16,6 +16,7 @@ from kernel.calendar import Month
 from kernel.statement import Statement
 from services.benefits.calculation import recompute
 from services.benefits.lifecycle import Kind
+from services.benefits.store.keeping_rules import RULES
 from tests.system.oracle_kinds import AFTER_DEATH, kind_violations
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ QUERIES = {
     """,
     "the ledger does not sum to zero": "SELECT 1 FROM ledger_posting HAVING sum(amount_fen) <> 0",
     "a month of a benefit is paid twice": """
-        SELECT benefit_id, month FROM payment GROUP BY benefit_id, month HAVING count(*) > 1
+        SELECT benefit_id, month FROM payment WHERE item = 'MONTH' AND state <> 'WITHDRAWN'
+        GROUP BY benefit_id, month HAVING count(*) > 1
     """,
     "a month of a person is paid twice": """
         SELECT person_id, kind, month FROM payment WHERE state <> 'WITHDRAWN'
@@ -39,7 +41,7 @@ QUERIES = {
     "a payment lies after the end of its benefit and nobody wrote it down": """
         SELECT payment_id FROM payment JOIN benefit USING (benefit_id)
         WHERE payment.month > benefit.last_month AND payment.state IN ('OPEN', 'CONFIRMED')
-          AND payment_id NOT IN (SELECT payment_id FROM overpayment)
+          AND payment_id NOT IN (SELECT payment_id FROM overpayment WHERE cancelled_date IS NULL)
     """,
     "a benefit is paid past the month of a death": f"""
         WITH death AS (
@@ -54,20 +56,22 @@ QUERIES = {
     """,
     "an overpayment is recovered although the money came back, or settled although it did not": """
         SELECT payment_id FROM overpayment JOIN payment USING (payment_id)
-        WHERE (payment.state = 'RETURNED') <> (settled_date IS NOT NULL)
+        WHERE (payment.state = 'RETURNED') <> (settled_date IS NOT NULL) AND cancelled_date IS NULL
     """,
     "a payment lies before the start of its benefit": """
         SELECT payment_id FROM payment JOIN benefit USING (benefit_id) WHERE payment.month < benefit.first_month
     """,
     "a month of a benefit was left out": """
-        SELECT benefit_id FROM benefit LEFT JOIN payment USING (benefit_id)
-        GROUP BY benefit_id, benefit.first_month, benefit.next_month
-        HAVING count(payment_id) <> (extract(year FROM next_month) - extract(year FROM first_month)) * 12
-                                    + extract(month FROM next_month) - extract(month FROM first_month)
+        SELECT benefit_id, due FROM benefit,
+          generate_series(first_month::timestamp, next_month::timestamp - interval '1 month', '1 month') AS due
+        WHERE NOT EXISTS (SELECT FROM payment WHERE payment.benefit_id = benefit.benefit_id AND month = due::date
+                          AND item = 'MONTH' AND (payment.state <> 'WITHDRAWN' OR month > last_month))
+          AND NOT EXISTS (SELECT FROM suspension WHERE suspension.benefit_id = benefit.benefit_id
+                          AND due::date BETWEEN from_month AND forfeited_through)
     """,
     "a payment goes to another payee or person than its benefit": """
         SELECT payment_id FROM payment JOIN benefit USING (benefit_id) JOIN payee ON payee.payee_id = payment.payee_id
-        WHERE payment.payee_id <> benefit.payee_id OR payment.person_id <> benefit.person_id
+        WHERE payment.person_id <> benefit.person_id
           OR payee.person_id <> benefit.person_id OR payment.kind <> benefit.kind
     """,
     "maker and checker are one person": """
@@ -78,7 +82,7 @@ QUERIES = {
     "a benefit without an approved determination": """
         SELECT benefit_id FROM benefit JOIN determination USING (determination_id)
         WHERE determination.state <> 'APPROVED' OR determination.digest <> benefit.digest
-          OR determination.person_id <> benefit.person_id OR determination.payee_id <> benefit.payee_id
+          OR determination.person_id <> benefit.person_id
     """,
     "an approved determination without a benefit": """
         SELECT determination_id FROM determination LEFT JOIN benefit USING (determination_id)
@@ -109,6 +113,11 @@ QUERIES = {
     "a released payment was withdrawn": """
         SELECT payment_id FROM payment JOIN benefit USING (benefit_id)
         WHERE payment.state = 'WITHDRAWN' AND payment.month <= coalesce(benefit.last_month, payment.month)
+          AND next_month > payment.month AND benefit.state = 'ACTIVE'
+          AND NOT EXISTS (SELECT FROM payment AS later WHERE later.benefit_id = payment.benefit_id
+                          AND later.month = payment.month AND later.state <> 'WITHDRAWN')
+          AND NOT EXISTS (SELECT FROM suspension WHERE suspension.benefit_id = payment.benefit_id
+                          AND payment.month BETWEEN from_month AND forfeited_through)
     """,
 }
 
@@ -139,6 +148,11 @@ async def violations(owner_url: str, policy: BenefitsPolicy) -> list[str]:
         found = [
             f"{name}: {[tuple(row) for row in rows][:5]}"
             for name, query in QUERIES.items()
+            if (rows := await connection.fetch(query))
+        ]
+        found += [
+            f"{name}: {text}: {[row['key'] for row in rows][:5]}"
+            for name, text, query in RULES
             if (rows := await connection.fetch(query))
         ]
         if not await connection.fetchval(BALANCES):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chassis.values import to_money, to_month, to_rate, to_statement
+from chassis.values import to_date, to_money, to_month, to_rate, to_statement
 from hrss.benefits.v1 import benefits_pb2 as model
 from hrss.benefits.v1 import benefits_service_pb2 as pb
 from kernel import ids
@@ -21,6 +21,7 @@ from services.benefits.messages.states import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from services.benefits.calculation import Calculation
     from services.benefits.operations.determinations import Shown
@@ -86,9 +87,12 @@ def determination_rejected(shown: Shown) -> pb.RejectDeterminationResponse:
     return pb.RejectDeterminationResponse(determination=_determination(shown))
 
 
-def benefit(row: BenefitRow) -> pb.GetBenefitResponse:
-    """A benefit."""
-    return pb.GetBenefitResponse(benefit=_benefit(row))
+def benefit(shown: tuple[BenefitRow, date | None]) -> pb.GetBenefitResponse:
+    """A benefit, with the day by which its certification is due, where it needs one."""
+    message = _benefit(shown[0])
+    if shown[1] is not None:
+        message.certification_due_date.CopyFrom(to_date(shown[1]))
+    return pb.GetBenefitResponse(benefit=message)
 
 
 def benefits(rows: Sequence[BenefitRow]) -> pb.ListBenefitsResponse:
@@ -138,7 +142,7 @@ def orders(page: Orders) -> pb.ListPayrollPaymentsResponse:
         orders=[
             pb.PaymentOrder(
                 payment_id=ids.to_text("pmt", one.payment.payment_id),
-                amount=to_money(one.payment.amount),
+                amount=to_money(one.payment.amount - one.deducted),
                 payee=pb.Payee(name=one.payee.name, account=one.payee.account),
                 state=_payment_state(one.payment.state, PayrollState.APPROVED),
             )
@@ -202,6 +206,9 @@ def _benefit(row: BenefitRow) -> model.Benefit:
         provisional=row.provisional,
         division=row.division,
     )
+    if row.suspended_from is not None:
+        message.suspended_from.CopyFrom(to_month(row.suspended_from))
+        message.suspend_reason = row.suspend_reason or ""
     if row.last_month is not None:
         message.last_month.CopyFrom(to_month(row.last_month))
     return message

@@ -8,9 +8,10 @@ from chassis import ledger
 from kernel import ids
 from services.benefits.lifecycle import BenefitState, PayrollState
 from services.benefits.messages import facts
+from services.benefits.operations import keeping_recovery
 from services.benefits.operations.payroll_approval import ask_approval
 from services.benefits.operations.payrolls import FUNDS, RETURNED
-from services.benefits.store import decisions, payrolls
+from services.benefits.store import decisions, keeping, payrolls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,13 +53,18 @@ async def end(tx: Transaction, ends: Iterable[tuple[BenefitRow, End]]) -> None:
 
 async def _end(tx: Transaction, benefit: BenefitRow, how: End) -> Sequence[PayrollRow]:
     """End one benefit; the payrolls that it left payments of."""
+    ended_before = benefit.last_month if benefit.state is BenefitState.ENDED else None
     decisions.end(benefit, how)
+    if benefit.suspended_from is not None:
+        await keeping.close_ended(tx, benefit)
     unreleased = await payrolls.unreleased_after(tx, benefit.benefit_id, how.last_month)
     for payroll in unreleased:
         await payrolls.withdraw(tx, payroll.payroll_id, benefit.benefit_id, how.last_month)
     overpaid = await payrolls.note_overpaid(tx, benefit.benefit_id, how.last_month, how.reason.value, tx.today)
+    await keeping_recovery.open_overpaid(tx, benefit, how.reason.value)
     for payment in await payrolls.returned_after(tx, benefit.benefit_id, how.last_month):
-        await _owe_no_more(tx, payment)
+        if ended_before is None or payment.month <= ended_before:  # later ones were the fund's before
+            await _owe_no_more(tx, payment)
     tx.emit(facts.benefit_ended(benefit))
     tx.audit(
         "benefit_ended",
@@ -79,7 +85,7 @@ async def _owe_no_more(tx: Transaction, payment: PaymentRow) -> None:
         await ledger.post(
             tx,
             kind="payment_lapsed",
-            key=f"lapsed/{ids.to_text('pmt', payment.payment_id)}",
+            key=f"lapsed/{ids.to_text('pmt', payment.payment_id)}/{ids.new_id().hex}",
             postings=[(RETURNED[payment.kind], -payment.amount), (FUNDS[payment.kind], payment.amount)],
             business_date=tx.today,
         )

@@ -11,6 +11,7 @@ from uuid import UUID
 from chassis import ledger, paging
 from kernel import ids
 from kernel.errors import Forbidden, InvalidInput, NotFound, Refused
+from kernel.money import Money
 from services.benefits.commands import Payee
 from services.benefits.entitlement import End
 from services.benefits.lifecycle import (
@@ -21,9 +22,10 @@ from services.benefits.lifecycle import (
     PayrollState,
 )
 from services.benefits.messages import facts
+from services.benefits.operations import keeping_recovery
 from services.benefits.operations import payrolls as payroll_operations
 from services.benefits.operations.ending import end
-from services.benefits.store import decisions, payrolls
+from services.benefits.store import decisions, keeping_recoveries, payrolls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,7 @@ class Order:
 
     payment: PaymentRow
     payee: Payee
+    deducted: Money = Money.ZERO  # what the payee is sent less, by an agreed recovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,9 @@ async def list_orders(tx: Transaction, command: PageOf) -> Orders:
         }
         tx.audit("payees_shown", detail=detail)
     token = paging.following(tx, page, str(shown[-1][0].payment_id)) if len(rows) > page.size else ""
-    return Orders([Order(payment, _open(tx, payee)) for payment, payee in shown], token)
+    held = await keeping_recoveries.held_of(tx, (payment.payment_id for payment, _ in shown))
+    orders = [Order(payment, _open(tx, payee), held.get(payment.payment_id, Money.ZERO)) for payment, payee in shown]
+    return Orders(orders, token)
 
 
 async def record_result(tx: Transaction, command: RecordResult) -> PaymentShown:
@@ -131,6 +136,7 @@ async def record_result(tx: Transaction, command: RecordResult) -> PaymentShown:
     # An overpayment that the bank sends back is recovered by that, and owed to nobody.
     is_recovered = is_returned and await payrolls.settle_overpaid(tx, payment.payment_id, tx.today)
     await _book(tx, payment, _account(payment, is_recovered=is_recovered))
+    await keeping_recovery.answered(tx, payment, is_recovered=is_recovered)
     tx.emit(facts.payment_returned(payment) if is_returned else facts.payment_confirmed(payment))
     if benefit.state is BenefitState.ACTIVE and payment.month == benefit.last_month:  # answered either way
         await end(tx, [(benefit, End(payment.month, EndReason.EXHAUSTED))])

@@ -15,7 +15,7 @@ from kernel.errors import Forbidden, NotFound, PolicyParameterMissing, Refused
 from services.benefits import calculation
 from services.benefits.lifecycle import FUND_OF, Kind, PayrollState
 from services.benefits.operations import payroll_approval
-from services.benefits.store import decisions, payrolls
+from services.benefits.store import decisions, keeping_recoveries, payrolls
 from services.benefits.store.decisions import amount_of
 from services.benefits.store.payrolls import Due
 from services.benefits.store.rows import PayrollRow
@@ -235,6 +235,7 @@ def _reject(place: int, missing: PolicyParameterMissing) -> Reject:
 async def _finish(tx: Transaction, job_: Job) -> None:
     row = await payrolls.get(tx, UUID(job_.params["payroll_id"]), lock=True)
     assert row is not None
+    await keeping_recoveries.plan_deductions(tx, row.payroll_id)
     await payroll_approval.ask_approval(tx, row)
     assert row.digest is not None
     tx.audit(

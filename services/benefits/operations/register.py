@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from services.benefits.entitlement import End, end_by_work
 from services.benefits.history import Scheme
 from services.benefits.lifecycle import AFTER_DEATH, EndReason, Kind
+from services.benefits.operations import keeping_reopening
 from services.benefits.operations.ending import end_early
-from services.benefits.store import decisions, register
+from services.benefits.store import decisions, keeping, register
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,10 +37,13 @@ async def note_persons(tx: Transaction, persons: Sequence[HeardPerson]) -> None:
 async def note_deaths(tx: Transaction, deaths: Sequence[tuple[UUID, Month | None]]) -> None:
     """Deaths: benefits end with the month of death, also those of pensioners, who have no participation to end.
 
-    A death that is taken back lets new determinations begin; benefits that it ended stay ended and are determined anew.
+    One that is taken back or corrected lets what it ended go on, or ends it earlier.
     """
     last = dict(deaths)
     await register.save_deaths(tx, last)
+    await register.lock_persons(tx, last)
+    known = {one: month for person_id, month in last.items() for one in await register.same(tx, person_id)}
+    await keeping_reopening.correct_deaths(tx, known)
     died = {person_id: month for person_id, month in last.items() if month is not None}
     await _end_by_death(tx, died)
 
@@ -47,6 +51,7 @@ async def note_deaths(tx: Transaction, deaths: Sequence[tuple[UUID, Month | None
 async def note_merged(tx: Transaction, mergers: Sequence[tuple[UUID, UUID]]) -> None:
     """Records went up in others: from now on all that is known under either id counts for one person."""
     await register.save_merged(tx, dict(mergers))
+    await keeping.join_standing(tx, dict(mergers))
 
 
 async def note_unmerged(tx: Transaction, person_ids: Sequence[UUID]) -> None:

@@ -274,7 +274,9 @@ async def note_overpaid(tx: Transaction, benefit_id: UUID, last: Month, reason: 
         INSERT INTO overpayment (payment_id, benefit_id, person_id, month, amount_fen, reason, found_date)
         SELECT payment_id, benefit_id, person_id, month, amount_fen, $3, $4 FROM payment
         WHERE benefit_id = $1 AND month > $2 AND state IN ('OPEN', 'CONFIRMED')
-        ON CONFLICT (payment_id) DO NOTHING
+        ON CONFLICT (payment_id) DO UPDATE  -- one that was owed after all, and then was not
+        SET reason = excluded.reason, found_date = excluded.found_date, cancelled_date = NULL, recovery_id = NULL
+        WHERE overpayment.cancelled_date IS NOT NULL
         """,
         benefit_id,
         last.first_day,
@@ -286,7 +288,12 @@ async def note_overpaid(tx: Transaction, benefit_id: UUID, last: Month, reason: 
 async def settle_overpaid(tx: Transaction, payment_id: UUID, today: date) -> bool:
     """The bank sent an overpaid payment back: nothing is to be recovered; False when it was not overpaid."""
     written = await tx.execute(
-        "UPDATE overpayment SET settled_date = $2 WHERE payment_id = $1 AND settled_date IS NULL", payment_id, today
+        """
+        UPDATE overpayment SET settled_date = $2
+        WHERE payment_id = $1 AND settled_date IS NULL AND cancelled_date IS NULL
+        """,
+        payment_id,
+        today,
     )
     return written > 0
 
@@ -303,3 +310,15 @@ async def returned_after(tx: Transaction, benefit_id: UUID, last: Month) -> Sequ
         .order_by(col(PaymentRow.month))
     )
     return (await tx.session.scalars(query)).all()
+
+
+async def stale(tx: Transaction) -> Sequence[UUID]:
+    """Payrolls that wait for an approval of what they are not any more: a payment left them since."""
+    rows = await tx.fetch(
+        """
+        SELECT payroll_id FROM payroll WHERE state = 'PREPARED' AND payment_count <> (
+          SELECT count(*) FROM payment WHERE payment.payroll_id = payroll.payroll_id AND payment.state <> 'WITHDRAWN'
+        ) ORDER BY payroll_id
+        """
+    )
+    return [row["payroll_id"] for row in rows]

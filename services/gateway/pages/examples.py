@@ -27,6 +27,8 @@ _PREFIXES = {
     "benefit_id": "ben",
     "payroll_id": "prl",
     "payment_id": "pmt",
+    "recovery_id": "rcv",
+    "keeping_request_id": "kpr",
     "certificate_id": "crt",
     "claim_id": "clm",
     "order_id": "ord",

@@ -1,0 +1,201 @@
+"""What was paid too much (多发待遇): found, booked as a receivable, and everything that makes it smaller.
+
+In the ledger it stands beside what was paid, not in its place: `receivable:` against `overpaid:` when it is found or
+turns out not to be, `receivable:` to `recovered:` when money comes back, to `written_off:` when it is given up. The
+entries of payrolls and payments stay as they are (docs/decisions/0195).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chassis import ledger
+from kernel import ids
+from kernel.errors import AlreadyExists, InvalidInput, Refused
+from kernel.money import Money
+from services.benefits.keeping import Way, check_evidence, recovery_not_found
+from services.benefits.lifecycle import PaymentState
+from services.benefits.messages import keeping_facts
+from services.benefits.store import keeping_recoveries as store
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from chassis.transaction import Transaction
+    from kernel.calendar import Month
+    from services.benefits.keeping import Repay
+    from services.benefits.store.keeping_recoveries import Recovery
+    from services.benefits.store.rows import BenefitRow, PaymentRow
+
+
+async def open_overpaid(tx: Transaction, benefit: BenefitRow, reason: str) -> None:
+    """Overpaid payments of a locked benefit that were just written down become one recovery (追回)."""
+    found = await store.open_overpaid(tx, benefit, reason)
+    if found is not None:
+        await _found(tx, found)
+
+
+async def note_overpaid_difference(
+    tx: Transaction, benefit: BenefitRow, *, cause_id: UUID, first: Month, last: Month, amount: Money, reason: str
+) -> UUID | None:
+    """A recomputation says less than was paid: the difference is a recovery, as whole payments are.
+
+    Args:
+        tx: The transaction of the recomputation.
+        benefit: Locked.
+        cause_id: The recomputation; one and the same makes one recovery of a benefit.
+        first: First month that was paid too high.
+        last: Last month that was.
+        amount: What was paid too much in all of them together.
+        reason: An UPPER_SNAKE word, for example RECOMPUTED.
+
+    Returns:
+        The id of the recovery; None when this cause made one before.
+
+    Raises:
+        InvalidInput: RECOVERY_AMOUNT_NEGATIVE: there is nothing to take back.
+    """
+    if amount <= Money.ZERO:
+        raise InvalidInput("RECOVERY_AMOUNT_NEGATIVE", "what is taken back is more than nothing")
+    found = await store.open_difference(
+        tx, benefit, cause_id=cause_id, first=first, last=last, amount=amount, reason=reason
+    )
+    if found is None:
+        return None
+    await _found(tx, found)
+    return found.recovery_id
+
+
+async def repay(tx: Transaction, command: Repay) -> Recovery:
+    """Money came back at the counter or by the bank.
+
+    Raises:
+        NotFound: RECOVERY_NOT_FOUND.
+        InvalidInput: EVIDENCE_REQUIRED, REPAYMENT_INVALID.
+        AlreadyExists: RECEIPT_NO_REUSED.
+        Refused: REPAYMENT_EXCEEDS.
+    """
+    receipt_no = check_evidence(command.receipt_no, "receipt_no")
+    found = await locked(tx, command.recovery_id)
+    require_within(found, command.amount)
+    if not await store.shrink(tx, found, command.way, command.amount, receipt_no):
+        raise AlreadyExists("RECEIPT_NO_REUSED", "a receipt with this number was recorded", field="receipt_no")
+    await _book(tx, found, "recovery_repaid", command.amount, key=f"{command.way.value}/{receipt_no}", to="recovered")
+    tx.audit("recovery_repaid", person_id=found.person_id, detail=_detail(found, command.amount))
+    return await locked(tx, found.recovery_id)
+
+
+async def write_off(tx: Transaction, recovery_id: UUID, amount: Money, evidence: str) -> None:
+    """Give up a part of what is owed (核销); two persons have agreed.
+
+    Raises:
+        NotFound: RECOVERY_NOT_FOUND.
+        Refused: REPAYMENT_EXCEEDS.
+    """
+    found = await locked(tx, recovery_id)
+    require_within(found, amount)
+    await store.shrink(tx, found, Way.WRITTEN_OFF, amount, evidence)
+    await _book(tx, found, "recovery_written_off", amount, key=ids.new_id().hex, to="written_off")
+    tx.audit("recovery_written_off", person_id=found.person_id, detail=_detail(found, amount))
+
+
+async def answered(tx: Transaction, payment: PaymentRow, *, is_recovered: bool) -> None:
+    """The bank answered for a payment: what it held back is taken, or the payment itself came back.
+
+    Args:
+        tx: The transaction of the answer, which has locked benefit and payment.
+        payment: With its new state.
+        is_recovered: The payment was overpaid and came back.
+    """
+    is_paid = payment.state is PaymentState.CONFIRMED
+    taken = await store.answer_deduction(tx, payment.payment_id, is_paid=is_paid)
+    key = ids.to_text("pmt", payment.payment_id)
+    if taken is not None:
+        found = await locked(tx, taken[0])
+        await store.shrink(tx, found, Way.DEDUCTION, taken[1], key, payment_id=payment.payment_id)
+        await _book(tx, found, "recovery_deducted", taken[1], key=key, to="recovered")
+        tx.audit("recovery_deducted", person_id=found.person_id, detail=_detail(found, taken[1]))
+    if is_recovered and (recovery_id := await store.recovery_of_payment(tx, payment.payment_id)):
+        await cancel(tx, recovery_id, payment.amount, way=Way.RETURNED, digest=payment.digest, reference=key)
+
+
+async def cancel(tx: Transaction, recovery_id: UUID, amount: Money, *, way: Way, digest: bytes, reference: str) -> None:
+    """A part of a recovery is not owed; what came back of it already, or is on its way, is paid again.
+
+    Args:
+        tx: The transaction.
+        recovery_id: Which.
+        amount: The part.
+        way: Why: the bank sent the payment back, or the months were owed after all.
+        digest: The calculation that explains what is paid again.
+        reference: What it rests on.
+    """
+    found = await locked(tx, recovery_id)
+    less = min(amount, max(found.free, Money.ZERO))
+    if less > Money.ZERO:
+        await store.shrink(tx, found, way, less, reference)
+        await ledger.post(
+            tx,
+            kind="recovery_cancelled",
+            key=f"recovery_cancelled/{ids.to_text('rcv', recovery_id)}/{ids.new_id().hex}",
+            postings=[(_account("receivable", found), -less), (_account("overpaid", found), less)],
+            business_date=tx.today,
+        )
+    if amount > less:
+        await store.give_back(tx, found, amount - less, digest)
+    tx.audit("recovery_cancelled", person_id=found.person_id, detail=_detail(found, amount))
+
+
+async def locked(tx: Transaction, recovery_id: UUID) -> Recovery:
+    """A recovery, locked.
+
+    Raises:
+        NotFound: RECOVERY_NOT_FOUND.
+    """
+    found = await store.recovery(tx, recovery_id, lock=True)
+    if found is None:
+        raise recovery_not_found()
+    return found
+
+
+async def _found(tx: Transaction, found: Recovery) -> None:
+    await ledger.post(
+        tx,
+        kind="recovery_found",
+        key=f"recovery/{ids.to_text('rcv', found.recovery_id)}",
+        postings=[(_account("receivable", found), found.amount), (_account("overpaid", found), -found.amount)],
+        business_date=tx.today,
+    )
+    tx.emit(keeping_facts.overpayment_found(found))
+    tx.audit("recovery_found", person_id=found.person_id, detail=_detail(found, found.amount))
+
+
+async def _book(tx: Transaction, found: Recovery, kind: str, amount: Money, *, key: str, to: str) -> None:
+    await ledger.post(
+        tx,
+        kind=kind,
+        key=f"{kind}/{ids.to_text('rcv', found.recovery_id)}/{key}",
+        postings=[(_account("receivable", found), -amount), (_account(to, found), amount)],
+        business_date=tx.today,
+    )
+
+
+def require_within(found: Recovery, amount: Money) -> None:
+    """Never more than is owed and not on its way.
+
+    Raises:
+        InvalidInput: REPAYMENT_INVALID.
+        Refused: REPAYMENT_EXCEEDS.
+    """
+    if amount <= Money.ZERO:
+        raise InvalidInput("REPAYMENT_INVALID", "the amount is more than nothing", field="amount")
+    if amount > found.free:
+        raise Refused("REPAYMENT_EXCEEDS", "more than is owed", field="amount", free=str(found.free))
+
+
+def _account(name: str, found: Recovery) -> str:
+    return f"{name}:{found.kind.value.lower()}"
+
+
+def _detail(found: Recovery, amount: Money) -> dict[str, str]:
+    return {"recovery_id": ids.to_text("rcv", found.recovery_id), "amount": str(amount)}

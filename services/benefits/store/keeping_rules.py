@@ -1,0 +1,161 @@
+"""What must be true at every moment of benefits that are kept: one query per rule, which finds what breaks it.
+
+Each is (name, text, sql): the name as a key, the sentence that people read when it does not hold, and a query whose
+column `key` names where. Rules of the ledger look only at the accounts of recoveries.
+"""
+
+_KEY = "'ben_' || replace(benefit_id::text, '-', '')"
+_RCV = "'rcv_' || replace(recovery.recovery_id::text, '-', '')"
+
+
+def _account(name: str, rows: str) -> str:
+    """Where an account of each kind differs from what the recoveries of the kind add up to."""
+    return f"""
+        SELECT coalesce(held.kind, owed.kind) AS key FROM (
+          SELECT upper(split_part(account, ':', 2)) AS kind, sum(amount_fen) AS fen FROM ledger_posting
+          WHERE account LIKE '{name}:%' GROUP BY 1
+        ) AS held FULL JOIN (SELECT kind, sum({rows}) AS fen FROM recovery GROUP BY 1) AS owed USING (kind)
+        WHERE coalesce(held.fen, 0) <> coalesce(owed.fen, 0)
+    """  # noqa: S608 - constants
+
+
+RULES: tuple[tuple[str, str, str], ...] = (
+    (
+        "SUSPENSION_IS_OPEN",
+        "a benefit is held back without an open suspension, or has one and is not held back",
+        f"""
+        SELECT {_KEY} AS key FROM benefit FULL JOIN (
+          SELECT benefit_id, reason AS open_reason FROM suspension WHERE closed_date IS NULL
+        ) AS open USING (benefit_id)
+        WHERE (state = 'SUSPENDED') IS DISTINCT FROM (open_reason IS NOT NULL) OR open_reason <> suspend_reason
+        """,  # noqa: S608 - constant
+    ),
+    (
+        "NOBODY_IS_PAID_WHILE_SUSPENDED",
+        "a month of a suspension stands in a payroll although the benefit is still held back",
+        f"""
+        SELECT {_KEY} AS key FROM benefit JOIN payment USING (benefit_id)
+        WHERE benefit.state = 'SUSPENDED' AND month >= suspended_from AND item = 'MONTH' AND payment.state = 'OPEN'
+        """,  # noqa: S608 - constant
+    ),
+    (
+        "FORFEITED_IS_NOT_PAID",
+        "a month that a suspension takes away was paid and nobody wrote it down",
+        f"""
+        SELECT {_KEY} AS key FROM suspension JOIN payment USING (benefit_id)
+        WHERE month BETWEEN from_month AND forfeited_through AND item = 'MONTH' AND state IN ('OPEN', 'CONFIRMED')
+          AND NOT EXISTS (SELECT FROM overpayment WHERE overpayment.payment_id = payment.payment_id)
+        """,  # noqa: S608 - constant
+    ),
+    (
+        "CERTIFICATION_STANDS",
+        "the standing of a beneficiary is not the latest certification",
+        """
+        SELECT 'per_' || replace(root_id::text, '-', '') AS key FROM (
+          SELECT coalesce(survivor_id, certification.person_id) AS root_id, share, max(certified_date) AS last
+          FROM certification LEFT JOIN forward ON forward.person_id = certification.person_id GROUP BY 1, 2
+        ) AS made LEFT JOIN certification_standing AS standing
+          ON standing.person_id = root_id AND standing.share = made.share
+        WHERE standing.last_date IS NULL OR standing.last_date < last
+        """,
+    ),
+    (
+        "RECOVERY_IS_ITS_ENTRIES",
+        "what became of a recovery is not the sum of its entries",
+        f"""
+        SELECT {_RCV} AS key FROM recovery LEFT JOIN (
+          SELECT recovery_id,
+                 sum(amount_fen) FILTER (WHERE way IN ('COUNTER', 'BANK', 'DEDUCTION')) AS recovered,
+                 sum(amount_fen) FILTER (WHERE way = 'WRITTEN_OFF') AS written_off,
+                 sum(amount_fen) FILTER (WHERE way IN ('RETURNED', 'CANCELLED')) AS cancelled
+          FROM recovery_entry GROUP BY recovery_id
+        ) AS entry USING (recovery_id)
+        WHERE (recovered_fen, written_off_fen, cancelled_fen)
+          IS DISTINCT FROM (coalesce(recovered, 0), coalesce(written_off, 0), coalesce(cancelled, 0))
+        """,  # noqa: S608 - constant
+    ),
+    (
+        "RECOVERY_IS_WHAT_WAS_OVERPAID",
+        "a recovery of whole payments is not what those payments were",
+        f"""
+        SELECT {_RCV} AS key FROM recovery LEFT JOIN overpayment USING (recovery_id)
+        WHERE cause_id IS NULL GROUP BY recovery.recovery_id, recovery.amount_fen
+        HAVING coalesce(sum(overpayment.amount_fen), 0) > recovery.amount_fen
+        """,  # noqa: S608 - constant
+    ),
+    (
+        "OVERPAID_IS_RECOVERED",
+        "a payment that was not owed belongs to no recovery",
+        """
+        SELECT 'pmt_' || replace(payment_id::text, '-', '') AS key FROM overpayment
+        WHERE recovery_id IS NULL AND settled_date IS NULL AND cancelled_date IS NULL AND amount_fen > 0
+        """,
+    ),
+    (
+        "DEDUCTION_IS_ANSWERED",
+        "a deduction is not where the bank's answer puts it, or it is no entry of its recovery",
+        """
+        SELECT 'pmt_' || replace(payment_id::text, '-', '') AS key FROM deduction JOIN payment USING (payment_id)
+        LEFT JOIN recovery_entry AS entry USING (payment_id, recovery_id)
+        WHERE deduction.amount_fen > payment.amount_fen
+          OR deduction.state <> CASE payment.state WHEN 'CONFIRMED' THEN 'TAKEN' WHEN 'RETURNED' THEN 'RELEASED'
+                                ELSE 'HELD' END
+          OR (deduction.state = 'TAKEN') <> (entry.way IS NOT DISTINCT FROM 'DEDUCTION')
+          OR deduction.state = 'TAKEN' AND entry.amount_fen <> deduction.amount_fen
+        """,
+    ),
+    (
+        "DEDUCTIONS_WITHIN_WHAT_IS_OWED",
+        "payments on their way hold back more than is owed",
+        f"""
+        SELECT {_RCV} AS key FROM recovery JOIN deduction USING (recovery_id) JOIN payment USING (payment_id)
+        WHERE deduction.state = 'HELD' AND payment.state = 'OPEN'
+        GROUP BY recovery.recovery_id, recovery.amount_fen
+        HAVING sum(deduction.amount_fen) > recovery.amount_fen - recovered_fen - written_off_fen - cancelled_fen
+        """,  # noqa: S608 - constant
+    ),
+    (
+        "PAYEE_IS_CHOSEN",
+        "a benefit or payment goes to an account that two persons never decided on",
+        f"""
+        WITH chosen AS (
+          SELECT benefit_id, determination.payee_id FROM benefit JOIN determination USING (determination_id)
+          UNION SELECT benefit_id, payee_id FROM payee_change
+        )
+        SELECT {_KEY} AS key FROM benefit WHERE (benefit_id, payee_id) NOT IN (SELECT * FROM chosen)
+        UNION ALL
+        SELECT 'pmt_' || replace(payment_id::text, '-', '') FROM payment
+        WHERE NOT EXISTS (SELECT FROM chosen WHERE chosen.benefit_id = payment.benefit_id
+                          AND chosen.payee_id = payment.payee_id)
+        """,  # noqa: S608 - constant
+    ),
+    (
+        "KEPT_BY_TWO",
+        "a request took effect without an executed approval",
+        """
+        SELECT 'kpr_' || replace(keeping_request_id::text, '-', '') AS key FROM keeping_request
+        LEFT JOIN approval ON approval.id = approval_id
+        WHERE (keeping_request.state = 'DONE') <> (approval.state IS NOT DISTINCT FROM 'EXECUTED')
+        """,
+    ),
+    (
+        "LEDGER_RECEIVABLE",
+        "what is owed in the ledger is not what the recoveries say",
+        _account("receivable", "amount_fen - recovered_fen - written_off_fen - cancelled_fen"),
+    ),
+    (
+        "LEDGER_OVERPAID",
+        "what was paid too much in the ledger is not what the recoveries say",
+        _account("overpaid", "cancelled_fen - amount_fen"),
+    ),
+    (
+        "LEDGER_RECOVERED",
+        "what came back in the ledger is not what the recoveries say",
+        _account("recovered", "recovered_fen"),
+    ),
+    (
+        "LEDGER_WRITTEN_OFF",
+        "what was given up in the ledger is not what the recoveries say",
+        _account("written_off", "written_off_fen"),
+    ),
+)
