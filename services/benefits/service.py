@@ -9,7 +9,7 @@ from chassis.service import Service
 from services.benefits.events import CONSUMERS
 from services.benefits.operations import payrolls
 from services.benefits.policy import BenefitsPolicy
-from services.benefits.rpc import BenefitsRpc
+from services.benefits.rpc.benefits import BenefitsRpc
 
 if TYPE_CHECKING:
     from chassis.config import Settings

@@ -78,7 +78,8 @@ async def list_orders(tx: Transaction, command: PageOf) -> Orders:
         raise Refused("PAYROLL_NOT_APPROVED", "the payroll was not approved", state=payroll.state.value)
     payroll_id = ids.to_text("prl", payroll.payroll_id)
     page = paging.read(tx, size=command.size, token=command.token, query=payroll_id)
-    after = UUID(page.after) if page.after else None
+    chunk, _, last = page.after.partition(" ")
+    after = (int(chunk), UUID(last)) if last else None
     rows = await payrolls.payments_of_payroll(tx, payroll.payroll_id, after=after, limit=page.size + 1)
     shown = rows[: page.size]
     if shown:
@@ -89,7 +90,9 @@ async def list_orders(tx: Transaction, command: PageOf) -> Orders:
             "payments_digest": hashlib.sha256(keys.encode()).hexdigest(),
         }
         tx.audit("payees_shown", detail=detail)
-    token = paging.following(tx, page, str(shown[-1][0].payment_id)) if len(rows) > page.size else ""
+    token = ""
+    if len(rows) > page.size:
+        token = paging.following(tx, page, f"{shown[-1][0].chunk} {shown[-1][0].payment_id}")
     return Orders([Order(payment, _open(tx, payee)) for payment, payee in shown], token)
 
 
@@ -130,6 +133,8 @@ async def record_result(tx: Transaction, command: RecordResult) -> PaymentShown:
     is_returned = payment.state is PaymentState.RETURNED
     # An overpayment that the bank sends back is recovered by that, and owed to nobody.
     is_recovered = is_returned and await payrolls.settle_overpaid(tx, payment.payment_id, tx.today)
+    if is_returned:
+        await payrolls.note_returned(tx, payment, "LAPSED" if is_recovered else "OWED")
     await _book(tx, payment, _account(payment, is_recovered=is_recovered))
     tx.emit(facts.payment_returned(payment) if is_returned else facts.payment_confirmed(payment))
     if benefit.state is BenefitState.ACTIVE and payment.month == benefit.last_month:  # answered either way
