@@ -12,7 +12,7 @@ from services.benefits.keeping_rpc import KeepingRpc
 from services.benefits.kinds_rpc import DeterminationsRpc
 from services.benefits.operations import keeping_import, keeping_sweep, payrolls
 from services.benefits.policy import BenefitsPolicy
-from services.benefits.rpc import BenefitsRpc
+from services.benefits.rpc.benefits import BenefitsRpc
 
 if TYPE_CHECKING:
     from chassis.config import Settings

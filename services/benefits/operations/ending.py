@@ -53,7 +53,6 @@ async def end(tx: Transaction, ends: Iterable[tuple[BenefitRow, End]]) -> None:
 
 async def _end(tx: Transaction, benefit: BenefitRow, how: End) -> Sequence[PayrollRow]:
     """End one benefit; the payrolls that it left payments of."""
-    ended_before = benefit.last_month if benefit.state is BenefitState.ENDED else None
     decisions.end(benefit, how)
     if benefit.suspended_from is not None:
         await keeping.close_ended(tx, benefit)
@@ -63,8 +62,7 @@ async def _end(tx: Transaction, benefit: BenefitRow, how: End) -> Sequence[Payro
     overpaid = await payrolls.note_overpaid(tx, benefit.benefit_id, how.last_month, how.reason.value, tx.today)
     await keeping_recovery.open_overpaid(tx, benefit, how.reason.value)
     for payment in await payrolls.returned_after(tx, benefit.benefit_id, how.last_month):
-        if ended_before is None or payment.month <= ended_before:  # later ones were the fund's before
-            await _owe_no_more(tx, payment)
+        await _owe_no_more(tx, payment)
     tx.emit(facts.benefit_ended(benefit))
     tx.audit(
         "benefit_ended",

@@ -81,7 +81,8 @@ async def list_orders(tx: Transaction, command: PageOf) -> Orders:
         raise Refused("PAYROLL_NOT_APPROVED", "the payroll was not approved", state=payroll.state.value)
     payroll_id = ids.to_text("prl", payroll.payroll_id)
     page = paging.read(tx, size=command.size, token=command.token, query=payroll_id)
-    after = UUID(page.after) if page.after else None
+    chunk, _, last = page.after.partition(" ")
+    after = (int(chunk), UUID(last)) if last else None
     rows = await payrolls.payments_of_payroll(tx, payroll.payroll_id, after=after, limit=page.size + 1)
     shown = rows[: page.size]
     if shown:
@@ -92,7 +93,9 @@ async def list_orders(tx: Transaction, command: PageOf) -> Orders:
             "payments_digest": hashlib.sha256(keys.encode()).hexdigest(),
         }
         tx.audit("payees_shown", detail=detail)
-    token = paging.following(tx, page, str(shown[-1][0].payment_id)) if len(rows) > page.size else ""
+    token = ""
+    if len(rows) > page.size:
+        token = paging.following(tx, page, f"{shown[-1][0].chunk} {shown[-1][0].payment_id}")
     held = await keeping_recoveries.held_of(tx, (payment.payment_id for payment, _ in shown))
     orders = [Order(payment, _open(tx, payee), held.get(payment.payment_id, Money.ZERO)) for payment, payee in shown]
     return Orders(orders, token)
@@ -135,6 +138,8 @@ async def record_result(tx: Transaction, command: RecordResult) -> PaymentShown:
     is_returned = payment.state is PaymentState.RETURNED
     # An overpayment that the bank sends back is recovered by that, and owed to nobody.
     is_recovered = is_returned and await payrolls.settle_overpaid(tx, payment.payment_id, tx.today)
+    if is_returned:
+        await payrolls.note_returned(tx, payment, "LAPSED" if is_recovered else "OWED")
     await _book(tx, payment, _account(payment, is_recovered=is_recovered))
     await keeping_recovery.answered(tx, payment, is_recovered=is_recovered)
     tx.emit(facts.payment_returned(payment) if is_returned else facts.payment_confirmed(payment))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chassis import approval
 from kernel import ids
 from services.benefits.lifecycle import PayrollState
-from services.benefits.store import payrolls
+from services.benefits.store import paying
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -20,7 +20,7 @@ KIND = "payroll"
 
 async def ask_approval(tx: Transaction, payroll: PayrollRow) -> None:
     """Add a locked payroll up and ask for the approval of exactly that, in the name of who prepared it."""
-    totals = await payrolls.totals(tx, payroll.payroll_id)
+    totals = await paying.totals(tx, payroll.payroll_id)
     approval_id = await approval.request(
         tx, kind=KIND, subject=subject(payroll.payroll_id, totals.digest), payload=totals.digest, maker=payroll.maker
     )

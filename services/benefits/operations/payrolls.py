@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,29 +14,26 @@ from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import Forbidden, NotFound, PolicyParameterMissing, Refused
 from services.benefits import calculation
-from services.benefits.lifecycle import FUND_OF, Kind, PayrollState
+from services.benefits.lifecycle import FUND_OF, BenefitState, Kind, PayrollState
 from services.benefits.operations import payroll_approval
-from services.benefits.store import decisions, keeping_recoveries, payrolls
-from services.benefits.store.decisions import amount_of
+from services.benefits.paying import Limits
+from services.benefits.store import decisions, keeping_recoveries, paying, paying_gates, payrolls
 from services.benefits.store.payrolls import Due
 from services.benefits.store.rows import PayrollRow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from chassis.jobs import Chunk, Job
     from chassis.transaction import Transaction
-    from kernel.money import Money
     from services.benefits.calculation import Calculation
     from services.benefits.commands import Approve
     from services.benefits.policy import BenefitsPolicy
-    from services.benefits.store.decisions import Amount
     from services.benefits.store.rows import BenefitRow
 
 JOB = "payroll"
-CHUNK_BENEFITS = (
-    500  # some seconds when every one is an unemployment benefit of a long life; one event message of facts
-)
+CHUNK_BENEFITS = 4_000  # half a second in the set form, some seconds when every one is an unemployment benefit
+VERIFIED_AT_ONCE = 500_000  # payments that are added up again while the second person waits: a second or two
 SLICE = 10  # benefits between two turns of the event loop: some milliseconds
 CLEARING = "clearing:bank"
 FUNDS = {kind: f"fund:{fund}" for kind, fund in FUND_OF.items()}
@@ -57,8 +55,9 @@ async def prepare(tx: Transaction, month: Month, policy: BenefitsPolicy) -> Payr
         raise Refused("MONTH_NOT_STARTED", "the month has not begun", field="month", month=str(month))
     last = await payrolls.last_of_month(tx, month)
     waiting = ""
-    if last is not None and last.state is PayrollState.APPROVED and await payrolls.is_unpaid(tx, month):
-        waiting = f"{await payrolls.digest_unpaid(tx, month)} {policy.version}"
+    if last is not None and last.state is PayrollState.APPROVED:
+        digest = await paying.digest_waiting(tx, month)
+        waiting = f"{digest} {policy.version}" if digest else ""
         if (await jobs.get(tx, last.job_id)).params["waiting"] == waiting:
             waiting = ""
     if last is None or waiting:
@@ -74,9 +73,9 @@ async def prepare(tx: Transaction, month: Month, policy: BenefitsPolicy) -> Payr
     return row
 
 
-def job(policy: BenefitsPolicy, *, size: int = CHUNK_BENEFITS) -> JobKind:
+def job(policy: BenefitsPolicy, limits: Limits | None = None, *, size: int = CHUNK_BENEFITS) -> JobKind:
     """The job that prepares a payroll: its first chunk plans, the others pay a run of benefits each."""
-    return JobKind(JOB, partial(_run_chunk, policy=policy, size=size), _finish)
+    return JobKind(JOB, partial(_run_chunk, policy=policy, limits=limits or Limits(), size=size), _finish)
 
 
 async def approve(tx: Transaction, command: Approve) -> PayrollRow:
@@ -95,9 +94,16 @@ async def approve(tx: Transaction, command: Approve) -> PayrollRow:
     checker = tx.principal.acting_person
     if checker == row.maker:
         raise Forbidden("SAME_PERSON", "who prepared the payroll does not approve it")
-    now = await payrolls.totals(tx, row.payroll_id)  # added up again: what is released is what stands there
-    if command.digest != row.digest or now.digest != row.digest:
-        raise Refused("PAYROLL_CHANGED", "the payroll is not the one that was looked at")
+    now = await paying.totals(tx, row.payroll_id)
+    same = command.digest == row.digest == now.digest
+    # Added up again: what is released is what stands there. A larger one is added up part by part on the way to the
+    # bank (`paying_bank`), which gets no part that changed.
+    if same and now.count <= VERIFIED_AT_ONCE:
+        same = not await paying.changed_chunks(tx, row.payroll_id)
+    if not same:
+        raise Refused(
+            "PAYROLL_CHANGED", "the payroll is not the one that was looked at", digest=(row.digest or b"").hex()
+        )
     assert row.approval_id is not None
     await approval.decide(tx, row.approval_id, approve=True)
     await approval.execute(
@@ -109,13 +115,13 @@ async def approve(tx: Transaction, command: Approve) -> PayrollRow:
     )
     row.state, row.checker, row.approve_date = PayrollState.APPROVED, checker, tx.today
     payroll_id = ids.to_text("prl", row.payroll_id)
-    for kind, total in (await payrolls.totals_by_kind(tx, row.payroll_id)).items():
-        if total.fen:
+    for (kind, is_again), total in (await paying.totals_by_kind(tx, row.payroll_id)).items():
+        if total.fen:  # what is sent again left its fund before, and waited as owed
             await ledger.post(
                 tx,
                 kind="payroll",
-                key=f"payroll/{payroll_id}/{kind.value}",
-                postings=[(FUNDS[kind], -total), (CLEARING, total)],
+                key=f"payroll/{payroll_id}/{kind.value}" + ("/again" if is_again else ""),
+                postings=[((RETURNED if is_again else FUNDS)[kind], -total), (CLEARING, total)],
                 business_date=tx.today,
             )
     tx.audit("payroll_approved", detail={"payroll_id": payroll_id, "digest": now.digest.hex()})
@@ -153,44 +159,55 @@ async def _start(tx: Transaction, month: Month, sequence: int, waiting: str) -> 
 
 
 async def _ask_again(tx: Transaction, row: PayrollRow) -> None:
-    """The time to approve a payroll may have passed; whoever prepares the month again asks once more."""
+    """The time to approve may have passed, or a part changed; whoever prepares the month again asks once more."""
     assert row.approval_id is not None
-    if (await approval.get(tx, row.approval_id)).expires <= tx.now:
+    is_changed = (await paying.totals(tx, row.payroll_id)).digest != row.digest
+    if is_changed or (await approval.get(tx, row.approval_id)).expires <= tx.now:
         locked = await payrolls.get(tx, row.payroll_id, lock=True)
         if locked is not None and locked.state is PayrollState.PREPARED:
             await payroll_approval.ask_approval(tx, locked)
 
 
-async def _run_chunk(tx: Transaction, job_: Job, chunk: Chunk, *, policy: BenefitsPolicy, size: int) -> ChunkResult:
-    month = Month.parse(job_.params["month"])
+async def _run_chunk(
+    tx: Transaction, job_: Job, chunk: Chunk, *, policy: BenefitsPolicy, limits: Limits, size: int
+) -> ChunkResult:
+    """One run of benefits: locked, looked at by every gate, paid, added up."""
+    month, payroll_id = Month.parse(job_.params["month"]), UUID(job_.params["payroll_id"])
     if "last" not in chunk.params:
         return await _plan(tx, job_, month, size)
     after = UUID(chunk.params["after"]) if chunk.params["after"] else None
-    benefits = await payrolls.lock_to_pay(tx, month, after, UUID(chunk.params["last"]))
-    amounts = await decisions.amounts(tx, (one.benefit_id for one in benefits))
-    varying = [one for one in benefits if one.kind is Kind.UNEMPLOYMENT]
-    inputs = await decisions.calculations(tx, (one.digest for one in varying))
-    due: list[Due] = []
-    made: list[Calculation] = []
-    rejects: list[Reject] = []
-    for place, benefit in enumerate(benefits):
-        try:
-            months = _months(benefit, month, policy, amounts[benefit.benefit_id], inputs.get(benefit.digest))
-        except PolicyParameterMissing as missing:
-            rejects.append(_reject(place, missing))
-            continue
-        if place % SLICE == SLICE - 1:
-            await asyncio.sleep(0)
-        due.extend(Due(ids.new_id(), benefit, paid, amount, digest) for paid, amount, digest, _ in months)
-        made.extend(one for *_, one in months if one is not None)
-    await decisions.add_calculations(tx, made)
-    written = await payrolls.add_payments(tx, UUID(job_.params["payroll_id"]), due)
-    tx.audit("payments_prepared", detail={"count": str(written), "chunk": str(chunk.number)})
-    return ChunkResult(done=written, skipped=len(due) - written, rejects=rejects)
+    ids_ = await paying.lock_run(tx, month, after, UUID(chunk.params["last"]))
+    computed = await _computed(tx, ids_, month, policy)
+    run = paying_gates.Chunk(
+        payroll_id,
+        chunk.number,
+        month,
+        ids_,
+        {benefit_id: months[-1][1].statement.total for benefit_id, (_, months) in computed.months.items() if months},
+        {benefit_id: _what(missing) for benefit_id, missing in computed.missing.items()},
+    )
+    await paying_gates.look(tx, run, limits)
+    written, due = await paying.pay_months(tx, run)
+    if computed.months:
+        held = await paying.blocked(tx, payroll_id, list(computed.months))
+        one_by_one = [
+            Due(ids.new_id(), benefit, paid, made)
+            for benefit_id, (benefit, months) in computed.months.items()
+            if benefit_id not in held
+            for paid, made in months
+        ]
+        await decisions.add_calculations(tx, (one.calculation for one in one_by_one))
+        written += await payrolls.add_payments(tx, payroll_id, chunk.number, one_by_one)
+        due += len(one_by_one)
+    others = await paying.pay_differences(tx, run) + await paying.pay_again(tx, run)
+    await paying.close_chunk(tx, payroll_id, chunk.number)
+    tx.audit("payments_prepared", detail={"count": str(written + others), "chunk": str(chunk.number)})
+    rejects = [_reject(place, missing) for place, missing in enumerate(computed.missing.values())]
+    return ChunkResult(done=written + others, skipped=due - written, rejects=rejects)
 
 
 async def _plan(tx: Transaction, job_: Job, month: Month, size: int) -> ChunkResult:
-    ends = await payrolls.boundaries(tx, month, size)
+    ends = await paying.boundaries(tx, month, size)
     runs = [
         {"after": str(after) if after else "", "last": str(last)}
         for after, last in zip([None, *ends], ends, strict=False)  # nobody to pay: no run
@@ -200,30 +217,43 @@ async def _plan(tx: Transaction, job_: Job, month: Month, size: int) -> ChunkRes
     return ChunkResult()
 
 
-def _months(
-    benefit: BenefitRow,
-    until: Month,
-    policy: BenefitsPolicy,
-    amounts: Sequence[Amount],
-    determined: Calculation | None,
-) -> Sequence[tuple[Month, Money, bytes, Calculation | None]]:
-    """The unpaid months of a benefit with what each is worth and the calculation that says so.
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """Benefits whose amount may change every month, with their unpaid months and what each is worth."""
 
-    The cap of the unemployment benefit may change every month, so each is computed; every other kind has amounts.
-    """
-    last = until if benefit.last_month is None else min(until, benefit.last_month)
-    months = list(Month.range(benefit.next_month, last))
-    if benefit.kind is Kind.UNEMPLOYMENT:
-        assert determined is not None
-        made = calculation.recompute_months(determined, months, policy)
-        return [(month, one.statement.total, one.digest, one) for month, one in zip(months, made, strict=True)]
-    worth = ((month, amount_of(amounts, month)) for month in months)
-    return [(month, one.amount, one.digest, None) for month, one in worth]
+    months: Mapping[UUID, tuple[BenefitRow, Sequence[tuple[Month, Calculation]]]]
+    missing: Mapping[UUID, PolicyParameterMissing]
+
+
+async def _computed(tx: Transaction, ids_: Sequence[UUID], until: Month, policy: BenefitsPolicy) -> _Computed:
+    """The unemployment benefits among some: their cap may change every month, so each month is computed."""
+    rows = [
+        one for one in await decisions.of_kind(tx, ids_, Kind.UNEMPLOYMENT) if one.state is not BenefitState.SUSPENDED
+    ]
+    inputs = await decisions.calculations(tx, (one.digest for one in rows)) if rows else {}
+    months: dict[UUID, tuple[BenefitRow, Sequence[tuple[Month, Calculation]]]] = {}
+    missing: dict[UUID, PolicyParameterMissing] = {}
+    for place, benefit in enumerate(rows):
+        last = until if benefit.last_month is None else min(until, benefit.last_month)
+        due = list(Month.range(benefit.next_month, last))
+        try:
+            made = calculation.recompute_months(inputs[benefit.digest], due, policy)
+        except PolicyParameterMissing as one:
+            missing[benefit.benefit_id] = one
+            continue
+        months[benefit.benefit_id] = (benefit, list(zip(due, made, strict=True)))
+        if place % SLICE == SLICE - 1:
+            await asyncio.sleep(0)
+    return _Computed(months, missing)
+
+
+def _what(missing: PolicyParameterMissing) -> str:
+    return f"{missing.metadata['file']}: {missing.metadata['key']} {missing.metadata['on']}"
 
 
 def _reject(place: int, missing: PolicyParameterMissing) -> Reject:
     """A benefit that cannot be paid now stays unpaid; its months come with the next payroll."""
-    key = f"{missing.metadata['file']}: {missing.metadata['key']} {missing.metadata['on']}"
+    key = _what(missing)
     return Reject(
         line=place + 1,
         code=missing.reason,

@@ -133,6 +133,17 @@ async def benefits(tx: Transaction, person_id: UUID) -> Sequence[BenefitRow]:
     return (await tx.session.scalars(query)).all()
 
 
+async def of_kind(tx: Transaction, benefit_ids: Iterable[UUID], kind: Kind) -> Sequence[BenefitRow]:
+    """Those of some locked benefits that are of a kind, in the order of their ids."""
+    query = (
+        select(BenefitRow)
+        .where(col(BenefitRow.benefit_id).in_(list(benefit_ids)), BenefitRow.kind == kind)
+        .order_by(col(BenefitRow.benefit_id))
+        .execution_options(populate_existing=True)
+    )
+    return (await tx.session.scalars(query)).all()
+
+
 async def lock_running(tx: Transaction, person_ids: Iterable[UUID], kind: Kind | None = None) -> Sequence[BenefitRow]:
     """The benefits of some persons that have not ended, locked in the order of their ids."""
     query = (

@@ -9,6 +9,7 @@ from kernel import ids
 from kernel.calendar import Month
 from services.benefits.keeping import FORFEITS, SuspendReason, needing
 from services.benefits.lifecycle import Kind
+from services.benefits.store import paying
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -337,12 +338,15 @@ async def hold(
         FROM unnest($1::uuid[], $2::date[]) AS one (benefit_id, from_month)
         WHERE payment.benefit_id = one.benefit_id AND month >= from_month AND state = 'OPEN' AND item = 'MONTH'
           AND payroll_id = ANY($3::uuid[])
-        RETURNING payment.benefit_id, month
+        RETURNING payment.benefit_id, month, payroll_id, chunk
         """,
         keys,
         froms,
         unreleased,
     )
+    for payroll_id in sorted({row["payroll_id"] for row in withdrawn}):
+        left = {row["chunk"] for row in withdrawn if row["payroll_id"] == payroll_id}
+        await paying.reopen_chunks(tx, payroll_id, sorted(left))
     first: dict[UUID, date] = {}
     for row in withdrawn:
         first[row["benefit_id"]] = min(row["month"], first.get(row["benefit_id"], row["month"]))

@@ -70,10 +70,15 @@ async def first_withdrawn(tx: Transaction, benefit_id: UUID, after: Month, until
 async def returned(
     tx: Transaction, benefit_id: UUID, after: Month, until: Month | None
 ) -> Sequence[tuple[UUID, Money]]:
-    """Payments of some months that the bank sent back, with their amounts."""
+    """Payments of some months that the bank sent back and that had lapsed: they are owed again, with their amounts."""
     rows = await tx.fetch(
         f"""
-        SELECT payment_id, amount_fen FROM payment WHERE {_MONTHS} AND state = 'RETURNED' AND amount_fen > 0
+        WITH again AS (
+          UPDATE returned_payment AS back SET state = 'OWED'
+          FROM (SELECT payment_id FROM payment WHERE {_MONTHS} AND state = 'RETURNED') AS sent
+          WHERE back.payment_id = sent.payment_id AND back.state = 'LAPSED' RETURNING back.payment_id
+        )
+        SELECT payment_id, amount_fen FROM payment JOIN again USING (payment_id) WHERE amount_fen > 0
         ORDER BY payment_id
         """,  # noqa: S608 - a constant condition
         benefit_id,

@@ -1,8 +1,9 @@
 """What must be true at every moment of benefits that are kept: one query per rule, which finds what breaks it.
 
-Each is (name, text, sql): the name as a key, the sentence that people read when it does not hold, and a query whose
-column `key` names where. Rules of the ledger look only at the accounts of recoveries.
+Rules of the ledger look only at the accounts of recoveries. `books` joins these with its own.
 """
+
+from chassis.books import Rule
 
 _KEY = "'ben_' || replace(benefit_id::text, '-', '')"
 _RCV = "'rcv_' || replace(recovery.recovery_id::text, '-', '')"
@@ -19,9 +20,10 @@ def _account(name: str, rows: str) -> str:
     """  # noqa: S608 - constants
 
 
-RULES: tuple[tuple[str, str, str], ...] = (
-    (
+RULES: tuple[Rule, ...] = (
+    Rule(
         "SUSPENSION_IS_OPEN",
+        "待遇暂停状态与暂停记录不一致",
         "a benefit is held back without an open suspension, or has one and is not held back",
         f"""
         SELECT {_KEY} AS key FROM benefit FULL JOIN (
@@ -30,16 +32,18 @@ RULES: tuple[tuple[str, str, str], ...] = (
         WHERE (state = 'SUSPENDED') IS DISTINCT FROM (open_reason IS NOT NULL) OR open_reason <> suspend_reason
         """,  # noqa: S608 - constant
     ),
-    (
+    Rule(
         "NOBODY_IS_PAID_WHILE_SUSPENDED",
+        "暂停期间的月份仍在发放批次中",
         "a month of a suspension stands in a payroll although the benefit is still held back",
         f"""
         SELECT {_KEY} AS key FROM benefit JOIN payment USING (benefit_id)
         WHERE benefit.state = 'SUSPENDED' AND month >= suspended_from AND item = 'MONTH' AND payment.state = 'OPEN'
         """,  # noqa: S608 - constant
     ),
-    (
+    Rule(
         "FORFEITED_IS_NOT_PAID",
+        "不予补发的月份已支付且未登记多发",
         "a month that a suspension takes away was paid and nobody wrote it down",
         f"""
         SELECT {_KEY} AS key FROM suspension JOIN payment USING (benefit_id)
@@ -47,8 +51,9 @@ RULES: tuple[tuple[str, str, str], ...] = (
           AND NOT EXISTS (SELECT FROM overpayment WHERE overpayment.payment_id = payment.payment_id)
         """,  # noqa: S608 - constant
     ),
-    (
+    Rule(
         "CERTIFICATION_STANDS",
+        "资格认证状态与最近一次认证不一致",
         "the standing of a beneficiary is not the latest certification",
         """
         SELECT 'per_' || replace(root_id::text, '-', '') AS key FROM (
@@ -59,8 +64,9 @@ RULES: tuple[tuple[str, str, str], ...] = (
         WHERE standing.last_date IS NULL OR standing.last_date < last
         """,
     ),
-    (
+    Rule(
         "RECOVERY_IS_ITS_ENTRIES",
+        "追回记录与其明细不一致",
         "what became of a recovery is not the sum of its entries",
         f"""
         SELECT {_RCV} AS key FROM recovery LEFT JOIN (
@@ -74,8 +80,9 @@ RULES: tuple[tuple[str, str, str], ...] = (
           IS DISTINCT FROM (coalesce(recovered, 0), coalesce(written_off, 0), coalesce(cancelled, 0))
         """,  # noqa: S608 - constant
     ),
-    (
+    Rule(
         "RECOVERY_IS_WHAT_WAS_OVERPAID",
+        "追回金额与多发支付不一致",
         "a recovery of whole payments is not what those payments were",
         f"""
         SELECT {_RCV} AS key FROM recovery LEFT JOIN overpayment USING (recovery_id)
@@ -83,16 +90,18 @@ RULES: tuple[tuple[str, str, str], ...] = (
         HAVING coalesce(sum(overpayment.amount_fen), 0) > recovery.amount_fen
         """,  # noqa: S608 - constant
     ),
-    (
+    Rule(
         "OVERPAID_IS_RECOVERED",
+        "多发支付未列入追回",
         "a payment that was not owed belongs to no recovery",
         """
         SELECT 'pmt_' || replace(payment_id::text, '-', '') AS key FROM overpayment
         WHERE recovery_id IS NULL AND settled_date IS NULL AND cancelled_date IS NULL AND amount_fen > 0
         """,
     ),
-    (
+    Rule(
         "DEDUCTION_IS_ANSWERED",
+        "抵扣与银行回盘或追回明细不一致",
         "a deduction is not where the bank's answer puts it, or it is no entry of its recovery",
         """
         SELECT 'pmt_' || replace(payment_id::text, '-', '') AS key FROM deduction JOIN payment USING (payment_id)
@@ -104,8 +113,9 @@ RULES: tuple[tuple[str, str, str], ...] = (
           OR deduction.state = 'TAKEN' AND entry.amount_fen <> deduction.amount_fen
         """,
     ),
-    (
+    Rule(
         "DEDUCTIONS_WITHIN_WHAT_IS_OWED",
+        "在途抵扣超过欠款",
         "payments on their way hold back more than is owed",
         f"""
         SELECT {_RCV} AS key FROM recovery JOIN deduction USING (recovery_id) JOIN payment USING (payment_id)
@@ -114,8 +124,9 @@ RULES: tuple[tuple[str, str, str], ...] = (
         HAVING sum(deduction.amount_fen) > recovery.amount_fen - recovered_fen - written_off_fen - cancelled_fen
         """,  # noqa: S608 - constant
     ),
-    (
+    Rule(
         "PAYEE_IS_CHOSEN",
+        "收款账户未经两人确定",
         "a benefit or payment goes to an account that two persons never decided on",
         f"""
         WITH chosen AS (
@@ -129,8 +140,9 @@ RULES: tuple[tuple[str, str, str], ...] = (
                           AND chosen.payee_id = payment.payee_id)
         """,  # noqa: S608 - constant
     ),
-    (
+    Rule(
         "KEPT_BY_TWO",
+        "申请生效但没有已执行的复核",
         "a request took effect without an executed approval",
         """
         SELECT 'kpr_' || replace(keeping_request_id::text, '-', '') AS key FROM keeping_request
@@ -138,23 +150,27 @@ RULES: tuple[tuple[str, str, str], ...] = (
         WHERE (keeping_request.state = 'DONE') <> (approval.state IS NOT DISTINCT FROM 'EXECUTED')
         """,
     ),
-    (
+    Rule(
         "LEDGER_RECEIVABLE",
+        "总账应收追回款与追回记录不一致",
         "what is owed in the ledger is not what the recoveries say",
         _account("receivable", "amount_fen - recovered_fen - written_off_fen - cancelled_fen"),
     ),
-    (
+    Rule(
         "LEDGER_OVERPAID",
+        "总账多发金额与追回记录不一致",
         "what was paid too much in the ledger is not what the recoveries say",
         _account("overpaid", "cancelled_fen - amount_fen"),
     ),
-    (
+    Rule(
         "LEDGER_RECOVERED",
+        "总账已追回金额与追回记录不一致",
         "what came back in the ledger is not what the recoveries say",
         _account("recovered", "recovered_fen"),
     ),
-    (
+    Rule(
         "LEDGER_WRITTEN_OFF",
+        "总账核销金额与追回记录不一致",
         "what was given up in the ledger is not what the recoveries say",
         _account("written_off", "written_off_fen"),
     ),

@@ -5,44 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlalchemy import tuple_
 from sqlmodel import col, select
 
-from kernel.money import Money
-from services.benefits.lifecycle import BenefitState, Kind, PaymentState, PayrollState
+from services.benefits.lifecycle import PaymentState, PayrollState
+from services.benefits.store import paying
 from services.benefits.store.rows import BenefitRow, PayeeRow, PaymentRow, PayrollRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
 
     from chassis.transaction import Transaction
     from kernel.calendar import Month
+    from services.benefits.calculation import Calculation
 
 LOCK = {"key_share": True}  # FOR NO KEY UPDATE, as in `decisions`
-
-# Benefits that still have an unpaid month up to $1, and are not held back; its end is the index benefit_to_pay.
-TO_PAY = "state <> 'SUSPENDED' AND next_month <= $1::date AND (last_month IS NULL OR next_month <= last_month)"
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A month of a benefit that is to be paid."""
+    """A month of a benefit that is to be paid, and the calculation that says what it is worth."""
 
     payment_id: UUID
     benefit: BenefitRow
     month: Month
-    amount: Money
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """What a payroll adds up to; the digest covers id, amount and payee of every payment."""
-
-    count: int
-    total: Money
-    digest: bytes
+    calculation: Calculation
 
 
 async def add(tx: Transaction, row: PayrollRow) -> bool:
@@ -73,27 +62,6 @@ async def last_of_month(tx: Transaction, month: Month) -> PayrollRow | None:
     return (await tx.session.scalars(query)).one_or_none()
 
 
-async def is_unpaid(tx: Transaction, month: Month) -> bool:
-    """Whether a benefit has a month up to this one that stands in no payroll."""
-    row = await tx.fetchrow(f"SELECT EXISTS (SELECT 1 FROM benefit WHERE {TO_PAY}) AS is_unpaid", month.first_day)  # noqa: S608 - a constant condition
-    assert row is not None
-    return bool(row["is_unpaid"])
-
-
-async def digest_unpaid(tx: Transaction, month: Month) -> str:
-    """Which benefits have a month up to this one that stands in no payroll, and since when: the same text, the same."""
-    row = await tx.fetchrow(
-        f"""
-        SELECT encode(sha256(convert_to(string_agg(benefit_id || '|' || next_month, ',' ORDER BY benefit_id), 'UTF8')),
-                      'hex') AS digest
-        FROM benefit WHERE {TO_PAY}
-        """,  # noqa: S608 - a constant condition
-        month.first_day,
-    )
-    assert row is not None
-    return str(row["digest"])
-
-
 async def listed(
     tx: Transaction, state: PayrollState | None, *, before: UUID | None, limit: int
 ) -> Sequence[PayrollRow]:
@@ -106,94 +74,33 @@ async def listed(
     return (await tx.session.scalars(query)).all()
 
 
-async def boundaries(tx: Transaction, month: Month, size: int) -> list[UUID]:
-    """Ids that end runs of `size` benefits to pay, ascending; the last one ends the rest."""
-    rows = await tx.fetch(
-        f"""
-        SELECT benefit_id FROM (
-          SELECT benefit_id, row_number() OVER (ORDER BY benefit_id) AS place, count(*) OVER () AS total
-          FROM benefit WHERE {TO_PAY}
-        ) AS numbered
-        WHERE place % $2 = 0 OR place = total ORDER BY benefit_id
-        """,  # noqa: S608 - a constant condition
-        month.first_day,
-        size,
-    )
-    return [row["benefit_id"] for row in rows]
-
-
-async def lock_to_pay(tx: Transaction, month: Month, after: UUID | None, last: UUID) -> Sequence[BenefitRow]:
-    """The benefits of a run that have an unpaid month, locked in the order of their ids."""
-    query = (
-        select(BenefitRow)
-        .where(
-            col(BenefitRow.benefit_id) <= last,
-            col(BenefitRow.state) != BenefitState.SUSPENDED,
-            col(BenefitRow.next_month) <= month,
-            col(BenefitRow.last_month).is_(None) | (col(BenefitRow.next_month) <= col(BenefitRow.last_month)),
-        )
-        .order_by(col(BenefitRow.benefit_id))
-        .with_for_update(key_share=True)
-    )
-    if after is not None:
-        query = query.where(col(BenefitRow.benefit_id) > after)
-    return (await tx.session.scalars(query)).all()
-
-
-async def add_payments(tx: Transaction, payroll_id: UUID, due: Sequence[Due]) -> int:
+async def add_payments(tx: Transaction, payroll_id: UUID, chunk: int, due: Sequence[Due]) -> int:
     """Write payments and move their benefits on; how many were new. A month that was paid before is left as it is."""
     written = await tx.execute(
         """
-        INSERT INTO payment (payment_id, payroll_id, benefit_id, person_id, kind, month, amount_fen, digest, payee_id,
-                             share, state)
-        SELECT payment_id, $1, benefit_id, person_id, kind, month, amount, digest, payee_id, share, 'OPEN'
-        FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::date[], $7::bigint[], $8::bytea[], $9::uuid[],
-                    $10::text[])
+        INSERT INTO payment (payment_id, payroll_id, chunk, benefit_id, person_id, kind, month, amount_fen, digest,
+                             payee_id, share, state)
+        SELECT payment_id, $1, $2, benefit_id, person_id, kind, month, amount, digest, payee_id, share, 'OPEN'
+        FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::date[], $8::bigint[], $9::bytea[], $10::uuid[],
+                    $11::text[])
           AS due (payment_id, benefit_id, person_id, kind, month, amount, digest, payee_id, share)
         ON CONFLICT DO NOTHING
         """,
         payroll_id,
+        chunk,
         [one.payment_id for one in due],
         [one.benefit.benefit_id for one in due],
         [one.benefit.person_id for one in due],
         [one.benefit.kind.value for one in due],
         [one.month.first_day for one in due],
-        [one.amount.fen for one in due],
-        [one.digest for one in due],
+        [one.calculation.statement.total.fen for one in due],
+        [one.calculation.digest for one in due],
         [one.benefit.payee_id for one in due],
         [one.benefit.share for one in due],
     )
     for one in due:  # ascending months, so the last one stays
         one.benefit.next_month = one.month.next
     return written
-
-
-async def totals(tx: Transaction, payroll_id: UUID) -> Totals:
-    """What the payments of a payroll add up to now."""
-    row = await tx.fetchrow(
-        """
-        SELECT count(*) AS count, coalesce(sum(amount_fen), 0)::bigint AS total,
-               sha256(coalesce(string_agg(
-                 sha256(convert_to(payment_id || '|' || amount_fen || '|', 'UTF8') || account_index),
-                 ''::bytea ORDER BY payment_id), ''::bytea)) AS digest
-        FROM payment JOIN payee USING (payee_id) WHERE payroll_id = $1 AND payment.state <> 'WITHDRAWN'
-        """,
-        payroll_id,
-    )
-    assert row is not None
-    return Totals(row["count"], Money(row["total"]), row["digest"])
-
-
-async def totals_by_kind(tx: Transaction, payroll_id: UUID) -> Mapping[Kind, Money]:
-    """What a payroll pays for each kind of benefit."""
-    rows = await tx.fetch(
-        """
-        SELECT kind, sum(amount_fen)::bigint AS total FROM payment
-        WHERE payroll_id = $1 AND state <> 'WITHDRAWN' GROUP BY kind ORDER BY kind
-        """,
-        payroll_id,
-    )
-    return {Kind(row["kind"]): Money(row["total"]) for row in rows}
 
 
 async def payment(tx: Transaction, payment_id: UUID, *, lock: bool = False) -> PaymentRow | None:
@@ -208,18 +115,18 @@ async def count_answer(tx: Transaction, payroll_id: UUID, state: PaymentState) -
 
 
 async def payments_of_payroll(
-    tx: Transaction, payroll_id: UUID, *, after: UUID | None, limit: int
+    tx: Transaction, payroll_id: UUID, *, after: tuple[int, UUID] | None, limit: int
 ) -> Sequence[tuple[PaymentRow, PayeeRow]]:
-    """Payments of a payroll with their payees, in the order of their ids."""
+    """Payments of a payroll with their payees, in the order of chunks and ids."""
     query = (
         select(PaymentRow, PayeeRow)
         .join(PayeeRow, col(PayeeRow.payee_id) == col(PaymentRow.payee_id))
         .where(PaymentRow.payroll_id == payroll_id, PaymentRow.state != PaymentState.WITHDRAWN)
-        .order_by(col(PaymentRow.payment_id))
+        .order_by(col(PaymentRow.chunk), col(PaymentRow.payment_id))
         .limit(limit)
     )
     if after is not None:
-        query = query.where(col(PaymentRow.payment_id) > after)
+        query = query.where(tuple_(col(PaymentRow.chunk), col(PaymentRow.payment_id)) > after)
     return [(row[0], row[1]) for row in (await tx.session.execute(query)).all()]
 
 
@@ -255,16 +162,31 @@ async def unreleased_after(tx: Transaction, benefit_id: UUID, last: Month) -> Se
 
 
 async def withdraw(tx: Transaction, payroll_id: UUID, benefit_id: UUID, last: Month) -> int:
-    """Take the payments of a benefit after a month out of a payroll that was not released."""
-    return await tx.execute(
+    """Take the payments of a benefit after a month out of a payroll that was not released; how many.
+
+    A difference among them waits again, and so does what was to be sent again.
+    """
+    rows = await tx.fetch(
         """
         UPDATE payment SET state = 'WITHDRAWN'
         WHERE payroll_id = $1 AND benefit_id = $2 AND month > $3 AND state = 'OPEN'
+        RETURNING payment_id, chunk, again_of
         """,
         payroll_id,
         benefit_id,
         last.first_day,
     )
+    if rows:
+        await tx.execute(
+            "UPDATE difference SET payment_id = NULL WHERE payment_id = ANY ($1::uuid[])",
+            [row["payment_id"] for row in rows],
+        )
+        await tx.execute(
+            "UPDATE returned_payment SET state = 'OWED' WHERE payment_id = ANY ($1::uuid[])",
+            [row["again_of"] for row in rows if row["again_of"]],
+        )
+        await paying.reopen_chunks(tx, payroll_id, sorted({row["chunk"] for row in rows}))
+    return len(rows)
 
 
 async def note_overpaid(tx: Transaction, benefit_id: UUID, last: Month, reason: str, today: date) -> int:
@@ -299,17 +221,36 @@ async def settle_overpaid(tx: Transaction, payment_id: UUID, today: date) -> boo
 
 
 async def returned_after(tx: Transaction, benefit_id: UUID, last: Month) -> Sequence[PaymentRow]:
-    """The payments of a benefit after a month that the bank sent back."""
-    query = (
-        select(PaymentRow)
-        .where(
-            PaymentRow.benefit_id == benefit_id,
-            col(PaymentRow.month) > last,
-            PaymentRow.state == PaymentState.RETURNED,
-        )
-        .order_by(col(PaymentRow.month))
+    """The payments of a benefit after a month that the bank sent back and that are still owed: they lapse."""
+    rows = await tx.fetch(
+        """
+        UPDATE returned_payment AS back SET state = 'LAPSED' FROM payment
+        WHERE payment.payment_id = back.payment_id AND back.benefit_id = $1 AND month > $2
+          AND back.state IN ('OWED', 'WAITING', 'PARKED')
+        RETURNING payment.payment_id
+        """,
+        benefit_id,
+        last.first_day,
     )
-    return (await tx.session.scalars(query)).all()
+    ids_ = [row["payment_id"] for row in rows]
+    query = select(PaymentRow).where(col(PaymentRow.payment_id).in_(ids_)).order_by(col(PaymentRow.month))
+    return (await tx.session.scalars(query)).all() if ids_ else []
+
+
+async def note_returned(tx: Transaction, payment: PaymentRow, state: str) -> None:
+    """Write down that the bank sent a payment back; its try counts those before it."""
+    await tx.execute(
+        """
+        INSERT INTO returned_payment (payment_id, benefit_id, try, state, business_date)
+        SELECT $1, $2, coalesce((SELECT try + 1 FROM returned_payment AS before WHERE before.payment_id = $3), 1),
+               $4, $5
+        """,
+        payment.payment_id,
+        payment.benefit_id,
+        payment.again_of,
+        state,
+        tx.today,
+    )
 
 
 async def stale(tx: Transaction) -> Sequence[UUID]:

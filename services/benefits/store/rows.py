@@ -196,3 +196,6 @@ class PaymentRow(Table, table=True):
     answer_date: date | None = None
     share: str = ""
     item: PaymentItem = Field(default=PaymentItem.MONTH, sa_type=words(PaymentItem))
+    chunk: int = 0
+    again_of: UUID | None = None
+    return_code: str = ""

@@ -6,14 +6,13 @@ this room books, so that others may book beside it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import asyncpg
-
+from chassis import books
+from chassis.books import Finding, Rule, finding
 from services.enrollment.store.books_accounts import ACCOUNT_RULES
-from services.enrollment.store.books_rule import BILL, ID, Rule, booked, equal
+from services.enrollment.store.books_rule import BILL, ID, booked, equal
 
-PROOF_MINUTES = 60  # for one rule over the whole city, beside its work
+__all__ = ["BALANCES", "BY_CODE", "RULES", "Finding", "Rule", "finding", "prove"]
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -281,30 +280,9 @@ RULES: tuple[Rule, ...] = (
 BY_CODE = {rule.code: rule for rule in RULES}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule that does not hold: how often, and the first key in order."""
-
-    rule: Rule
-    count: int
-    first: str
-
-
 async def prove(database_url: str) -> Sequence[Finding]:
     """Every rule that does not hold, all of them at one moment, whatever is booked meanwhile."""
-    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            await connection.execute(f"SET LOCAL statement_timeout = '{PROOF_MINUTES}min'")
-            rows = [(rule, await connection.fetchrow(finding(rule))) for rule in RULES]
-    finally:
-        await connection.close()
-    return [Finding(rule, row["count"], row["first"]) for rule, row in rows if row and row["count"]]
-
-
-def finding(rule: Rule) -> str:
-    """The query that counts what breaks a rule and names the first of it."""
-    return f'SELECT count(*) AS count, min(key COLLATE "C") AS first FROM ({rule.query}) AS broken'  # noqa: S608 - constant
+    return await books.prove(database_url, RULES)
 
 
 # What the funds hold by division of the employers; an entry of no employer belongs to the whole city.

@@ -1,6 +1,7 @@
 """Rules of the books about accounts beside the employee pension, premiums on behalf and the money of taken land."""
 
-from services.enrollment.store.books_rule import ID, Rule, equal
+from chassis.books import Rule
+from services.enrollment.store.books_rule import ID, equal
 
 _LEDGER = "(SELECT coalesce(sum(amount_fen), 0) FROM ledger_posting WHERE account = '{}')"
 _ACCOUNTS = {120: "government_pension", 170: "resident_pension", 9012: "occupational_annuity"}

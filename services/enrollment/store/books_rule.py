@@ -1,20 +1,9 @@
-"""What a rule of the books is, and the words in which its query is written."""
+"""The words in which queries of the rules are written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 ID = "replace({}::text, '-', '')"
 BILL = "'bil_' || " + ID.format("bill_id")
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule of the books: what people read when it does not hold, and the query that finds where."""
-
-    code: str
-    zh: str
-    en: str
-    query: str
 
 
 def booked(account: str, kinds: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The edge of benefits for callers: three lines a method."""
+"""BenefitsService: estimates, determinations, payrolls."""
 
 from __future__ import annotations
 

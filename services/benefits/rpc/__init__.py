@@ -1,0 +1,1 @@
+"""The edges of benefits: one file for each service of the contract, three lines a method."""
