@@ -19,6 +19,7 @@ from kernel.calendar import Month, parse_date
 from kernel.dated import Confidence, DatedValue
 from kernel.errors import InvalidInput, Refused
 from kernel.money import Money
+from kernel.statement import Statement
 from services.benefits.calculation import Calculation, canonical
 from services.benefits.domain.adjustment import (
     AdjustmentFacts,
@@ -145,6 +146,8 @@ class Adjusted(Calculation):
     """A calculation that was made again from terms; its digest is the one it is stored under."""
 
     stored_digest: bytes
+    terms: Terms
+    terms_id: UUID
 
     @cached_property
     def digest(self) -> bytes:
@@ -152,11 +155,30 @@ class Adjusted(Calculation):
         return self.stored_digest
 
 
-def again(kind: Kind, policy_version: str, inputs: Mapping[str, Any], terms: Terms, digest: bytes) -> Adjusted:
+    @property
+    def facts(self) -> Facts:
+        """What the person brought to it."""
+        return Facts(**self.inputs)
+
+
+def again(  # noqa: PLR0913 - what is stored of it
+    kind: Kind, policy_version: str, inputs: Mapping[str, Any], terms: Terms, terms_id: UUID, digest: bytes
+) -> Adjusted:
     """The calculation of an adjusted pension, statement included, from what is stored of it."""
-    facts = Facts(**inputs)
-    statement = adjust(AdjustmentFacts(Money(facts.before_fen), full_years(facts.months), facts.age), terms.law)
-    return Adjusted(kind, policy_version, dict(inputs), statement.statement, digest)
+    statement = statement_of(Facts(**inputs), terms)
+    return Adjusted(kind, policy_version, dict(inputs), statement, digest, terms, terms_id)
+
+
+def statement_of(facts: Facts, terms: Terms) -> Statement:
+    """How a pension becomes the adjusted one, line by line."""
+    return adjust(AdjustmentFacts(Money(facts.before_fen), full_years(facts.months), facts.age), terms.law).statement
+
+
+def follow(made: Adjusted, before: Money, benefit_id: UUID) -> Adjusted:
+    """The same adjustment upon another pension: how it follows a new determination."""
+    facts = replace(made.facts, before_fen=before.fen)
+    digest = digest_of(made.terms.digest, benefit_id, facts)
+    return again(made.kind, made.policy_version, facts.to_plain(), made.terms, made.terms_id, digest)
 
 
 def digest_of(terms_digest: bytes, benefit_id: UUID, facts: Facts) -> bytes:
@@ -280,11 +302,6 @@ def notice(amounts: Amounts, year: int, document: str) -> DatedValue[Amounts]:
         f"annual_adjustment.{year}",
         "notice",
     )
-
-
-def with_months(facts: Facts, before: Money) -> Facts:
-    """The facts with another pension before: how a later adjustment follows a new determination."""
-    return replace(facts, before_fen=before.fen)
 
 
 def _fen(amount: Money | None) -> int | None:

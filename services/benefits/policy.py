@@ -48,6 +48,7 @@ class BenefitsPolicy:
     """Typed law of benefits; everything in it answers by day."""
 
     def __init__(self, store: PolicyStore) -> None:
+        self.store = store
         self.version = store.version
         self.retirement = RetirementLaw(
             tracks=store.table(RETIREMENT, "tracks", _tracks),

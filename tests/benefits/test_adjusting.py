@@ -225,7 +225,7 @@ async def said(database: Database) -> list[events.BenefitsAdjusted.Fact]:
     return [fact for message in messages for fact in message.facts]
 
 
-class _Killed(BaseException):
+class Killed(BaseException):
     """As a kill: nothing after it runs."""
 
 
@@ -249,11 +249,11 @@ async def test_a_run_that_is_killed_at_any_chunk_goes_on_and_nobody_is_adjusted_
         calls += 1
         await write(*values, **named)
         if calls in {1, 4, 6}:  # everything of the chunk is written, nothing committed
-            raise _Killed
+            raise Killed
 
     monkeypatch.setattr(adjusting_annual.store, "write", dies)
     for _ in range(4):
-        with contextlib.suppress(_Killed):
+        with contextlib.suppress(Killed):
             await city.work(9)
         await owner_execute(
             database, "UPDATE job_chunk SET due = clock_timestamp() - interval '1 second' WHERE state = 'RUNNING'"

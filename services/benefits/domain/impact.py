@@ -5,7 +5,7 @@ fingerprint is a sum too, and the samples are those whose rank, a hash of the be
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -152,12 +152,12 @@ class Impact:
         )
 
 
-def impact(people: People, facts_of: Sequence[Mapping[str, Any]] | None = None, **refused: int) -> Impact:
+def impact(people: People, facts_of: Callable[[int], Mapping[str, Any]] | None = None, **refused: int) -> Impact:
     """The impact on some people.
 
     Args:
         people: Columns of one length.
-        facts_of: What a sample's statements are made from, row by row; without it there are no samples.
+        facts_of: What the statements of a row are made from, asked for samples; without it there are none.
         refused: How many were left out, by reason.
     """
     left_out = {code: count for code, count in refused.items() if count}
@@ -177,7 +177,7 @@ def impact(people: People, facts_of: Sequence[Mapping[str, Any]] | None = None, 
         # The rank does not depend on amounts: the same people are looked at in every dry run.
         ranks = sorted((hashlib.sha256(b"sample" + key).hexdigest(), row) for row, key in enumerate(people.keys))
         samples = [
-            Sample(rank, people.kinds[row], int(people.before[row]), int(people.after[row]), facts_of[row])
+            Sample(rank, people.kinds[row], int(people.before[row]), int(people.after[row]), facts_of(row))
             for rank, row in ranks[:SAMPLES]
         ]
     columns = (change, np.maximum(people.back, 0), np.maximum(-people.back, 0))

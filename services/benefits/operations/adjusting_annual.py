@@ -105,7 +105,7 @@ def impact_of(people: People, made: Changes) -> Impact:
         back=(made.after - before) * made.owed_months,
     )
     codes = [one.code for one in made.rejects]
-    return impact(group, [one.to_plain() for one in made.facts], **{code: codes.count(code) for code in set(codes)})
+    return impact(group, lambda row: made.facts[row].to_plain(), **{code: codes.count(code) for code in set(codes)})
 
 
 async def _dry_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) -> ChunkResult:
@@ -154,7 +154,7 @@ async def _write(tx: Transaction, run: Run, terms: Terms, people: People, made: 
         digest = digest_of(law, benefit_id, facts)
         inputs = f'{{"before_fen":{facts.before_fen},"months":{facts.months},"age":{facts.age}}}'
         first = days.setdefault(owed_from, _day(owed_from))
-        calculations.append(NewCalculation(digest, people.kinds[row], inputs, after, provisional))
+        calculations.append(NewCalculation(digest, people.kinds[row], inputs, run.adjustment_id, after, provisional))
         amounts.append(NewAmount(benefit_id, people.numbers[row] + 1, first, after, digest))
         now.append((benefit_id, after, digest, provisional))
         if owed_months:
