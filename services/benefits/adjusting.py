@@ -32,7 +32,9 @@ from services.benefits.domain.adjustment import (
 )
 from services.benefits.lifecycle import Kind
 
-ADJUSTABLE = frozenset({Kind.EMPLOYEE_PENSION, Kind.GOVERNMENT_PENSION})  # 企业和机关事业单位退休人员 (assumed: one notice)
+ADJUSTABLE = frozenset(
+    {Kind.EMPLOYEE_PENSION, Kind.GOVERNMENT_PENSION}
+)  # 企业和机关事业单位退休人员 (assumed: one notice)
 
 
 class Purpose(StrEnum):
@@ -154,15 +156,14 @@ class Adjusted(Calculation):
         """The digest of :func:`digest_of`: terms, benefit and facts, of which the statement follows."""
         return self.stored_digest
 
-
     @property
     def facts(self) -> Facts:
         """What the person brought to it."""
         return Facts(**self.inputs)
 
 
-def again(  # noqa: PLR0913 - what is stored of it
-    kind: Kind, policy_version: str, inputs: Mapping[str, Any], terms: Terms, terms_id: UUID, digest: bytes
+def again(
+    kind: Kind, policy_version: str, inputs: Mapping[str, Any], terms: Terms, terms_id: UUID, *, digest: bytes
 ) -> Adjusted:
     """The calculation of an adjusted pension, statement included, from what is stored of it."""
     statement = statement_of(Facts(**inputs), terms)
@@ -178,7 +179,7 @@ def follow(made: Adjusted, before: Money, benefit_id: UUID) -> Adjusted:
     """The same adjustment upon another pension: how it follows a new determination."""
     facts = replace(made.facts, before_fen=before.fen)
     digest = digest_of(made.terms.digest, benefit_id, facts)
-    return again(made.kind, made.policy_version, facts.to_plain(), made.terms, made.terms_id, digest)
+    return again(made.kind, made.policy_version, facts.to_plain(), made.terms, made.terms_id, digest=digest)
 
 
 def digest_of(terms_digest: bytes, benefit_id: UUID, facts: Facts) -> bytes:
@@ -229,7 +230,7 @@ def timeline(amounts: Sequence[A]) -> list[A]:
 
 
 class Owed(NamedTuple):
-    """What changed for months that stand in payrolls: the months that differ, and the sum (below zero: paid too much)."""
+    """What changed for months in payrolls: those that differ, and the sum (below zero: paid too much)."""
 
     first: Month
     last: Month

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
-    from services.benefits.adjusting import AmountsSource
+    from services.benefits.adjusting import AmountsSource, Purpose
     from services.benefits.domain.adjustment import Amounts
     from services.benefits.lifecycle import Kind
 
@@ -67,3 +67,12 @@ class Discard:
     """Put a run away that changed nothing."""
 
     adjustment_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfRuns:
+    """A page of runs, of one purpose or of all."""
+
+    purpose: Purpose | None
+    size: int
+    token: str

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from chassis.policy import policy_of
 from chassis.service import Service
 from services.benefits.events import CONSUMERS
-from services.benefits.operations import payrolls
+from services.benefits.operations import adjusting_annual, adjusting_recompute, payrolls
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.rpc import BenefitsRpc
+from services.benefits.rpc_adjusting import AdjustingRpc
 
 if TYPE_CHECKING:
     from chassis.config import Settings
@@ -18,4 +19,16 @@ if TYPE_CHECKING:
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
     policy = BenefitsPolicy(policy_of(settings))
-    return Service(settings=settings, servicers=[BenefitsRpc(policy)], consumers=CONSUMERS, jobs=[payrolls.job(policy)])
+    return Service(
+        settings=settings,
+        servicers=[
+            BenefitsRpc(policy),
+            AdjustingRpc(policy),
+        ],
+        consumers=CONSUMERS,
+        jobs=[
+            payrolls.job(policy),
+            *adjusting_annual.job_kinds(),
+            *adjusting_recompute.job_kinds(policy),
+        ],
+    )

@@ -1,15 +1,14 @@
-"""The annual adjustment: looked at, approved by another, run once for everybody, explained, reversed, killed anywhere."""
+"""The annual adjustment: looked at, approved by another, run once for everybody, explained, reversed, killed."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import pytest
 
-from chassis.jobs import JobKind
 from chassis.worker import Worker
 from hrss.benefits.v1 import benefits_events_pb2 as events
 from kernel.calendar import Month
@@ -19,15 +18,28 @@ from ops.seed import benefits as seed
 from services.benefits.adjusting import AmountsSource, RunState, Terms
 from services.benefits.commands import Approve
 from services.benefits.commands_adjusting import CreateAdjustment, Discard, Reverse
-from services.benefits.domain.adjustment import AdjustmentFacts, Amounts, TiltBand, YearBand, adjust, age_for, full_years
+from services.benefits.domain.adjustment import (
+    Adjustment,
+    AdjustmentFacts,
+    Amounts,
+    TiltBand,
+    YearBand,
+    adjust,
+    age_for,
+    full_years,
+)
 from services.benefits.lifecycle import Kind
 from services.benefits.operations import adjusting, adjusting_annual
+from services.benefits.store import adjusting as store
 from services.benefits.store import decisions
 from tests.benefits.builders import CLERK, OTHER_CLERK, SUPERVISOR, Benefits
 from tests.plugins.databases import owner_execute, owner_fetch
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from chassis.database import Database
+    from chassis.jobs import JobKind
     from chassis.principal import Principal
     from services.benefits.store.adjusting import Run
 
@@ -43,45 +55,46 @@ class Office:
     benefits: Benefits
 
     async def create(self, command: CreateAdjustment = DEMO, principal: Principal = CLERK) -> Run:
-        run: Run = await self.benefits.run(
-            lambda tx: adjusting.create(tx, command, self.benefits.policy), principal
-        )
+        """A new adjustment."""
+        run: Run = await self.benefits.run(lambda tx: adjusting.create(tx, command, self.benefits.policy), principal)
         return run
 
     async def dry_run(self, run: Run, *, size: int = 30, principal: Principal = CLERK) -> Run:
+        """The adjustment, looked at."""
         await self.benefits.run(lambda tx: adjusting.dry_run(tx, run.adjustment_id), principal)
         await self.work(size)
         return await self.show(run)
 
     async def approve(self, run: Run, principal: Principal = SUPERVISOR, digest: bytes | None = None) -> Run:
+        """The adjustment, approved."""
         command = Approve(run.adjustment_id, digest or run.digest or b"")
         approved: Run = await self.benefits.run(lambda tx: adjusting.approve(tx, command), principal)
         return approved
 
     async def start(self, run: Run, *, size: int = 30) -> Run:
+        """The adjustment, run."""
         await self.benefits.run(lambda tx: adjusting.start(tx, run.adjustment_id))
         await self.work(size)
         return await self.show(run)
 
-    async def whole(self, command: CreateAdjustment = DEMO) -> Run:
-        run = await self.dry_run(await self.create(command))
-        await self.approve(run)
-        return await self.start(run)
-
     async def reverse(self, run: Run, principal: Principal, reason: str = "参数有误") -> Run:
+        """A reversal, asked for or confirmed."""
         command = Reverse(run.adjustment_id, run.digest or b"", reason)
         reversed_: Run = await self.benefits.run(lambda tx: adjusting.reverse(tx, command), principal)
         return reversed_
 
     async def work(self, size: int = 30) -> None:
+        """Let every job run to its end."""
         worker = Worker(self.benefits.database, self.kinds(size))
         while await worker.run_one():
             pass
 
     def kinds(self, size: int = 30) -> list[JobKind]:
+        """The jobs."""
         return adjusting_annual.job_kinds(size=size)
 
     async def show(self, run: Run) -> Run:
+        """The adjustment as it stands."""
         shown: Run = await self.benefits.run(lambda tx: adjusting.found(tx, run.adjustment_id))
         return shown
 
@@ -158,28 +171,7 @@ async def test_an_adjustment_is_looked_at_approved_run_explained_and_reversed(
     done = await city.start(again, size=11)
 
     assert (done.state, done.result) == (RunState.DONE, done.impact)
-    after = {one["benefit_id"]: one for one in await pensioners(database)}
-    owed = {
-        one["benefit_id"]: one
-        for one in await rows(database, "SELECT * FROM difference WHERE cause_id = $1", run.adjustment_id)
-    }
-    digests = [one["digest"] for one in after.values()]
-    made = await benefits.run(lambda tx: decisions.calculations(tx, digests))
-    for old in before:
-        benefit_id = old["benefit_id"]
-        new, adjusted = after[benefit_id], expected[benefit_id]
-        assert new["monthly_fen"] == adjusted.new_pension.fen
-        assert made[new["digest"]].statement == adjusted.statement
-        assert made[new["digest"]].digest == new["digest"]
-        assert new["months"] == old["months"]  # the next adjustment counts the same years
-        difference = owed[benefit_id]
-        assert difference["amount_fen"] == 3 * (new["monthly_fen"] - old["monthly_fen"])
-        assert (difference["first_month"], difference["last_month"]) == (
-            JANUARY.first_day,
-            Month(2026, 3).first_day,
-        )
-        assert "演示标准" in made[new["digest"]].statement.line("flat").title_zh
-    assert len(owed) == len(before)
+    await prove_people(database, benefits, before, expected)
     facts = [fact for fact in await said(database) if fact.cause == 2]
     assert sum(fact.monthly.fen - fact.before.fen for fact in facts) == gain
     assert {fact.header.version for fact in facts} == {1}
@@ -198,6 +190,11 @@ async def test_an_adjustment_is_looked_at_approved_run_explained_and_reversed(
         await city.create()
     assert twice.value.metadata["adjustment_id"] == run.text_id
 
+    await prove_reversal(database, city, done, before, gain)
+
+
+async def prove_reversal(database: Database, city: Office, done: Run, before: list[dict[str, Any]], gain: int) -> None:
+    """Two persons reverse it: amounts as before, open differences withdrawn, what was paid listed."""
     asked = await city.reverse(done, CLERK)
     assert (asked.state, asked.reversal_maker) == (RunState.DONE, CLERK.acting_person)
     with pytest.raises(Forbidden, match="asked for the reversal"):
@@ -206,7 +203,7 @@ async def test_an_adjustment_is_looked_at_approved_run_explained_and_reversed(
     await city.reverse(done, SUPERVISOR)
     await city.work(13)
 
-    assert (await city.show(run)).state is RunState.REVERSED
+    assert (await city.show(done)).state is RunState.REVERSED
     assert await pensioners(database) == before
     open_ = await rows(database, "SELECT 1 FROM difference WHERE payment_id IS NULL AND withdrawn_date IS NULL")
     assert open_ == []
@@ -214,6 +211,31 @@ async def test_an_adjustment_is_looked_at_approved_run_explained_and_reversed(
     # April was prepared by the new amount; the differences too, where the payroll pays them already.
     assert over == [{"fen": gain * (4 if paid[0]["paid"] else 1), "n": len(before)}]
     assert (await city.create()).state is RunState.DRAFT  # the year is free again
+
+
+async def prove_people(
+    database: Database, benefits: Benefits, before: list[dict[str, Any]], expected: dict[UUID, Adjustment]
+) -> None:
+    """Each person: the amount, the statement made again, the difference for three months, the same years."""
+    after = {one["benefit_id"]: one for one in await pensioners(database)}
+    owed = {one["benefit_id"]: one for one in await rows(database, "SELECT * FROM difference")}
+    digests = [one["digest"] for one in after.values()]
+    made = await benefits.run(lambda tx: decisions.calculations(tx, digests))
+    for old in before:
+        benefit_id = old["benefit_id"]
+        new, adjusted = after[benefit_id], expected[benefit_id]
+        assert new["monthly_fen"] == adjusted.new_pension.fen
+        assert made[new["digest"]].statement == adjusted.statement
+        assert made[new["digest"]].digest == new["digest"]
+        assert new["months"] == old["months"]  # the next adjustment counts the same years
+        difference = owed[benefit_id]
+        assert difference["amount_fen"] == 3 * (new["monthly_fen"] - old["monthly_fen"])
+        assert (difference["first_month"], difference["last_month"]) == (
+            JANUARY.first_day,
+            Month(2026, 3).first_day,
+        )
+        assert "演示标准" in made[new["digest"]].statement.line("flat").title_zh
+    assert len(owed) == len(before)
 
 
 async def said(database: Database) -> list[events.BenefitsAdjusted.Fact]:
@@ -229,6 +251,28 @@ class Killed(BaseException):
     """As a kill: nothing after it runs."""
 
 
+def dying(monkeypatch: pytest.MonkeyPatch, at: set[int]) -> list[int]:
+    """Let the writing of some chunks die when everything of them is written and nothing committed; counts calls."""
+    write = store.write
+    calls: list[int] = []
+
+    async def dies(*values: Any, **named: Any) -> None:
+        calls.append(len(calls) + 1)
+        await write(*values, **named)
+        if calls[-1] in at:
+            raise Killed
+
+    monkeypatch.setattr(store, "write", dies)
+    return calls
+
+
+async def lease_over(database: Database) -> None:
+    """The lease of a dead worker runs out."""
+    await owner_execute(
+        database, "UPDATE job_chunk SET due = clock_timestamp() - interval '1 second' WHERE state = 'RUNNING'"
+    )
+
+
 @pytest.mark.parametrize("step", ["run", "reverse"])
 async def test_a_run_that_is_killed_at_any_chunk_goes_on_and_nobody_is_adjusted_twice(
     database: Database, benefits: Benefits, city: Office, monkeypatch: pytest.MonkeyPatch, step: str
@@ -242,25 +286,14 @@ async def test_a_run_that_is_killed_at_any_chunk_goes_on_and_nobody_is_adjusted_
         await city.reverse(run, SUPERVISOR)
     else:
         await benefits.run(lambda tx: adjusting.start(tx, run.adjustment_id))
-    write, calls = adjusting_annual.store.write, 0
-
-    async def dies(*values: Any, **named: Any) -> None:
-        nonlocal calls
-        calls += 1
-        await write(*values, **named)
-        if calls in {1, 4, 6}:  # everything of the chunk is written, nothing committed
-            raise Killed
-
-    monkeypatch.setattr(adjusting_annual.store, "write", dies)
+    calls = dying(monkeypatch, {1, 4, 6})
     for _ in range(4):
         with contextlib.suppress(Killed):
             await city.work(9)
-        await owner_execute(
-            database, "UPDATE job_chunk SET due = clock_timestamp() - interval '1 second' WHERE state = 'RUNNING'"
-        )
+        await lease_over(database)
 
     done = await city.show(run)
-    assert calls == 3 + -(-len(before) // 9)
+    assert len(calls) == 3 + -(-len(before) // 9)
     amounts = await rows(
         database,
         "SELECT benefit_id, count(*) AS n FROM benefit_amount WHERE cause_id IS NOT NULL GROUP BY 1, cause",
@@ -277,13 +310,10 @@ async def test_a_run_that_is_killed_at_any_chunk_goes_on_and_nobody_is_adjusted_
         assert owed[0]["fen"] == done.impact.total.back_fen
 
 
-AMOUNTS = Amounts(Money(5000), (YearBand(None, __import__("decimal").Decimal(1)),), __import__("decimal").Decimal("0.01"), ())
+AMOUNTS = Amounts(Money(5000), (YearBand(None, Decimal(1)),), Decimal("0.01"), ())
 
 
 async def test_what_is_wrong_is_refused_by_name(database: Database, city: Office) -> None:
-    from dataclasses import replace
-    from decimal import Decimal
-
     with pytest.raises(PolicyParameterMissing) as missing:
         await city.create(CreateAdjustment(2025, AmountsSource.POLICY))
     assert missing.value.metadata["key"] == "annual_adjustment.jiangsu_amounts"
@@ -294,7 +324,7 @@ async def test_what_is_wrong_is_refused_by_name(database: Database, city: Office
         (replace(notice, amounts=None), "ADJUSTMENT_DOCUMENT_REQUIRED"),
         (replace(notice, year=2099), "ADJUSTMENT_YEAR_INVALID"),
         (replace(notice, kinds=(Kind.UNEMPLOYMENT,)), "ADJUSTMENT_KIND_INVALID"),
-        (replace(notice, amounts=replace(AMOUNTS, percent=Decimal("2"))), "ADJUSTMENT_PERCENT_ABSURD"),
+        (replace(notice, amounts=replace(AMOUNTS, percent=Decimal(2))), "ADJUSTMENT_PERCENT_ABSURD"),
         (replace(notice, amounts=replace(AMOUNTS, flat=Money(10**9))), "ADJUSTMENT_AMOUNT_ABSURD"),
         (replace(notice, amounts=Amounts(Money(0), (), Decimal(0), ())), "ADJUSTMENT_EMPTY"),
     ]

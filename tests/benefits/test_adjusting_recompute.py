@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chassis.policy import open_policy
 from chassis.worker import Worker
 from kernel.calendar import Month
 from kernel.errors import AlreadyExists, Forbidden, InvalidInput, Refused
@@ -21,14 +19,17 @@ from services.benefits.commands_adjusting import CreateAdjustment, CreateRecompu
 from services.benefits.domain.adjustment import AdjustmentFacts, adjust, age_for, full_years
 from services.benefits.lifecycle import Kind
 from services.benefits.operations import adjusting, adjusting_annual, adjusting_recompute, adjusting_whatif
-from services.benefits.policy import BenefitsPolicy
 from services.benefits.store import decisions
 from tests.benefits.builders import CLERK, SUPERVISOR, Benefits, Enrollment
-from tests.benefits.test_adjusting import Killed, rows
+from tests.benefits.test_adjusting import Killed, dying, lease_over, rows
 from tests.plugins.databases import owner_execute
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from chassis.database import Database
+    from services.benefits.calculation import Calculation
+    from services.benefits.policy import BenefitsPolicy
     from services.benefits.store.adjusting import Run
 
 TODAY = date(2027, 3, 20)
@@ -68,9 +69,13 @@ async def approved(benefits: Benefits, run: Run) -> Run:
 
 
 async def test_a_provisional_pension_is_computed_again_with_its_adjustment_and_the_difference(
-    database: Database, enrollment: Enrollment, benefits: Benefits, policy: BenefitsPolicy, final: BenefitsPolicy,
+    database: Database,
+    enrollment: Enrollment,
+    benefits: Benefits,
+    final: BenefitsPolicy,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    policy = benefits.policy
     people = []
     for balance in ("150000.00", "90000.00", "210000.00"):
         person_id = await enrollment.about_to_retire(balance=balance)
@@ -105,25 +110,13 @@ async def test_a_provisional_pension_is_computed_again_with_its_adjustment_and_t
             lambda tx: adjusting.approve(tx, Approve(again.adjustment_id, looked.digest or b"")), CLERK, TODAY
         )
     await approved(benefits, again)
-    # Killed after everything of a chunk was written.
-    write, calls = adjusting_recompute.store.write, 0
-
-    async def dies(*values: Any, **named: Any) -> None:
-        nonlocal calls
-        calls += 1
-        await write(*values, **named)
-        if calls == 2:
-            raise Killed
-
-    monkeypatch.setattr(adjusting_recompute.store, "write", dies)
+    calls = dying(monkeypatch, {2})
     for _ in range(2):
         with contextlib.suppress(Killed):
             await work(benefits, final)
-        await owner_execute(
-            database, "UPDATE job_chunk SET due = clock_timestamp() - interval '1 second' WHERE state = 'RUNNING'"
-        )
+        await lease_over(database)
     done = await shown(benefits, again)
-    assert (done.state, done.result, calls) == (RunState.DONE, done.impact, 3)
+    assert (done.state, done.result, len(calls)) == (RunState.DONE, done.impact, 3)
 
     law = Terms(2027, policy.adjustment.demo.on(date(2027, 1, 1)))
     total = 0
@@ -132,28 +125,32 @@ async def test_a_provisional_pension_is_computed_again_with_its_adjustment_and_t
         if person_id == people[0][0]:
             inputs |= {"balance_fen": 15_100_000, "balance_provisional": False}
         new = calculation.recompute(Kind.EMPLOYEE_PENSION, inputs, Month(2026, 8), final)
-        line = adjust(
-            AdjustmentFacts(new.statement.total, full_years(336), age_for(Month(1966, 3), 2027)), law.law
-        )
-        found = await benefits.run(lambda tx, id_=benefit.benefit_id: decisions.amounts(tx, [id_]))
-        amounts = found[benefit.benefit_id]
-        assert [(one.from_month, one.amount) for one in amounts[2:]] == [
-            (Month(2026, 8), new.statement.total),
-            (Month(2027, 1), line.new_pension),
-        ]
-        monthly = await rows(database, "SELECT monthly_fen, provisional FROM benefit WHERE benefit_id = $1", benefit.benefit_id)
-        assert monthly[0]["monthly_fen"] == line.new_pension.fen
-        assert monthly[0]["provisional"] is new.statement.provisional
-        # Eight months of 2026 and 2027 stand in payrolls; two of them by the adjusted amount.
-        change = 5 * (amounts[2].amount.fen - amounts[0].amount.fen) + 2 * (amounts[3].amount.fen - amounts[1].amount.fen)
-        difference = await rows(
-            database, "SELECT amount_fen FROM difference WHERE benefit_id = $1 AND cause = 'RECOMPUTED'", benefit.benefit_id
-        )
-        assert difference == [{"amount_fen": change}]
-        total += change
+        total += await difference_of(database, benefits, benefit.benefit_id, new, law)
+        same = calculation.recompute(Kind.EMPLOYEE_PENSION, made.inputs, Month(2026, 8), policy)
+        assert same.statement == made.statement
     assert done.result is not None
     assert done.result.total.back_fen == total
-    assert calculation.recompute(Kind.EMPLOYEE_PENSION, people[1][2].inputs, Month(2026, 8), policy).statement == people[1][2].statement
+
+
+async def difference_of(database: Database, benefits: Benefits, benefit_id: UUID, new: Calculation, law: Terms) -> int:
+    """What one person is owed, after looking at every row of theirs."""
+    line = adjust(AdjustmentFacts(new.statement.total, full_years(336), age_for(Month(1966, 3), 2027)), law.law)
+    found = await benefits.run(lambda tx: decisions.amounts(tx, [benefit_id]))
+    amounts = found[benefit_id]
+    assert [(one.from_month, one.amount) for one in amounts[2:]] == [
+        (Month(2026, 8), new.statement.total),
+        (Month(2027, 1), line.new_pension),
+    ]
+    now = await rows(database, "SELECT monthly_fen, provisional FROM benefit WHERE benefit_id = $1", benefit_id)
+    assert now == [{"monthly_fen": line.new_pension.fen, "provisional": new.statement.provisional}]
+    # Seven months stand in payrolls, two of them by the adjusted amount.
+    fen = [one.amount.fen for one in amounts]
+    change = 5 * (fen[2] - fen[0]) + 2 * (fen[3] - fen[1])
+    owed_ = await rows(
+        database, "SELECT amount_fen FROM difference WHERE benefit_id = $1 AND cause = 'RECOMPUTED'", benefit_id
+    )
+    assert owed_ == [{"amount_fen": change}]
+    return change
 
 
 async def test_a_lower_final_value_is_listed_as_overpaid_and_one_benefit_can_be_asked_for(
@@ -212,7 +209,9 @@ async def test_what_another_value_would_mean_is_computed_and_nothing_else_is_kep
     ]
     assert seen.impact is not None
     assert (seen.impact.total.monthly_fen, seen.impact.least, seen.impact.most) == (
-        sum(expected), min(expected), max(expected),
+        sum(expected),
+        min(expected),
+        max(expected),
     )
     assert len(seen.impact.samples) == 3
     assert set(seen.impact.samples[0].facts) == {"before", "after"}
@@ -237,9 +236,7 @@ async def test_what_another_value_would_mean_is_computed_and_nothing_else_is_kep
             await benefits.run(lambda tx, command=wrong: adjusting_whatif.what_if(tx, command, policy))
         assert refused.value.reason == reason
     with pytest.raises(Refused):
-        await benefits.run(
-            lambda tx: adjusting.approve(tx, Approve(run.adjustment_id, seen.digest or b"")), SUPERVISOR
-        )
+        await benefits.run(lambda tx: adjusting.approve(tx, Approve(run.adjustment_id, seen.digest or b"")), SUPERVISOR)
     await benefits.run(lambda tx: adjusting.discard(tx, Discard(run.adjustment_id)))
 
 

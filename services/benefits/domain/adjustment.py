@@ -153,8 +153,10 @@ def require_plausible(amounts: Amounts) -> None:
         if is_absurd:
             raise InvalidInput("ADJUSTMENT_AMOUNT_ABSURD", "an amount is far above every notice", field=field)
     amounts_given = (amounts.flat, amounts.increase_minimum or Money.ZERO, *(band.amount for band in amounts.tilt))
-    if not amounts.percent and not any(band.amount for band in amounts.per_year) and not any(
-        one != Money.ZERO for one in amounts_given
+    if (
+        not amounts.percent
+        and not any(band.amount for band in amounts.per_year)
+        and not any(one != Money.ZERO for one in amounts_given)
     ):
         raise InvalidInput("ADJUSTMENT_EMPTY", "an adjustment raises something")
 

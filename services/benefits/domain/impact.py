@@ -102,10 +102,7 @@ class Impact:
             losing=self.losing + other.losing,
             least=min((one for one in (self.least, other.least) if one is not None), default=None),
             most=max((one for one in (self.most, other.most) if one is not None), default=None),
-            by={
-                name: _merged(self.by.get(name, {}), other.by.get(name, {}))
-                for name in sorted({*self.by, *other.by})
-            },
+            by={name: _merged(self.by.get(name, {}), other.by.get(name, {})) for name in sorted({*self.by, *other.by})},
             refused={
                 code: self.refused.get(code, 0) + other.refused.get(code, 0)
                 for code in sorted({*self.refused, *other.refused})
@@ -130,9 +127,7 @@ class Impact:
             "most": self.most,
             "by": {name: {band: _plain(one) for band, one in bands.items()} for name, bands in self.by.items()},
             "refused": dict(self.refused),
-            "samples": [
-                [one.rank, one.kind, one.before_fen, one.after_fen, dict(one.facts)] for one in self.samples
-            ],
+            "samples": [[one.rank, one.kind, one.before_fen, one.after_fen, dict(one.facts)] for one in self.samples],
             "fold": f"{self.fold:064x}",
         }
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from services.benefits.lifecycle import AmountCause, Kind
 
 
-def adjusted(  # noqa: PLR0913 - a fact has so many parts
+def adjusted(
     benefit_id: UUID,
     person_id: UUID,
     kind: Kind,

@@ -7,7 +7,7 @@ the people. An approval is bound to the digest of parameters and dry run togethe
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from chassis import approval, jobs
@@ -28,6 +28,8 @@ from services.benefits.store import adjusting as store
 from services.benefits.store.adjusting import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from chassis.jobs import Job
     from chassis.transaction import Transaction
     from kernel.dated import DatedValue
@@ -152,9 +154,7 @@ async def approve(tx: Transaction, command: Approve) -> Run:
     require_digest(command.digest, now)
     await approval.decide(tx, run.approval_id, approve=True)
     await approval.execute(tx, run.approval_id, kind=APPROVAL, subject=_subject(run, now), payload=now)
-    await store.change(
-        tx, run.adjustment_id, state=RunState.APPROVED.value, checker=checker, approve_date=tx.today
-    )
+    await store.change(tx, run.adjustment_id, state=RunState.APPROVED.value, checker=checker, approve_date=tx.today)
     tx.audit("adjustment_approved", detail={"adjustment_id": run.text_id, "digest": now.hex()})
     return await found(tx, run.adjustment_id)
 
@@ -177,13 +177,11 @@ async def start(tx: Transaction, adjustment_id: UUID) -> Run:
 
 async def run_done(tx: Transaction, job: Job) -> None:
     """The end of a run: what it did, added up from its chunks."""
-    await store.change(
-        tx, run_of(job), state=RunState.DONE.value, result=await store.summed(tx, job.id)
-    )
+    await store.change(tx, run_of(job), state=RunState.DONE.value, result=await store.summed(tx, job.id))
 
 
 async def reverse(tx: Transaction, command: Reverse) -> Run:
-    """Reverse an adjustment that was run (撤销): the first person asks with a reason, a second one confirms and it runs.
+    """Reverse an adjustment that was run (撤销): one person asks with a reason, a second one confirms.
 
     Raises:
         NotFound: ADJUSTMENT_NOT_FOUND.
@@ -217,9 +215,7 @@ async def reverse(tx: Transaction, command: Reverse) -> Run:
     await approval.decide(tx, run.reversal_approval_id, approve=True)
     await approval.execute(tx, run.reversal_approval_id, kind=REVERSAL, subject=run.text_id, payload=payload)
     job_id = await jobs.start(tx, REVERSE_JOB, params={"adjustment_id": str(run.adjustment_id)}, chunks=[PLAN])
-    await store.change(
-        tx, run.adjustment_id, state=RunState.REVERSING.value, reversal_checker=person, job_id=job_id
-    )
+    await store.change(tx, run.adjustment_id, state=RunState.REVERSING.value, reversal_checker=person, job_id=job_id)
     tx.audit("adjustment_reversing", detail={"adjustment_id": run.text_id, "job_id": ids.to_text("job", job_id)})
     return await found(tx, run.adjustment_id)
 
@@ -248,7 +244,7 @@ async def discard(tx: Transaction, command: Discard) -> Run:
 
 
 def new_run(
-    tx: Transaction, purpose: Purpose, kinds: list[Kind], policy: BenefitsPolicy, *, terms: dict[str, object]
+    tx: Transaction, purpose: Purpose, kinds: Sequence[Kind], policy: BenefitsPolicy, *, terms: Mapping[str, Any]
 ) -> Run:
     """A run that nobody has looked at yet."""
     return Run(
@@ -258,7 +254,7 @@ def new_run(
         kinds=tuple(kinds),
         state=RunState.DRAFT,
         source=AmountsSource.POLICY,
-        terms=terms,
+        terms=dict(terms),
         policy_version=policy.version,
         maker=tx.principal.acting_person,
         create_date=tx.today,
@@ -327,7 +323,7 @@ def _amounts(tx: Transaction, command: CreateAdjustment, policy: BenefitsPolicy)
                 raise InvalidInput(
                     "ADJUSTMENT_DOCUMENT_REQUIRED",
                     "amounts of a notice come with its number",
-                    field="amounts" if command.document else "document",
+                    field="amounts" if command.document else "notice_no",
                 )
             return notice(command.amounts, command.year, command.document)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -41,6 +40,8 @@ from services.benefits.store import adjusting as store
 from services.benefits.store.adjusting import NewAmount, NewCalculation, NewDifference
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from chassis.jobs import Chunk, Job
     from chassis.transaction import Transaction
     from services.benefits.domain.impact import Column

@@ -1,8 +1,8 @@
 """Computing benefits again: when a parameter became final, and to see what another value would mean.
 
 A provisional benefit is computed from its stored inputs by today's law, from its first month on, and every adjustment
-since is applied to the new amount; what months in payrolls were paid too little or too much is the difference. A what-if
-does the same by two laws, today's and one with another value, and keeps nothing but the sums.
+since is applied to the new amount; what months in payrolls were paid too little or too much is the difference. A
+what-if does the same by two laws, today's and one with another value, and keeps nothing but the sums.
 """
 
 from __future__ import annotations
@@ -68,19 +68,18 @@ def job_kinds(policy: BenefitsPolicy, *, size: int = CHUNK) -> list[JobKind]:
     """The jobs of recomputation and what-if."""
     overlay = Overlay(policy)
     return [
-        JobKind(
-            DRY_JOBS[Purpose.RECOMPUTATION], partial(_chunk, policy=policy, size=size, is_dry=True), dry_run_done
-        ),
+        JobKind(DRY_JOBS[Purpose.RECOMPUTATION], partial(_chunk, policy=policy, size=size, is_dry=True), dry_run_done),
         JobKind(RUN_JOBS[Purpose.RECOMPUTATION], partial(_chunk, policy=policy, size=size, is_dry=False), run_done),
         JobKind(DRY_JOBS[Purpose.WHAT_IF], partial(_what_if_chunk, overlay=overlay, size=size), dry_run_done),
     ]
 
 
-def renew(  # noqa: PLR0913 - a benefit, its amounts, and the law
+def renew(
     benefit: Recomputable,
     amounts: Sequence[Amount],
     known: Mapping[bytes, Calculation],
     policy: BenefitsPolicy,
+    *,
     month: Month,
     cache: dict[tuple[str, str], Calculation],
 ) -> Renewed:
@@ -152,7 +151,12 @@ async def _what_if_chunk(tx: Transaction, job: Job, chunk: Chunk, *, overlay: Ov
     other, missing = await _renewed(tx, [one.benefit for one in today], overlay.of(run.terms))
     known = {one.benefit.benefit_id: one for one in today}
     pairs = [
-        replace(one, before=known[one.benefit.benefit_id].after, owed=None, made={**known[one.benefit.benefit_id].made, **one.made})
+        replace(
+            one,
+            before=known[one.benefit.benefit_id].after,
+            owed=None,
+            made={**known[one.benefit.benefit_id].made, **one.made},
+        )
         for one in other
     ]
     await store.add_part(tx, run.adjustment_id, job.id, chunk.number, _impact(tx, pairs, [*rejects, *missing]))
@@ -170,7 +174,7 @@ async def _renewed(
     month = Month.of(tx.today)
     for place, benefit in enumerate(benefits):
         try:
-            renewed.append(renew(benefit, amounts[benefit.benefit_id], known, policy, month, cache))
+            renewed.append(renew(benefit, amounts[benefit.benefit_id], known, policy, month=month, cache=cache))
         except (DomainError, ValueError) as error:
             rejects.append(_reject(place, benefit, error))
         if place % SLICE == SLICE - 1:

@@ -333,7 +333,7 @@ async def people(
     )
 
 
-async def write(  # noqa: PLR0913 - one table each
+async def write(
     tx: Transaction,
     run: Run,
     cause: AmountCause,
@@ -412,6 +412,42 @@ async def write(  # noqa: PLR0913 - one table each
     )
 
 
+@dataclass(frozen=True, slots=True)
+class StoredAmount:
+    """An amount of a benefit from a month on, as it is stored."""
+
+    number: int
+    from_month: Month
+    amount: Money
+    digest: bytes
+    cause: AmountCause
+    cause_id: UUID | None
+    business_date: date
+
+
+async def amounts(tx: Transaction, benefit_id: UUID) -> list[StoredAmount]:
+    """Every amount that a benefit had, oldest first."""
+    rows = await tx.fetch(
+        """
+        SELECT number, from_month, amount_fen, digest, cause, cause_id, business_date FROM benefit_amount
+        WHERE benefit_id = $1 ORDER BY number
+        """,
+        benefit_id,
+    )
+    return [
+        StoredAmount(
+            row["number"],
+            Month.of(row["from_month"]),
+            Money(row["amount_fen"]),
+            row["digest"],
+            AmountCause(row["cause"]),
+            row["cause_id"],
+            row["business_date"],
+        )
+        for row in rows
+    ]
+
+
 # Computing again ----------------------------------------------------------------------------------------------------
 
 
@@ -456,7 +492,9 @@ async def lock_provisional(
 ) -> list[Recomputable]:
     """The provisional benefits of a chunk; locked when amounts are going to change."""
     statement = RECOMPUTABLE.format(f"{PROVISIONAL} AND mine.benefit_id > $2 AND mine.benefit_id <= $3")
-    return _recomputable(await tx.fetch(f"{statement} FOR NO KEY UPDATE OF mine" if lock else statement, one, after, last))
+    return _recomputable(
+        await tx.fetch(f"{statement} FOR NO KEY UPDATE OF mine" if lock else statement, one, after, last)
+    )
 
 
 async def running_ranges(tx: Transaction, sample: int, size: int) -> list[dict[str, Any]]:
@@ -530,11 +568,13 @@ class Undone:
 UNDO = """
     SELECT benefit.benefit_id, benefit.person_id, benefit.kind, last.number, benefit.monthly_fen AS after_fen,
            base.amount_fen AS before_fen, base.digest AS before_digest, base.provisional,
-           least(coalesce(paid.first_month, owed.first_month), coalesce(owed.first_month, paid.first_month)) AS first_month,
-           greatest(coalesce(paid.last_month, owed.last_month), coalesce(owed.last_month, paid.last_month)) AS last_month,
+           least(paid.first_month, owed.first_month) AS first_month,
+           greatest(paid.last_month, owed.last_month) AS last_month,
            coalesce(paid.over_fen, 0) + coalesce(owed.amount_fen, 0) AS over_fen
     FROM benefit_amount AS made JOIN benefit USING (benefit_id)
-    CROSS JOIN LATERAL (SELECT max(number) AS number FROM benefit_amount AS one WHERE one.benefit_id = made.benefit_id) AS last
+    CROSS JOIN LATERAL (
+        SELECT max(number) AS number FROM benefit_amount AS one WHERE one.benefit_id = made.benefit_id
+    ) AS last
     CROSS JOIN LATERAL (
         SELECT one.amount_fen, one.digest, calculation.provisional
         FROM benefit_amount AS one JOIN calculation USING (digest)
@@ -543,7 +583,8 @@ UNDO = """
         ORDER BY one.number DESC LIMIT 1
     ) AS base
     LEFT JOIN LATERAL (
-        SELECT min(month) AS first_month, max(month) AS last_month, sum(amount_fen - base.amount_fen)::bigint AS over_fen
+        SELECT min(month) AS first_month, max(month) AS last_month,
+               sum(amount_fen - base.amount_fen)::bigint AS over_fen
         FROM payment WHERE payment.benefit_id = made.benefit_id AND item = 'MONTH' AND month >= made.from_month
           AND payment.state IN ('OPEN', 'CONFIRMED') AND amount_fen > base.amount_fen HAVING count(*) > 0
     ) AS paid ON true
@@ -571,9 +612,7 @@ async def made_ranges(tx: Transaction, run_id: UUID, size: int) -> list[dict[str
 
 async def lock_made(tx: Transaction, run_id: UUID, after: UUID, last: UUID) -> list[Undone]:
     """The benefits of a chunk of a run that is reversed."""
-    return [
-        Undone(**{**dict(row), "kind": Kind(row["kind"])}) for row in await tx.fetch(UNDO, run_id, after, last)
-    ]
+    return [Undone(**{**dict(row), "kind": Kind(row["kind"])}) for row in await tx.fetch(UNDO, run_id, after, last)]
 
 
 async def withdraw(tx: Transaction, run_id: UUID, benefit_ids: Sequence[UUID]) -> int:

@@ -210,5 +210,5 @@ def end(row: BenefitRow, how: End) -> None:
 def _calculation(row: CalculationRow, terms: Mapping[UUID, Terms]) -> Calculation:
     if row.statement is None:
         assert row.terms_id is not None
-        return again(row.kind, row.policy_version, row.inputs, terms[row.terms_id], row.terms_id, row.digest)
+        return again(row.kind, row.policy_version, row.inputs, terms[row.terms_id], row.terms_id, digest=row.digest)
     return Calculation(row.kind, row.policy_version, row.inputs, Statement.from_plain(row.statement))

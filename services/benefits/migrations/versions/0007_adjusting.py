@@ -27,7 +27,8 @@ MONTHS = """
     coalesce(
         jsonb_path_query_first(
             statement,
-            'strict $.lines[*] ? (@.code == "basic").inputs[*] ? (@[0] == "months" && @[1] like_regex "^[0-9]{1,4}$")[1]',
+            'strict $.lines[*] ? (@.code == "basic")
+                .inputs[*] ? (@[0] == "months" && @[1] like_regex "^[0-9]{1,4}$")[1]',
             '{}', true
         ) #>> '{}',
         CASE WHEN statement IS NULL THEN inputs ->> 'months' END
@@ -75,7 +76,7 @@ def runs() -> None:
             CONSTRAINT adjustment_two_persons CHECK (maker <> checker AND dry_runner <> checker),
             CONSTRAINT reversal_two_persons CHECK (reversal_maker <> reversal_checker)
         )
-    """)  # noqa: S608 - constant words
+    """)
     op.execute("""
         CREATE UNIQUE INDEX adjustment_of_year ON adjustment (year)
         WHERE purpose = 'ANNUAL' AND state NOT IN ('REVERSED', 'DISCARDED')
@@ -123,7 +124,8 @@ def made_again() -> None:
     op.execute("ALTER TABLE calculation ADD terms_id uuid REFERENCES adjustment")
     op.execute(f"ALTER TABLE calculation ADD contribution_months integer GENERATED ALWAYS AS ({MONTHS}) STORED")
     op.execute("""
-        ALTER TABLE calculation ADD CONSTRAINT calculation_explained CHECK ((statement IS NULL) = (terms_id IS NOT NULL))
+        ALTER TABLE calculation
+        ADD CONSTRAINT calculation_explained CHECK ((statement IS NULL) = (terms_id IS NOT NULL))
     """)
     op.execute("COMMENT ON COLUMN calculation.terms_id IS 'run whose terms make the statement again from the inputs'")
 
