@@ -188,7 +188,7 @@ async def test_an_adjustment_is_looked_at_approved_run_explained_and_reversed(
 
     with pytest.raises(AlreadyExists) as twice:
         await city.create()
-    assert twice.value.metadata["adjustment_id"] == run.text_id
+    assert twice.value.metadata["adjustment"] == run.text_id
 
     await prove_reversal(database, city, done, before, gain)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -99,7 +100,7 @@ async def test_a_provisional_pension_is_computed_again_with_its_adjustment_and_t
     )
     with pytest.raises(AlreadyExists) as twice:
         await benefits.run(lambda tx: adjusting_whatif.recompute(tx, CreateRecomputation(), final), today=TODAY)
-    assert twice.value.metadata["adjustment_id"] == again.text_id
+    assert twice.value.metadata["adjustment"] == again.text_id
     await work(benefits, final)
     looked = await shown(benefits, again)
     assert looked.impact is not None
@@ -145,7 +146,7 @@ async def difference_of(database: Database, benefits: Benefits, benefit_id: UUID
     assert now == [{"monthly_fen": line.new_pension.fen, "provisional": new.statement.provisional}]
     # Seven months stand in payrolls, two of them by the adjusted amount.
     fen = [one.amount.fen for one in amounts]
-    change = 5 * (fen[2] - fen[0]) + 2 * (fen[3] - fen[1])
+    change: int = 5 * (fen[2] - fen[0]) + 2 * (fen[3] - fen[1])
     owed_ = await rows(
         database, "SELECT amount_fen FROM difference WHERE benefit_id = $1 AND cause = 'RECOMPUTED'", benefit_id
     )
@@ -230,10 +231,10 @@ async def test_what_another_value_would_mean_is_computed_and_nothing_else_is_kep
         (CreateWhatIf(file, key, date(2026, 1, 1), None, "a lot"), "POLICY_VALUE_INVALID"),
         (CreateWhatIf(file, key, date(2026, 1, 1), None, "-1.00"), "POLICY_VALUE_INVALID"),
         (CreateWhatIf(file, key, date(2026, 1, 1), None, "[1]"), "POLICY_VALUE_INVALID"),
-        (CreateWhatIf(file, key, date(2026, 1, 1), None, "9500.00", 10**6), "SAMPLE_INVALID"),
+        (CreateWhatIf(file, key, date(2026, 1, 1), None, "9500.00", 10**6), "WHAT_IF_SAMPLE_INVALID"),
     ):
         with pytest.raises(InvalidInput) as refused:
-            await benefits.run(lambda tx, command=wrong: adjusting_whatif.what_if(tx, command, policy))
+            await benefits.run(partial(adjusting_whatif.what_if, command=wrong, policy=policy))
         assert refused.value.reason == reason
     with pytest.raises(Refused):
         await benefits.run(lambda tx: adjusting.approve(tx, Approve(run.adjustment_id, seen.digest or b"")), SUPERVISOR)

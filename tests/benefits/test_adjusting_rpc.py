@@ -34,6 +34,10 @@ def money(fen: int) -> money_pb2.Money:
     return money_pb2.Money(fen=fen)
 
 
+def rate(text: str) -> money_pb2.Rate:
+    return money_pb2.Rate(decimal=text)
+
+
 @dataclass
 class Edge:
     """Calls by name; every request has an id of its own."""
@@ -100,10 +104,10 @@ async def approved_and_run(edge: Edge) -> pb.Adjustment:
         amounts=pb.AdjustmentAmounts(
             flat=money(3000),
             per_year=[
-                pb.AdjustmentYearBand(upto_years=15, amount={"decimal": "1"}),
-                pb.AdjustmentYearBand(amount={"decimal": "1.5"}),
+                pb.AdjustmentYearBand(upto_years=15, amount=rate("1")),
+                pb.AdjustmentYearBand(amount=rate("1.5")),
             ],
-            percent={"decimal": "0.008"},
+            percent=rate("0.008"),
             tilt=[pb.AdjustmentAgeBand(age_from=70, amount=money(3000))],
             increase_minimum=money(8000),
         ),
@@ -126,7 +130,7 @@ async def approved_and_run(edge: Edge) -> pb.Adjustment:
     await edge.call("ApproveAdjustment", SUPERVISOR, adjustment_id=run_id, digest=looked.digest)
     await edge.call("StartAdjustment", adjustment_id=run_id)
     await edge.work()
-    done = (await edge.call("GetAdjustment", adjustment_id=run_id)).adjustment
+    done: pb.Adjustment = (await edge.call("GetAdjustment", adjustment_id=run_id)).adjustment
     assert (done.state, done.result) == (pb.ADJUSTMENT_STATE_DONE, looked.impact)
     return done
 
@@ -164,7 +168,7 @@ async def reversed_by_two(edge: Edge, run: pb.Adjustment) -> None:
 
 
 async def what_is_wrong(edge: Edge) -> None:
-    demo = {"year": 2026, "source": pb.ADJUSTMENT_SOURCE_DEMO}
+    demo: dict[str, Any] = {"year": 2026, "source": pb.ADJUSTMENT_SOURCE_DEMO}
     first = await edge.call("CreateAdjustment", **demo)
     with pytest.raises(AlreadyExists):
         await edge.call("CreateAdjustment", **demo)
@@ -175,7 +179,7 @@ async def what_is_wrong(edge: Edge) -> None:
         ({**demo, "kinds": [model.BENEFIT_KIND_INJURY_GRANT]}, "ADJUSTMENT_KIND_INVALID"),
         ({**demo, "kinds": [model.BENEFIT_KIND_UNSPECIFIED]}, "VALUE_REQUIRED"),
         ({**demo, "amounts": pb.AdjustmentAmounts(flat=money(-1))}, "ADJUSTMENT_AMOUNT_NEGATIVE"),
-        ({**demo, "amounts": pb.AdjustmentAmounts(percent={"decimal": "two"})}, "ADJUSTMENT_AMOUNT_ABSURD"),
+        ({**demo, "amounts": pb.AdjustmentAmounts(percent=rate("two"))}, "ADJUSTMENT_AMOUNT_ABSURD"),
     ):
         with pytest.raises(InvalidInput) as refused:
             await edge.call("CreateAdjustment", **fields)

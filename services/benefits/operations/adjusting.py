@@ -75,7 +75,7 @@ async def create(tx: Transaction, command: CreateAdjustment, policy: BenefitsPol
             "the adjustment of that year exists",
             field="year",
             year=str(command.year),
-            adjustment_id=other.text_id if other else "",
+            adjustment=other.text_id if other else "",
         )
     await _require_no_later(tx, run)
     tx.audit("adjustment_created", detail={"adjustment_id": run.text_id, "year": str(command.year)})
@@ -336,7 +336,7 @@ async def _require_no_later(tx: Transaction, run: Run) -> None:
 async def _require_alone(tx: Transaction, run: Run) -> None:
     if other := await store.is_changing(tx, run.adjustment_id):
         raise Refused(
-            "ADJUSTMENT_OTHER_RUNNING", "another run changes amounts at this moment", adjustment_id=other.text_id
+            "ADJUSTMENT_OTHER_RUNNING", "another run changes amounts at this moment", adjustment=other.text_id
         )
 
 

@@ -72,7 +72,7 @@ async def recompute(tx: Transaction, command: CreateRecomputation, policy: Benef
         raise AlreadyExists(
             "RECOMPUTATION_EXISTS",
             "a recomputation is open; approve, run or discard it first",
-            adjustment_id=other.text_id if other else "",
+            adjustment=other.text_id if other else "",
         )
     return await start_dry_run(tx, run)
 
@@ -81,10 +81,10 @@ async def what_if(tx: Transaction, command: CreateWhatIf, policy: BenefitsPolicy
     """Look at what another value of a parameter would mean (参数测算) for a sample or for everybody.
 
     Raises:
-        InvalidInput: POLICY_PARAMETER_UNKNOWN, POLICY_DAYS_INVALID, POLICY_VALUE_INVALID, SAMPLE_INVALID.
+        InvalidInput: POLICY_PARAMETER_UNKNOWN, POLICY_DAYS_INVALID, POLICY_VALUE_INVALID, WHAT_IF_SAMPLE_INVALID.
     """
     if not 0 <= command.sample <= SAMPLE_MOST:
-        raise InvalidInput("SAMPLE_INVALID", f"a sample has at most {SAMPLE_MOST} benefits", field="sample")
+        raise InvalidInput("WHAT_IF_SAMPLE_INVALID", f"a sample has at most {SAMPLE_MOST} benefits", field="sample")
     terms = {
         "file": command.file,
         "key": command.key,
