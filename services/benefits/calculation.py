@@ -150,7 +150,10 @@ def canonical(content: Any) -> str:
 
 def retirement_of(track: Track, birth: Month, policy: BenefitsPolicy) -> Retirement:
     """When a person retires by law and may retire."""
-    return retirement.retire(track, birth, policy.retirement)
+    known = policy.retirements.get((track, birth))
+    if known is None:
+        known = policy.retirements[track, birth] = retirement.retire(track, birth, policy.retirement)
+    return known
 
 
 def require_window(track: Track, birth: Month, month: Month, policy: BenefitsPolicy) -> None:
