@@ -8,15 +8,20 @@ What a parameter means is the services' business; this file knows no insurance.
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chassis.policy_files import SOURCES_FILE, UNREADABLE, LawReader, Rule, Source, read_sources, read_yaml
+from chassis.policy_files import SOURCES_FILE, UNREADABLE, LawReader, Rule, Source, overlaid, read_sources, read_yaml
+from chassis.policy_types import Problem
 from kernel.calendar import Month
-from kernel.dated import Dated, DatedValue
+from kernel.dated import Confidence, Dated, DatedValue
+from kernel.errors import InvalidInput
 from kernel.money import Money
 
 if TYPE_CHECKING:
@@ -68,6 +73,7 @@ class PolicyStore:
         )
         self._parameters = reader.parameters
         self._types = reader.types
+        self._converters = reader.converters
 
     def money(self, file: str, key: str) -> Dated[Money]:
         """A parameter whose values are amounts."""
@@ -92,6 +98,40 @@ class PolicyStore:
     def table(self, file: str, key: str, read: Callable[[Any], T]) -> Dated[T]:
         """A parameter whose values have parts; ``read`` turns records and tuples into the caller's value."""
         return self._dated(file, key).map(read)
+
+    def changed(self, file: str, key: str, days: tuple[date, date | None], plain: Any) -> "PolicyStore":
+        """This law with another value of one parameter on some days, in memory: what a what-if is computed by.
+
+        Args:
+            file: File of the parameter.
+            key: Its key.
+            days: First and last day of the other value; ``None`` is open.
+            plain: The value as the file would write it.
+
+        Raises:
+            InvalidInput: POLICY_PARAMETER_UNKNOWN, POLICY_DAYS_INVALID, POLICY_VALUE_INVALID.
+        """
+        if (file, key) not in self._parameters:
+            raise InvalidInput("POLICY_PARAMETER_UNKNOWN", "no file of law has this parameter", field="key", key=key)
+        first, last = days
+        if last is not None and last < first:
+            raise InvalidInput("POLICY_DAYS_INVALID", "the days end before they begin", field="to_date")
+        if self._types[file, key] == "integer" and isinstance(plain, str) and plain.isascii() and plain.isdigit():
+            plain = int(plain)
+        try:
+            value = self._converters[file, key](plain)
+        except (Problem, TypeError, AttributeError) as problem:
+            raise InvalidInput(
+                "POLICY_VALUE_INVALID", f"the value is not of the parameter's type: {problem}", field="value"
+            ) from None
+        if isinstance(value, Money) and value < Money.ZERO:
+            raise InvalidInput("POLICY_VALUE_INVALID", "an amount is not negative", field="value")
+        other = copy(self)
+        before = self._parameters[file, key]
+        row = DatedValue(value, first, last, Confidence.ASSUMED, ("WHAT-IF",), key, file)
+        other._parameters = {**self._parameters, (file, key): replace(before, rows=overlaid(before.rows, row))}  # noqa: SLF001 - of this class
+        other.version = _digest({"law": self.version, "file": file, "key": key, "days": days, "value": plain})
+        return other
 
     def missing(self) -> Iterator[DatedValue[None]]:
         """Every row whose value is not known, in order of file and key."""

@@ -100,7 +100,7 @@ class LawReader:
         self.parameters: dict[tuple[str, str], Dated[Any]] = {}
         self.types: dict[tuple[str, str], str] = {}
         self.rules: list[Rule] = []
-        self._converters: dict[tuple[str, str], Callable[[Any], Any]] = {}
+        self.converters: dict[tuple[str, str], Callable[[Any], Any]] = {}
         self._sources = sources
         self._problems = problems
 
@@ -156,7 +156,7 @@ class LawReader:
         _check_days(rows)
         self.parameters[file, key] = Dated(file, key, tuple(rows))
         self.types[file, key] = fields["type"] if isinstance(fields["type"], str) else "table"
-        self._converters[file, key] = convert
+        self.converters[file, key] = convert
 
     def _read_row(self, file: str, key: str, row: dict[str, Any], convert: Callable[[Any], Any]) -> DatedValue[Any]:
         start, end = _days(row)
@@ -211,7 +211,7 @@ class LawReader:
             raise Problem("supplies no value")
         parameter = self.parameters[place]
         local = DatedValue(
-            value=self._converters[place](fields["value"]),
+            value=self.converters[place](fields["value"]),
             from_=start,
             to=end,
             confidence=_confidence(fields["confidence"]),
@@ -293,3 +293,16 @@ def _fill(rows: tuple[DatedValue[Any], ...], local: DatedValue[Any]) -> tuple[Da
                 parts.append(replace(row, from_=local.to + timedelta(days=1)))
             return (*rows[:place], *parts, *rows[place + 1 :])
     raise Problem("may only supply days whose value is null or provisional")
+
+
+def overlaid(rows: tuple[DatedValue[Any], ...], other: DatedValue[Any]) -> tuple[DatedValue[Any], ...]:
+    """The rows with another one over them: what they say of its days is cut out."""
+    parts = [other]
+    for row in rows:
+        if row.from_ < other.from_:
+            end = other.from_ - timedelta(days=1)
+            parts.append(row if row.to is not None and row.to <= end else replace(row, to=end))
+        if other.to is not None and (row.to is None or row.to > other.to):
+            start = other.to + timedelta(days=1)
+            parts.append(row if row.from_ >= start else replace(row, from_=start))
+    return tuple(sorted(parts, key=lambda row: row.from_))

@@ -159,7 +159,10 @@ def retirement_of(track: Track, birth: Month, policy: BenefitsPolicy, *, special
         return retirement.retire_from_special_work(
             "male" if track is Track.MALE_60 else "female", birth, policy.retirement
         )
-    return retirement.retire(track, birth, policy.retirement)
+    known = policy.retirements.get((track, birth))
+    if known is None:
+        known = policy.retirements[track, birth] = retirement.retire(track, birth, policy.retirement)
+    return known
 
 
 def require_window(

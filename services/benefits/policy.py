@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chassis.policy import PolicyStore
+from kernel.calendar import Month
 from kernel.identity import Sex
 from services.benefits.domain.adjustment import AdjustmentLaw, Amounts, TiltBand, YearBand
 from services.benefits.domain.certification import CertificationLaw
@@ -19,6 +20,7 @@ from services.benefits.domain.retirement import (
     DisabilityTerms,
     Interpolation,
     PayoutLaw,
+    Retirement,
     RetirementLaw,
     SpecialDelay,
     Track,
@@ -48,6 +50,9 @@ class BenefitsPolicy:
     """Typed law of benefits; everything in it answers by day."""
 
     def __init__(self, store: PolicyStore) -> None:
+        self.store = store
+        # When a track and month of birth retire by this law: asked for in every pension, told apart by a few thousand.
+        self.retirements: dict[tuple[Track, Month], Retirement] = {}
         self.version = store.version
         self.retirement = RetirementLaw(
             tracks=store.table(RETIREMENT, "tracks", _tracks),

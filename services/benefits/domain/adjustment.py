@@ -20,6 +20,10 @@ from kernel.statement import ROUNDING, Line, Statement
 
 _MONTHS = 12
 _SOURCES = ("WORKING-ASSUMPTION",)
+DEMO_KEY = "annual_adjustment.demo_amounts"
+# What a notice may say without being asked again (assumed): the national ratio was never above 6.5 %.
+PERCENT_MOST = Decimal("0.15")
+FLAT_MOST, YEAR_MOST, TILT_MOST = Money(100_000), Decimal(100), Money(100_000)
 
 
 class YearBand(NamedTuple):
@@ -122,6 +126,39 @@ class Adjustment:
     def item(self, code: str) -> Money:
         """What one item brings: flat, years, percent, tilt or floor."""
         return self.statement.amount(code)
+
+
+def require_plausible(amounts: Amounts) -> None:
+    """Refuse amounts that no notice ever came near: a percentage written as a number, fen written as yuan.
+
+    Raises:
+        InvalidInput: ADJUSTMENT_PERCENT_ABSURD, ADJUSTMENT_AMOUNT_ABSURD, ADJUSTMENT_EMPTY.
+    """
+    if amounts.percent > PERCENT_MOST:
+        raise InvalidInput(
+            "ADJUSTMENT_PERCENT_ABSURD",
+            f"a share of the pension is at most {PERCENT_MOST}",
+            field="percent",
+            percent=str(amounts.percent),
+            most=str(PERCENT_MOST),
+        )
+    limits = [
+        ("flat", amounts.flat > FLAT_MOST),
+        ("per_year", any(band.amount > YEAR_MOST for band in amounts.per_year)),
+        ("tilt", any(band.amount > TILT_MOST for band in amounts.tilt)),
+        ("per_year_minimum", (amounts.per_year_minimum or Money.ZERO) > FLAT_MOST),
+        ("increase_minimum", (amounts.increase_minimum or Money.ZERO) > FLAT_MOST),
+    ]
+    for field, is_absurd in limits:
+        if is_absurd:
+            raise InvalidInput("ADJUSTMENT_AMOUNT_ABSURD", "an amount is far above every notice", field=field)
+    amounts_given = (amounts.flat, amounts.increase_minimum or Money.ZERO, *(band.amount for band in amounts.tilt))
+    if (
+        not amounts.percent
+        and not any(band.amount for band in amounts.per_year)
+        and not any(one != Money.ZERO for one in amounts_given)
+    ):
+        raise InvalidInput("ADJUSTMENT_EMPTY", "an adjustment raises something")
 
 
 def effective_month(year: int) -> Month:
@@ -233,6 +270,8 @@ def _line(
     law: DatedValue[Amounts], code: str, amount: Money, formula: str, inputs: tuple[tuple[str, str], ...] = ()
 ) -> Line:
     title_zh, title_en = _TITLES[code]
+    if law.key == DEMO_KEY and code in _SHOWN:
+        title_zh, title_en = f"{title_zh}（演示标准，非官方）", f"{title_en} (demonstration, not official)"
     return Line(
         code=code,
         amount=amount,

@@ -5,7 +5,7 @@ Contribution years stay exact: months ÷ 12. Sources: 国发〔2005〕38号, 江
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -118,6 +118,8 @@ class PensionLaw:
     basic_rate: Dated[Decimal]
     coefficient: Dated[Decimal]
     blend: Dated[Decimal]
+    # The index base of a year as `provisionally_on` answers: asked for every year of every working life.
+    _index_bases: dict[int, DatedValue[Money]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def rules(self, retirement: Month) -> PensionRules:
         """The rows for a month of retirement; the calculation base is that of the year in which payment starts.
@@ -141,9 +143,11 @@ class PensionLaw:
             PolicyParameterMissing: Actual contributions before the first index base (1996).
         """
         day = retirement.first_day
-        rows = [
-            IndexYear(year, self.index_base.provisionally_on(date(year.year, 1, 1))) for year in years if year.months
-        ]
+        known = self._index_bases
+        for year in years:
+            if year.months and year.year not in known:
+                known[year.year] = self.index_base.provisionally_on(date(year.year, 1, 1))
+        rows = [IndexYear(year, known[year.year]) for year in years if year.months]
         return average_index(
             rows,
             deemed_months=sum(year.deemed_months for year in years),

@@ -11,13 +11,14 @@ from kernel import ids
 from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
+from services.benefits.adjusting import Terms, again
 from services.benefits.calculation import Calculation, canonical
 from services.benefits.lifecycle import BenefitState, Kind
-from services.benefits.store import register
+from services.benefits.store import adjusting, register
 from services.benefits.store.rows import BenefitRow, CalculationRow, DeterminationRow, PayeeRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -102,12 +103,15 @@ async def add_calculations(tx: Transaction, calculations: Iterable[Calculation])
 async def calculations(tx: Transaction, digests: Iterable[bytes]) -> dict[bytes, Calculation]:
     """Calculations by their digests."""
     query = select(CalculationRow).where(col(CalculationRow.digest).in_(set(digests)))
-    return {row.digest: _calculation(row) for row in (await tx.session.scalars(query)).all()}
+    rows = (await tx.session.scalars(query)).all()
+    known = await adjusting.terms(tx, {row.terms_id for row in rows if row.terms_id})
+    terms = {one: Terms.from_plain(plain) for one, plain in known.items()}
+    return {row.digest: _calculation(row, terms) for row in rows}
 
 
 async def calculation(tx: Transaction, digest: bytes) -> Calculation:
     """A calculation; every decision has one."""
-    return _calculation(await tx.session.get_one(CalculationRow, digest))
+    return (await calculations(tx, [digest]))[digest]
 
 
 async def determination(tx: Transaction, determination_id: UUID, *, lock: bool = False) -> DeterminationRow | None:
@@ -259,5 +263,8 @@ def end(row: BenefitRow, how: End) -> None:
     row.end_reason = how.reason
 
 
-def _calculation(row: CalculationRow) -> Calculation:
+def _calculation(row: CalculationRow, terms: Mapping[UUID, Terms]) -> Calculation:
+    if row.statement is None:
+        assert row.terms_id is not None
+        return again(row.kind, row.policy_version, row.inputs, terms[row.terms_id], row.terms_id, digest=row.digest)
     return Calculation(row.kind, row.policy_version, row.inputs, Statement.from_plain(row.statement))

@@ -88,14 +88,18 @@ class PayeeRow(Table, table=True):
 
 
 class CalculationRow(Table, table=True):
-    """A calculation with everything that went in; found by what it says, so that equal ones are stored once."""
+    """A calculation with everything that went in; found by what it says, so that equal ones are stored once.
+
+    That of an adjustment has no statement: it is made again from the inputs and the terms of its run.
+    """
 
     __tablename__ = "calculation"
     digest: bytes = Field(primary_key=True)
     kind: Kind = Field(sa_type=words(Kind))
     policy_version: str
     inputs: dict[str, Any] = Field(sa_type=JSONB)
-    statement: dict[str, Any] = Field(sa_type=JSONB)
+    statement: dict[str, Any] | None = Field(sa_type=JSONB)
+    terms_id: UUID | None = None
     total: Money = Field(sa_type=MoneyColumn, sa_column_kwargs={"name": "total_fen"})
     provisional: bool
 

@@ -16,7 +16,12 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 
 from chassis.access import AccessRule, rule_of
-from hrss.benefits.v1 import benefits_service_pb2, determinations_service_pb2, keeping_service_pb2
+from hrss.benefits.v1 import (
+    adjusting_service_pb2,
+    benefits_service_pb2,
+    determinations_service_pb2,
+    keeping_service_pb2,
+)
 from hrss.card.v1 import card_service_pb2, codes_service_pb2, keys_service_pb2
 from hrss.enrollment.v1 import (
     city_service_pb2,
@@ -58,6 +63,7 @@ FILES: tuple[FileDescriptor, ...] = (
     benefits_service_pb2.DESCRIPTOR,
     determinations_service_pb2.DESCRIPTOR,
     keeping_service_pb2.DESCRIPTOR,
+    adjusting_service_pb2.DESCRIPTOR,
     training_service_pb2.DESCRIPTOR,
     card_service_pb2.DESCRIPTOR,
     codes_service_pb2.DESCRIPTOR,

@@ -55,6 +55,7 @@ _PREFIXES = {
     "premium_aid_id": "pma",
     "premium_aid_run_id": "pmr",
     "land_batch_id": "lbt",
+    "adjustment_id": "adj",
 }
 _TEXTS = {
     "name": "张三",
@@ -134,6 +135,10 @@ _TEXTS = {
     "title": "已受理：失业保险金申领",
     "text": "编号 320602-20251123-1-000017-3 已受理，承诺 2025-11-24 前办结。",
     "seed": "parity2026",
+    "dimension": "age",
+    "band": "70-74",
+    "value": "9300.00",
+    "notice_no": "苏人社发〔2026〕1号",
     "other_area": "310115",
     "letter_no": "LXH-20251123-0A1B2C3D",
     "form_no": "XXB-20251123-0A1B2C3D",
