@@ -81,7 +81,9 @@ async def test_who_is_not_certified_in_time_is_held_back_and_paid_every_month_wh
         kept.benefit_id,
     )
     assert [str(one["month"])[:7] for one in months] == ["2027-09", "2027-10"]
-    said = await kept.rows("SELECT subject, keys FROM outbox WHERE subject LIKE '%Suspended' OR subject LIKE '%Resumed'")
+    said = await kept.rows(
+        "SELECT subject, keys FROM outbox WHERE subject LIKE '%Suspended' OR subject LIKE '%Resumed'"
+    )
     assert len(said) == 3
     assert await kept.violations() == []
 
