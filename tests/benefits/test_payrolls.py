@@ -514,9 +514,8 @@ async def test_what_comes_back_for_a_month_after_the_end_is_neither_recovered_no
         await enrollment.hired(lost.person_id, "2025-09")
 
     balances = await owner_fetch(database, "SELECT account, sum(amount_fen)::bigint FROM ledger_posting GROUP BY 1")
-    assert {tuple(row) for row in balances} == {
+    assert {tuple(row) for row in balances if row["sum"]} == {
         ("fund:unemployment", -249000),
-        ("clearing:bank", 0),
         ("returned:unemployment", 249000),  # August
     }
     assert await owner_fetch(database, "SELECT 1 FROM overpayment WHERE settled_date IS NULL") == []
