@@ -55,6 +55,11 @@ class EnrollmentPolicy:
             method=store.text(ACCOUNT, "method").map(Method),
             annual_factor=store.rate(ACCOUNT, "annual_factor"),
         )
+        self.scheme_interest: Mapping[Scheme, Dated[Decimal]] = {
+            Scheme.RESIDENT_PENSION: store.rate(ACCOUNT, "interest_rate.resident"),
+            Scheme.GOVERNMENT_PENSION: store.rate(ACCOUNT, "interest_rate.government"),
+            Scheme.OCCUPATIONAL_ANNUITY: store.rate(ACCOUNT, "interest_rate.annuity"),
+        }
         # Nobody retires before the original age of the track (原法定退休年龄): delays and choices only come on top.
         self.original_months = store.table(RETIREMENT, "tracks", _original_months)
         self.late_fee_daily: Dated[Decimal] = store.rate(CONTRIBUTION, "contribution.late_fee_daily")

@@ -86,7 +86,7 @@ _TEXTS = {
     "key": "basic.rate_per_year",
     "effective": "2006-01-01 …",
     "confidence": "certain",
-    "notice_no": "南政地告〔2025〕12号",
+    "notice_no": "通政地告(2025)12号",
     "target": "RESIDENT_ACCOUNT",
     "csv": "document,month,due_date,open,late_fee,on",
     "issue_no": "32061012345678901277",

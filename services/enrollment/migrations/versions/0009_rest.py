@@ -14,6 +14,7 @@ def upgrade() -> None:
     late_fees()
     premium_aid()
     land()
+    scheme_years()
 
 
 def cover_runs() -> None:
@@ -159,7 +160,7 @@ def premium_aid() -> None:
                 'EMPLOYER', 'EMPLOYEE', 'PAYMENT', 'SUBSIDY', 'AID', 'REFUND', 'ON_BEHALF', 'LAND', 'INTEREST',
                 'BRIDGED')) NOT VALID,
             ADD CONSTRAINT scheme_account_entry_amount CHECK (
-                amount_fen > 0 OR (amount_fen < 0 AND part IN ('REFUND', 'BRIDGED'))) NOT VALID
+                amount_fen > 0 OR (amount_fen < 0 AND part IN ('REFUND', 'BRIDGED', 'INTEREST'))) NOT VALID
     """)
     op.execute("ALTER TABLE scheme_account_entry VALIDATE CONSTRAINT scheme_account_entry_part")
     op.execute("ALTER TABLE scheme_account_entry VALIDATE CONSTRAINT scheme_account_entry_amount")
@@ -221,3 +222,34 @@ def land() -> None:
     """)
     grant_app("land_entry", append_only=True)
     op.execute("ALTER TABLE receipt ADD COLUMN land_use_id uuid")
+
+
+def scheme_years() -> None:
+    """Closed years of the accounts beside the employee pension; their law is kept with that of other closed years."""
+    op.execute("""
+        CREATE TABLE scheme_year (
+            scheme smallint NOT NULL CHECK (scheme IN (120, 170, 9012)),
+            year integer NOT NULL CHECK (year BETWEEN 1996 AND 2200),
+            job_id uuid NOT NULL,
+            policy_version text NOT NULL,
+            close_date date NOT NULL,
+            created timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (scheme, year)
+        )
+    """)
+    grant_app("scheme_year", append_only=True)
+    op.execute("""
+        CREATE TABLE scheme_account_year (
+            person_id uuid NOT NULL,
+            scheme smallint NOT NULL,
+            year integer NOT NULL,
+            opening_fen bigint NOT NULL,
+            contribution_fen bigint NOT NULL,
+            interest_fen bigint NOT NULL,
+            terms_id uuid NOT NULL,
+            PRIMARY KEY (person_id, scheme, year),
+            FOREIGN KEY (scheme, year) REFERENCES scheme_year,
+            FOREIGN KEY (person_id, scheme) REFERENCES scheme_account
+        )
+    """)
+    grant_app("scheme_account_year", append_only=True)
