@@ -19,13 +19,14 @@ from services.enrollment.domain.contributions import Scheme
 from services.enrollment.operations import cover_interest
 from services.enrollment.service import build, open_office
 from tests.enrollment.builders import NOW, PARTNER, day
-from tests.enrollment.collecting import checked, ledger
+from tests.enrollment.collecting import broken_by, checked, ledger
 from tests.enrollment.conftest import Bureau
 from tests.enrollment.cover_builders import a_government, a_post, a_request_id, a_single_receipt
 from tests.enrollment.test_bills import pay
 from tests.enrollment.test_cover_posts import a_post_bill
 from tests.enrollment.test_cover_residents import a_resident_cover, a_year
 from tests.enrollment.test_races import run_process
+from tests.enrollment.test_support import SPOILT_ACCOUNTS
 from tests.plugins.grpc_harness import serve
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ async def test_a_year_is_closed_explained_and_booked(office: Bureau) -> None:
     names = ("accounts:resident_pension", "fund:resident_pension", "accounts:government_pension")
     assert [await ledger(office, name) for name in names] == [111_725, -2_725, 65_397]
     assert await checked(office) == []
+    assert "SCHEME_YEAR_IS_BOOKED" in await broken_by(
+        office, SPOILT_ACCOUNTS["SCHEME_YEAR_IS_BOOKED"], "SCHEME_YEAR_IS_BOOKED"
+    )
 
 
 async def test_what_comes_after_the_closing_is_booked_in_january(office: Bureau) -> None:

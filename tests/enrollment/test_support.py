@@ -37,6 +37,8 @@ SPOILT_ACCOUNTS = {
     "LAND_BATCH_IS_ITS_SHARES": "UPDATE land_batch SET received_fen = received_fen + 1",
     "LAND_PAYMENT_IS_ITS_USE": "UPDATE receipt SET land_use_id = gen_random_uuid() WHERE land_use_id IS NOT NULL",
     "LEDGER_IS_LAND_ACCOUNTS": "UPDATE ledger_posting SET account = 'elsewhere' WHERE account = 'land:accounts'",
+    "SCHEME_YEAR_IS_BOOKED": "UPDATE scheme_account_year SET interest_fen = interest_fen + 1",
+    "BRIDGE_IS_ITS_ENTRIES": "UPDATE pension_bridge SET amount_fen = amount_fen + 1",
 }
 
 

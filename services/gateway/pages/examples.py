@@ -52,6 +52,7 @@ _PREFIXES = {
     "premium_aid_id": "pma",
     "premium_aid_run_id": "pmr",
     "land_batch_id": "lbt",
+    "bridge_id": "brg",
 }
 _TEXTS = {
     "name": "张三",

@@ -15,6 +15,7 @@ def upgrade() -> None:
     premium_aid()
     land()
     scheme_years()
+    bridges()
 
 
 def cover_runs() -> None:
@@ -253,3 +254,21 @@ def scheme_years() -> None:
         )
     """)
     grant_app("scheme_account_year", append_only=True)
+
+
+def bridges() -> None:
+    """Accounts that moved between the pensions of residents and employees: once for a person."""
+    op.execute("""
+        CREATE TABLE pension_bridge (
+            bridge_id uuid PRIMARY KEY,
+            person_id uuid NOT NULL UNIQUE REFERENCES person,
+            direction text NOT NULL CHECK (direction IN ('TO_EMPLOYEE', 'TO_RESIDENT')),
+            amount_fen bigint NOT NULL CHECK (amount_fen > 0),
+            employee_months integer NOT NULL CHECK (employee_months >= 0),
+            statement jsonb NOT NULL,
+            policy_version text NOT NULL,
+            bridge_date date NOT NULL,
+            created timestamptz NOT NULL DEFAULT now()
+        )
+    """)
+    grant_app("pension_bridge", append_only=True)
