@@ -136,4 +136,10 @@ ACCOUNT_RULES: tuple[Rule, ...] = (
             ELSE (-amount_fen::numeric, amount_fen::numeric) END
         """,  # noqa: S608 - constant
     ),
+    Rule(
+        "RECEIPT_NO_IS_ONE",
+        "同一票号既在税务入库中又在单笔到账中",
+        "a number is both one of the bureau's receipts and a single one",
+        "SELECT receipt_no AS key FROM single_receipt JOIN collected USING (receipt_no)",
+    ),
 )

@@ -13,7 +13,7 @@ from kernel.statement import Statement
 from services.enrollment.cover import AccountEntry, CoverKind, ResidentPayment, SchemeAccount
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import SCHEME_CODES, SCHEMES
-from services.enrollment.store import scheme_years
+from services.enrollment.store import receipt_numbers, scheme_years
 
 # Months that a flexible worker paid and that an employment covers: the employment is the duty, so its month counts.
 PAID_TWICE = """
@@ -112,12 +112,12 @@ async def employee_months(tx: Transaction, person_id: UUID, years: Sequence[int]
 
 async def pay(tx: Transaction, payment_id: UUID, receipt_no: str, paid_date: date, *, simulated: bool) -> bool:
     """Note the receipt of a locked payment; False when its number was used."""
+    if not await receipt_numbers.take(tx, receipt_no, "resident_payment"):
+        return False
     return (
         await tx.execute(
             """
             UPDATE resident_payment SET receipt_no = $2, paid_date = $3, simulated = $4 WHERE payment_id = $1
-              AND NOT EXISTS (SELECT 1 FROM resident_payment WHERE receipt_no = $2)
-              AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt_no = $2)
             """,
             payment_id,
             receipt_no,

@@ -12,7 +12,7 @@ from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.domain.contributions import Scheme
-from services.enrollment.store import scheme_years
+from services.enrollment.store import receipt_numbers, scheme_years
 from services.enrollment.support import Aid, AidGroup, AidRun
 
 _ENTITLED = """
@@ -187,6 +187,8 @@ async def add_receipt(
     tx: Transaction, run_id: UUID, receipt_no: str, amount: Money, paid_date: date, *, simulated: bool, job_id: UUID
 ) -> bool:
     """Store the money of the budget; False when its number was used, or the run has its money since a moment."""
+    if not await receipt_numbers.take(tx, receipt_no, "premium_aid_run"):
+        return False
     return (
         await tx.execute(
             """

@@ -16,6 +16,7 @@ def upgrade() -> None:
     land()
     scheme_years()
     bridges()
+    receipt_numbers()
 
 
 def cover_runs() -> None:
@@ -272,3 +273,22 @@ def bridges() -> None:
         )
     """)
     grant_app("pension_bridge", append_only=True)
+
+
+def receipt_numbers() -> None:
+    """One number is one receipt: those that are not the bureau's stand here, and neither takes what the other has."""
+    op.execute("""
+        CREATE TABLE single_receipt (
+            receipt_no text COLLATE "C" PRIMARY KEY,
+            used_for text NOT NULL,
+            created timestamptz NOT NULL DEFAULT now()
+        )
+    """)
+    grant_app("single_receipt", append_only=True)
+    op.execute("""
+        INSERT INTO single_receipt (receipt_no, used_for)
+        SELECT receipt_no, 'resident_payment' FROM resident_payment WHERE receipt_no IS NOT NULL
+        UNION ALL SELECT receipt_no, 'project' FROM project WHERE receipt_no IS NOT NULL
+        UNION ALL SELECT receipt_no, 'platform_month' FROM platform_month WHERE receipt_no IS NOT NULL
+        ON CONFLICT DO NOTHING
+    """)
