@@ -17,6 +17,7 @@ from kernel.errors import AlreadyExists, InvalidInput, NotFound, Refused
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.billing import Bill, past_year_closed
+from services.enrollment.domain.account import YearTerms
 from services.enrollment.domain.contributions import BaseLimits, Scheme
 from services.enrollment.register import (
     START_MONTHS_AHEAD,
@@ -144,6 +145,25 @@ class SchemeAccount:
     scheme: Scheme
     balance: Money
     entries: Sequence[AccountEntry]
+
+
+@dataclass(frozen=True, slots=True)
+class SchemeYear:
+    """A closed year of a person's account beside that of the employee pension."""
+
+    scheme: Scheme
+    year: int
+    opening: Money
+    contribution: Money
+    interest: Money
+    monthly: Mapping[int, Money]  # what was booked, by month
+    terms: YearTerms
+    policy_version: str
+
+    @property
+    def statement(self) -> Statement:
+        """How the year comes about: opening, interest on it, what was booked, interest on that."""
+        return self.terms.close(self.opening, self.monthly).statement
 
 
 @dataclass(frozen=True, slots=True)

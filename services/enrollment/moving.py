@@ -18,6 +18,7 @@ from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.accounting import ContributionState
 from services.enrollment.domain.arrears import BaseYear
+from services.enrollment.domain.bridging import Direction as BridgeDirection
 from services.enrollment.domain.contributions import Scheme
 
 # -- years of contributions in a row
@@ -141,6 +142,19 @@ SOURCE = ("GBF-2009-66",)
 _DOCUMENT_NO = re.compile(r"[0-9A-Za-z-]{4,40}", re.ASCII)
 _AREA = re.compile(r"[1-9][0-9]{5}", re.ASCII)
 REASON_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """An account that moved between the pensions of residents and employees."""
+
+    bridge_id: UUID
+    person_id: UUID
+    direction: BridgeDirection
+    amount: Money
+    employee_months: int
+    statement: Statement
+    bridge_date: date
 
 
 @dataclass(frozen=True, slots=True)

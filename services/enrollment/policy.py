@@ -12,6 +12,7 @@ from kernel.identity import Divisions, Sex
 from kernel.money import Money
 from services.enrollment.collection import DueRule
 from services.enrollment.domain.account import AccountLaw, Method
+from services.enrollment.domain.bridging import DelayTrack
 from services.enrollment.domain.contributions import BaseLimits, ContributionLaw, IndustryRate, Scheme, Side
 from services.enrollment.domain.projects import ProjectTerms
 from services.enrollment.register import Track
@@ -55,8 +56,16 @@ class EnrollmentPolicy:
             method=store.text(ACCOUNT, "method").map(Method),
             annual_factor=store.rate(ACCOUNT, "annual_factor"),
         )
+        self.scheme_interest: Mapping[Scheme, Dated[Decimal]] = {
+            Scheme.RESIDENT_PENSION: store.rate(ACCOUNT, "interest_rate.resident"),
+            Scheme.GOVERNMENT_PENSION: store.rate(ACCOUNT, "interest_rate.government"),
+            Scheme.OCCUPATIONAL_ANNUITY: store.rate(ACCOUNT, "interest_rate.annuity"),
+        }
         # Nobody retires before the original age of the track (原法定退休年龄): delays and choices only come on top.
         self.original_months = store.table(RETIREMENT, "tracks", _original_months)
+        self._delay_tracks = store.table(RETIREMENT, "tracks", _delay_tracks)
+        self.delay_start = store.month(RETIREMENT, "delay_start")
+        self.bridge_min_years: Dated[int] = store.integer(CONTRIBUTION, "resident_employee.min_years")
         self.late_fee_daily: Dated[Decimal] = store.rate(CONTRIBUTION, "contribution.late_fee_daily")
         self.due_rule: Dated[DueRule] = store.table(CONTRIBUTION, "contribution.due_rule", _due_rule)
         self.transfer_pooled_rate: Dated[Decimal] = store.rate(CONTRIBUTION, "transfer.pooled_rate")
@@ -82,6 +91,10 @@ class EnrollmentPolicy:
         """The age from which a relation in a new place is a temporary account, as the law is on a day."""
         return self._temporary_ages[sex].on(on).value
 
+    def delay_tracks(self, track: Track) -> Dated[DelayTrack]:
+        """How a track of retirement is delayed."""
+        return self._delay_tracks.map(lambda tracks: tracks[track])
+
     def divisions(self, on: date) -> Divisions:
         """Division codes of the city as known on a day, for warnings about citizen numbers."""
         current = self._current_divisions.on(on).value
@@ -106,6 +119,15 @@ def _relief(value: Mapping[str, Decimal]) -> Mapping[str, Decimal]:
 
 def _original_months(value: Mapping[str, Any]) -> Mapping[Track, int]:
     return MappingProxyType({track: value[track]["original_months"] for track in Track})
+
+
+def _delay_tracks(value: Mapping[str, Any]) -> Mapping[Track, DelayTrack]:
+    return MappingProxyType(
+        {
+            track: DelayTrack(value[track]["original_months"], value[track]["step"], value[track]["max_delay"])
+            for track in Track
+        }
+    )
 
 
 def _tiers(value: tuple[Mapping[str, Money], ...]) -> Mapping[Money, Money]:

@@ -15,6 +15,7 @@ from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from kernel.money import Money
 from services.enrollment.collection import Incoming
+from services.enrollment.workbook import as_csv
 
 FORMAT = "#hrss-receipts"
 BILLS_FORMAT = "#hrss-bills"
@@ -156,7 +157,7 @@ def open_file(data: bytes) -> ReceiptsFile:
     if len(data) > BYTES_MAX:
         raise _wrong("TOO_LARGE")
     try:
-        text = data.decode("utf-8-sig")
+        text = as_csv(data, ROWS_MAX).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _wrong("ENCODING") from None
     if "\0" in text:
@@ -177,7 +178,7 @@ def open_file(data: bytes) -> ReceiptsFile:
     if rows > ROWS_MAX:
         raise _wrong("TOO_MANY_ROWS")
     total, unreadable = _sum(lines)
-    if trailer[1:] != [str(rows), str(total)]:
+    if trailer[1] != str(rows) or _stated(trailer[2]) != total:
         raise _wrong("TOTALS_DIFFER", line=unreadable or 0)
     numbers = [cells[0] for text in lines[HEAD_LINES:] if (cells := _cells(text))]
     long = [one for one in numbers if _LONG.fullmatch(one)]
@@ -304,6 +305,14 @@ def _repeated(lines: Sequence[str]) -> Iterator[int]:
             yield number
         if cells:
             seen.add(cells[0])
+
+
+def _stated(text: str) -> Money | None:
+    """A control total; a spreadsheet leaves out the zeros of 16000.00."""
+    try:
+        return Money.yuan(text)
+    except InvalidInput:
+        return None
 
 
 def _cells(text: str) -> list[str] | None:

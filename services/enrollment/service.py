@@ -16,6 +16,7 @@ from services.enrollment.operations import (
     collection_differences,
     collection_files,
     collection_late_fees,
+    cover_interest,
     figures,
     history,
     moving_import,
@@ -72,6 +73,7 @@ def build(settings: Settings) -> Service:
             collection_books.job_kind(),
             collection_late_fees.job_kind(office),
             *support_aid.job_kinds(),
+            cover_interest.job_kind(office),
         ],
         figures=figures.count,
     )

@@ -14,6 +14,7 @@ from kernel.errors import InvalidInput
 from kernel.identity import ResidentIdCheck, check_resident_id, normalise_name, normalise_resident_id
 from kernel.money import Money
 from services.enrollment import register
+from services.enrollment.workbook import as_csv
 
 BYTES_MAX = 20 * 1024 * 1024  # what an upload may have
 ROWS_MAX = 20_000  # the largest employers of the city have fewer people; a whole file may be one transaction
@@ -127,7 +128,7 @@ def open_sheet(
 ) -> Sheet:
     """First level: size, encoding and header; notes which rows come a second time.
 
-    UTF-8, or GB18030 as offices in China deliver it; never a guess: what is neither is refused.
+    UTF-8, or GB18030 as offices in China deliver it, or a workbook; never a guess: what is none of them is refused.
 
     Args:
         data: The file.
@@ -135,11 +136,12 @@ def open_sheet(
         key: What a row is about; a second row about the same is repeated.
 
     Raises:
-        InvalidInput: FILE_FORMAT_INVALID with its cause: TOO_LARGE, ENCODING, HEADER, TOO_MANY_ROWS.
+        InvalidInput: FILE_FORMAT_INVALID with its cause: TOO_LARGE, ENCODING, HEADER, TOO_MANY_ROWS, and of a workbook
+            what `workbook.as_csv` says.
     """
     if len(data) > BYTES_MAX:
         raise _wrong("TOO_LARGE")
-    text = _decode(data)
+    text = _decode(as_csv(data, ROWS_MAX))
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     while lines and not lines[-1].strip(", \t"):  # spreadsheets leave rows of nothing but commas at the end
         lines.pop()

@@ -75,6 +75,19 @@ async def test_a_resident_pays_a_tier_and_the_account_gets_subsidy_and_aid(offic
     assert {(one.part, one.amount.fen) for one in paid.account.entries} == {
         ("PAYMENT", 100_000), ("SUBSIDY", 9_000), ("AID", 5_000),
     }  # fmt: skip
+    # One number is one receipt: the bureau's file cannot bring it again, nor does a number of the bureau pay a year.
+    employer_id = await office.employer()
+    await office.enrolled(employer_id)
+    with pytest.raises(AlreadyExists, match="RECEIPT_NO_REUSED"):
+        await pay(office, await a_bill(office, employer_id), receipt_no=receipt.receipt_no)
+    theirs = await pay(office, await a_bill(office, employer_id), receipt_no="BUREAU-77")
+    other = (await office.call("AssessResidentYear", a_year((await a_resident_cover(office)).cover_id))).payment
+    reused = a_single_receipt(pb.RecordResidentPaymentRequest, 100_000, resident_payment_id=other.resident_payment_id)
+    reused.receipt_no = "BUREAU-77"
+    with pytest.raises(AlreadyExists, match="RECEIPT_NO_REUSED"):
+        await office.call("RecordResidentPayment", reused, by=PARTNER)
+    assert theirs.settled_count == 1
+
     again = a_single_receipt(pb.RecordResidentPaymentRequest, 100_000, resident_payment_id=payment.resident_payment_id)
     with pytest.raises(Refused, match="PAYMENT_ALREADY_PAID"):
         await office.call("RecordResidentPayment", again, by=PARTNER)

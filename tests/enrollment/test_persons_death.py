@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hrss.enrollment.v1 import cover_service_pb2 as cover_pb
 from hrss.enrollment.v1 import enrollment_events_pb2 as events
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as enrollment_pb
 from hrss.enrollment.v1 import persons_service_pb2 as pb
 from kernel.errors import DomainError, NotFound, Refused
 from tests.enrollment.builders import NOW, PARTNER, TODAY, a_receipt, a_roster_file, a_roster_row, an_id_no, month
+from tests.enrollment.cover_builders import a_cover_bill, a_flexible_cover
 from tests.enrollment.persons import CHANGE, CORRECTION, DONE, WAITING, approved, ask, decide
 from tests.enrollment.test_bills import a_bill
 from tests.enrollment.test_history import rejects
@@ -70,6 +72,26 @@ async def test_nobody_enrols_the_dead(bureau: Bureau) -> None:
             bureau, "ChangePerson", person_id=one.person_id, kind=CHANGE, effective_date=TODAY, phone="13812345678"
         )
     await ask(bureau, "ChangePerson", person_id=one.person_id, kind=CORRECTION, phone="13812345678")
+
+
+async def test_covers_follow_a_death_that_is_corrected_and_taken_back(bureau: Bureau) -> None:
+    cover = await a_flexible_cover(bureau, start_month=month(NOW.plus(-2)))
+
+    async def stands() -> tuple[int, str]:
+        shown = (await bureau.call("GetCover", cover_pb.GetCoverRequest(cover_id=cover.cover_id))).cover
+        return shown.end_month.month, model.ParticipationState.Name(shown.state).removeprefix("PARTICIPATION_STATE_")
+
+    await ask(bureau, "RecordDeath", person_id=cover.person_id, death_date=DAY, source=MEDICAL)
+    assert await stands() == (2, "ENDED")
+    for day, expected in ((date(2025, 1, 3), (1, "ENDED")), (None, (0, "ACTIVE"))):
+        changed: dict[str, Any] = {"death_date": day, "source": pb.DEATH_SOURCE_COURT} if day else {}
+        asked = (await ask(bureau, "RecordDeath", person_id=cover.person_id, **changed)).request
+        await decide(bureau, asked)
+        assert await stands() == expected
+
+    started = await bureau.said(events.ParticipationStarted)
+    assert [fact.header.aggregate_id for fact in started] == [cover.participation_id] * 2
+    assert (await a_cover_bill(bureau, cover.cover_id)).total.fen > 0
 
 
 async def test_a_corrected_day_needs_a_second_person_and_moves_the_end(bureau: Bureau) -> None:

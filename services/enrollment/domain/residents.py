@@ -1,8 +1,7 @@
 """What a resident's yearly payment adds to the resident account: the tier, the government's subsidy, collective aid.
 
-Sources: 国发〔2014〕8号; rule account.resident_credit. The interest of these accounts is a provincial rate that the
-platform does not know, so none is ever booked. Tiers come from the bureau: without them the law is missing, and the
-tiers of a demonstration are never taken instead.
+Sources: 国发〔2014〕8号; rule account.resident_credit. The interest of these accounts is a provincial rate of its own.
+Tiers come from the bureau: without them the law is missing, and the tiers of a demonstration are never taken instead.
 """
 
 from collections.abc import Mapping

@@ -209,6 +209,29 @@ async def end_all(tx: Transaction, person_id: UUID, month: Month, reason: EndRea
         await end(tx, one, max(month, one.start_month), reason)
 
 
+async def move_death(tx: Transaction, person_id: UUID, month: Month) -> None:
+    """The day of a death was corrected: covers that it ended now end with the right month."""
+    for one in await cover.of_person(tx, person_id):
+        if one.end_reason is EndReason.DIED and one.end_month != max(month, one.start_month):
+            await end(tx, one, max(month, one.start_month), EndReason.DIED)
+
+
+async def revive(tx: Transaction, person_id: UUID) -> None:
+    """Nobody died: the covers that the death ended go on, unless something else insures the person by now."""
+    now = Month.of(tx.today)
+    open_kinds: set[CoverKind] = set()
+    for one in await cover.of_person(tx, person_id):  # newest first
+        if one.end_month is None:
+            open_kinds.add(one.kind)
+        elif one.end_reason is EndReason.DIED and one.kind not in open_kinds:
+            if await cover.employed(tx, person_id, min(now, one.end_month.next)) is not None:
+                continue
+            await cover.reopen(tx, one.cover_id)
+            open_kinds.add(one.kind)
+            tx.emit(facts.participation_started(participation_of(one), one.division))
+            tx.audit("ReopenCover", person_id=person_id, detail=detail(one))
+
+
 async def end(tx: Transaction, one: Cover, month: Month, reason: EndReason) -> Cover:
     """End a cover and say so."""
     await cover.end(tx, one.cover_id, month, reason)

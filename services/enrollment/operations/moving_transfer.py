@@ -159,7 +159,7 @@ async def issue_form(tx: Transaction, transfer_id: UUID, office: Office) -> Tran
     await store.leave(tx, one.person_id, transfer_id, years[-1].last)
     source = f"transfer:{_key(one)}"
     if account is not None and balance != Money.ZERO:
-        await _empty(tx, one, account, source, office)
+        await empty(tx, one.person_id, account, source, office)
     pooled = statement.amount("pooled")
     postings = [
         (accounting.ACCOUNTS, -balance),
@@ -305,7 +305,7 @@ async def _credit(tx: Transaction, one: Transfer, source: str) -> None:
     tx.emit(facts.account_credited(one.person_id, EntryKind.CONTRIBUTION, booked, amount=one.account, balance=balance))
 
 
-async def _empty(tx: Transaction, one: Transfer, account: accounting.Account, source: str, office: Office) -> None:
+async def empty(tx: Transaction, person_id: UUID, account: accounting.Account, source: str, office: Office) -> None:
     """The year in which an account leaves is closed without interest: the new area books it (assumed)."""
     month = Month.of(tx.today)
     credits_ = account.credits(month.year)
@@ -334,10 +334,8 @@ async def _empty(tx: Transaction, one: Transfer, account: accounting.Account, so
         statement=Statement(lines),
         source=PLATFORM,
     )
-    await store.empty(
-        tx, one.person_id, source, month=month, year=year, moved=moved, policy_version=office.policy.version
-    )
-    tx.emit(facts.account_credited(one.person_id, EntryKind.TRANSFERRED_OUT, month, amount=-moved, balance=Money.ZERO))
+    await store.empty(tx, person_id, source, month=month, year=year, moved=moved, policy_version=office.policy.version)
+    tx.emit(facts.account_credited(person_id, EntryKind.TRANSFERRED_OUT, month, amount=-moved, balance=Money.ZERO))
 
 
 def _whole(statement: Statement, employers: Money) -> Statement:

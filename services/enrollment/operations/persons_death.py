@@ -47,9 +47,12 @@ async def apply(tx: Transaction, command: RecordDeath) -> Sequence[Month]:
     billed: Sequence[Month] = []
     if command.day is None:
         await enrollments.revive(tx, command.person_id)
+        await cover_people.revive(tx, command.person_id)
     else:
         month = Month.of(command.day)
         await enrollments.die(tx, command.person_id, month, is_corrected=known is not None)
+        if known is not None:
+            await cover_people.move_death(tx, command.person_id, month)
         await cover_people.end_all(tx, command.person_id, month, EndReason.DIED)
         billed = [Month.of(one) for one in await persons.billed_after(tx, command.person_id, month.first_day)]
     tx.emit(said.person_died(command.person_id, command.day))

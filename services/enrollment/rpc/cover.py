@@ -4,8 +4,16 @@ from chassis.rpc import Call, Servicer
 from hrss.enrollment.v1 import cover_service_pb2 as pb
 from services.enrollment.messages import cover as requests
 from services.enrollment.messages import cover_replies as replies
+from services.enrollment.messages import scheme_years
 from services.enrollment.messages.requests import person_id as person_id_of
-from services.enrollment.operations import cover_months, cover_people, cover_posts, cover_projects, cover_rests
+from services.enrollment.operations import (
+    cover_interest,
+    cover_months,
+    cover_people,
+    cover_posts,
+    cover_projects,
+    cover_rests,
+)
 from services.enrollment.operations.office import Office
 
 
@@ -93,6 +101,20 @@ class CoverRpc(Servicer):
         """Show accounts beside that of the employee pension."""
         person_id = person_id_of(request.person_id)
         return await call.read(lambda tx: cover_months.scheme_accounts(tx, person_id), replies.scheme_accounts)
+
+    async def CloseSchemeAccountYear(
+        self, request: pb.CloseSchemeAccountYearRequest, call: Call
+    ) -> pb.CloseSchemeAccountYearResponse:
+        """Book a year's interest on the accounts of a scheme."""
+        scheme, year = scheme_years.closing(request)
+        return await call.once(lambda tx: cover_interest.close_year(tx, scheme, year, self.office), scheme_years.closed)
+
+    async def ListSchemeAccountYears(
+        self, request: pb.ListSchemeAccountYearsRequest, call: Call
+    ) -> pb.ListSchemeAccountYearsResponse:
+        """Show the closed years of accounts beside that of the employee pension."""
+        person_id = person_id_of(request.person_id)
+        return await call.read(lambda tx: cover_interest.list_years(tx, person_id), scheme_years.years)
 
     async def SetEmployerKind(self, request: pb.SetEmployerKindRequest, call: Call) -> pb.SetEmployerKindResponse:
         """Say what an employer is."""

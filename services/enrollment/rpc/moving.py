@@ -12,10 +12,11 @@ from kernel import ids
 from kernel.errors import InvalidInput
 from kernel.money import Money
 from services.enrollment import moving
+from services.enrollment.messages import bridging, requests
 from services.enrollment.messages import moving as messages
-from services.enrollment.messages import requests
 from services.enrollment.operations import (
     moving_account,
+    moving_bridge,
     moving_certificate,
     moving_import,
     moving_parity,
@@ -41,6 +42,16 @@ class MovingRpc(Servicer):
 
     def __init__(self, office: Office) -> None:
         self.office = office
+
+    async def BridgePension(self, request: pb.BridgePensionRequest, call: Call) -> pb.BridgePensionResponse:
+        """Move an account between the pensions of residents and employees."""
+        person_id, direction = requests.person_id(request.person_id), bridging.direction(request)
+        return await call.once(lambda tx: moving_bridge.bridge(tx, person_id, direction, self.office), bridging.moved)
+
+    async def GetPensionBridge(self, request: pb.GetPensionBridgeRequest, call: Call) -> pb.GetPensionBridgeResponse:
+        """Show how an account moved between them."""
+        person_id = requests.person_id(request.person_id)
+        return await call.read(lambda tx: moving_bridge.show(tx, person_id), bridging.shown)
 
     async def BringInHistory(self, request: pb.BringInHistoryRequest, call: Call) -> pb.BringInHistoryResponse:
         """Start a delivery."""

@@ -109,4 +109,38 @@ ACCOUNT_RULES: tuple[Rule, ...] = (
             _LEDGER.format("land:accounts"),
         ),
     ),
+    Rule(
+        "SCHEME_YEAR_IS_BOOKED",
+        "居民、机关事业或年金账户年度利息与记账明细不一致",
+        "the interest of a closed year of such an account is not what was booked for it",
+        f"""
+        SELECT 'per_' || {ID.format("person_id")} || '/' || scheme || '/' || year AS key
+        FROM scheme_account_year LEFT JOIN (
+            SELECT person_id, scheme, source, amount_fen FROM scheme_account_entry WHERE part = 'INTEREST'
+        ) AS entry USING (person_id, scheme)
+        GROUP BY person_id, scheme, year, interest_fen
+        HAVING interest_fen <> coalesce(sum(amount_fen) FILTER (WHERE source = 'year:' || year), 0)
+        """,  # noqa: S608 - constant
+    ),
+    Rule(
+        "BRIDGE_IS_ITS_ENTRIES",
+        "制度衔接金额与两个账户的记账不一致",
+        "what moved between the schemes is not what left one account and came to the other",
+        f"""
+        SELECT 'brg_' || {ID.format("bridge_id")} AS key FROM pension_bridge
+        LEFT JOIN (SELECT person_id, sum(amount_fen) AS fen FROM scheme_account_entry WHERE part = 'BRIDGED'
+                   GROUP BY person_id) AS resident USING (person_id)
+        LEFT JOIN (SELECT person_id, sum(amount_fen) AS fen FROM account_entry WHERE source LIKE 'bridge:%'
+                   GROUP BY person_id) AS employee USING (person_id)
+        WHERE (employee.fen, resident.fen) IS DISTINCT FROM CASE direction
+            WHEN 'TO_EMPLOYEE' THEN (amount_fen::numeric, -amount_fen::numeric)
+            ELSE (-amount_fen::numeric, amount_fen::numeric) END
+        """,  # noqa: S608 - constant
+    ),
+    Rule(
+        "RECEIPT_NO_IS_ONE",
+        "同一票号既在税务入库中又在单笔到账中",
+        "a number is both one of the bureau's receipts and a single one",
+        "SELECT receipt_no AS key FROM single_receipt JOIN collected USING (receipt_no)",
+    ),
 )

@@ -94,12 +94,14 @@ class OpenDocument:
 
 
 async def add_collected(tx: Transaction, one: Incoming, employer_id: UUID | None) -> bool:
-    """Store a receipt of the bureau; False when its number was used before."""
+    """Store a receipt of the bureau; False when its number was used before, here or for a single receipt."""
     return bool(
         await tx.execute(
             """
             INSERT INTO collected (receipt_no, amount_fen, paid_date, employer_id, document, simulated, source)
-            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (receipt_no) DO NOTHING
+            SELECT $1::text, $2::bigint, $3::date, $4::uuid, $5::text, $6::boolean, $7::text
+            WHERE NOT EXISTS (SELECT FROM single_receipt WHERE receipt_no = $1)
+            ON CONFLICT (receipt_no) DO NOTHING
             """,
             one.receipt_no,
             one.amount.fen,

@@ -45,6 +45,14 @@ END = """
 """
 
 
+REOPEN = """
+    WITH going_on AS (
+        UPDATE participation SET state = 'ACTIVE', end_month = NULL, end_reason = NULL WHERE cover_id = $1
+    )
+    UPDATE cover SET end_month = NULL, end_reason = NULL WHERE cover_id = $1
+"""
+
+
 class Known:
     """A person who stands in the register, locked; shows nothing of the name."""
 
@@ -199,6 +207,11 @@ async def resume(tx: Transaction, relation_id: UUID, month: Month) -> None:
         month.previous.first_day,
     )
     await _state(tx, relation_id, State.ACTIVE)
+
+
+async def reopen(tx: Transaction, cover_id: UUID) -> None:
+    """Let an ended cover go on."""
+    await tx.execute(REOPEN, cover_id)
 
 
 async def suspended_from(tx: Transaction, relation_id: UUID) -> Month | None:

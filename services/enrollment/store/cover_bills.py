@@ -12,10 +12,10 @@ from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.accounting import ContributionState
-from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, PARTS, Bill, BillKind, BillState, Terms
+from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, PARTS, POST_SCHEMES, Bill, BillKind, BillState, Terms
 from services.enrollment.cover import BackPayment
 from services.enrollment.domain.contributions import BaseLimits, Scheme, Side
-from services.enrollment.store import bills
+from services.enrollment.store import bills, scheme_years
 from services.enrollment.store import terms as stored_terms
 from services.enrollment.store.assessment import HALF_UP
 
@@ -108,7 +108,9 @@ ASSESS_POSTS = f"""
 """  # noqa: S608 - constant text
 CREDIT_POSTS = """
     WITH part AS (
-        SELECT person_id, one.scheme, one.part, one.fen FROM bill_line CROSS JOIN LATERAL (VALUES
+        SELECT person_id, one.scheme, one.part, one.fen,
+               CASE one.scheme WHEN 120 THEN $3::date ELSE $4::date END AS month
+        FROM bill_line CROSS JOIN LATERAL (VALUES
             (120::smallint, 'EMPLOYEE', account_fen), (9012::smallint, 'EMPLOYEE', annuity_employee_fen),
             (9012::smallint, 'EMPLOYER', annuity_employer_fen)
         ) AS one (scheme, part, fen) WHERE bill_id = $1
@@ -118,7 +120,7 @@ CREDIT_POSTS = """
         ON CONFLICT (person_id, scheme) DO UPDATE SET balance_fen = mine.balance_fen + excluded.balance_fen
     )
     INSERT INTO scheme_account_entry (person_id, scheme, part, source, booked_month, amount_fen)
-    SELECT person_id, scheme, part, $2, $3, fen FROM part
+    SELECT person_id, scheme, part, $2, month, fen FROM part
 """
 
 
@@ -240,7 +242,8 @@ async def settle_posts(
 ) -> Sequence[tuple[UUID, Mapping[Scheme, tuple[Money, ContributionState]]]]:
     """Turn the lines of a paid bill into contribution months and credits of both accounts; who has which schemes."""
     await tx.execute(bills.CONTRIBUTE, bill.bill_id)
-    await tx.execute(CREDIT_POSTS, bill.bill_id, source, booked.first_day)
+    months = [await scheme_years.booking_month(tx, scheme, booked) for scheme in POST_SCHEMES]
+    await tx.execute(CREDIT_POSTS, bill.bill_id, source, *(month.first_day for month in months))
     lines = await bills.lines(tx, bill.bill_id, after=None, limit=bill.person_count)
     return [(line.person_id, dict.fromkeys(line.schemes, (line.base, ContributionState.PAID))) for line in lines]
 

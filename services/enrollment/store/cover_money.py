@@ -13,6 +13,7 @@ from kernel.statement import Statement
 from services.enrollment.cover import AccountEntry, CoverKind, ResidentPayment, SchemeAccount
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import SCHEME_CODES, SCHEMES
+from services.enrollment.store import receipt_numbers, scheme_years
 
 # Months that a flexible worker paid and that an employment covers: the employment is the duty, so its month counts.
 PAID_TWICE = """
@@ -111,12 +112,12 @@ async def employee_months(tx: Transaction, person_id: UUID, years: Sequence[int]
 
 async def pay(tx: Transaction, payment_id: UUID, receipt_no: str, paid_date: date, *, simulated: bool) -> bool:
     """Note the receipt of a locked payment; False when its number was used."""
+    if not await receipt_numbers.take(tx, receipt_no, "resident_payment"):
+        return False
     return (
         await tx.execute(
             """
             UPDATE resident_payment SET receipt_no = $2, paid_date = $3, simulated = $4 WHERE payment_id = $1
-              AND NOT EXISTS (SELECT 1 FROM resident_payment WHERE receipt_no = $2)
-              AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt_no = $2)
             """,
             payment_id,
             receipt_no,
@@ -130,9 +131,13 @@ async def pay(tx: Transaction, payment_id: UUID, receipt_no: str, paid_date: dat
 async def book(
     tx: Transaction, person_id: UUID, scheme: Scheme, parts: Mapping[str, Money], *, source: str, month: Month
 ) -> None:
-    """Book parts on an account, opened when there is none; parts of zero are none."""
+    """Book parts on an account, opened when there is none; parts of zero are none.
+
+    What belongs to a year that is closed is booked in the January after it.
+    """
     moved = {part: amount for part, amount in parts.items() if amount != Money.ZERO}
     total = Money.total(moved.values())
+    month = await scheme_years.booking_month(tx, scheme, month)
     await tx.execute(
         """
         INSERT INTO scheme_account AS mine (person_id, scheme, balance_fen) VALUES ($1, $2, $3)

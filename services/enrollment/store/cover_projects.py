@@ -11,6 +11,7 @@ from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.commands import WorkerDay
 from services.enrollment.cover import Branch, PlatformMonth, PlatformOrders, Project
+from services.enrollment.store import receipt_numbers
 
 LOAD = """
     SELECT project.*, (SELECT count(*) FROM project_worker AS worker
@@ -182,13 +183,11 @@ async def orders_on(tx: Transaction, person_id: UUID, day: date) -> Sequence[Pla
 
 
 async def _pay(tx: Transaction, table: str, row_id: UUID, receipt_no: str, paid_date: date, *, simulated: bool) -> bool:
+    if not await receipt_numbers.take(tx, receipt_no, table):
+        return False
     return (
         await tx.execute(
-            f"""
-            UPDATE {table} SET receipt_no = $2, paid_date = $3, simulated = $4 WHERE {table}_id = $1
-              AND NOT EXISTS (SELECT 1 FROM {table} WHERE receipt_no = $2)
-              AND NOT EXISTS (SELECT 1 FROM receipt WHERE receipt_no = $2)
-            """,  # noqa: S608 - names of ours
+            f"UPDATE {table} SET receipt_no = $2, paid_date = $3, simulated = $4 WHERE {table}_id = $1",  # noqa: S608 - names of ours
             row_id,
             receipt_no,
             paid_date,

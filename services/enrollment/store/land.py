@@ -6,6 +6,7 @@ from uuid import UUID
 from chassis.transaction import Transaction
 from kernel.money import Money
 from kernel.statement import Statement
+from services.enrollment.store import receipt_numbers
 from services.enrollment.support import LandBatch, LandEntry, LandFund
 
 BATCH = """
@@ -93,11 +94,13 @@ async def receive(
     tx: Transaction, batch_id: UUID, receipt_no: str, amount: Money, paid_date: date, *, simulated: bool
 ) -> bool:
     """Note the money of a locked list; False when its number was used."""
+    if not await receipt_numbers.take(tx, receipt_no, "land_batch"):
+        return False
     return (
         await tx.execute(
             """
             UPDATE land_batch SET receipt_no = $2, received_fen = $3, paid_date = $4, simulated = $5
-            WHERE batch_id = $1 AND NOT EXISTS (SELECT FROM land_batch WHERE receipt_no = $2)
+            WHERE batch_id = $1
             """,
             batch_id,
             receipt_no,

@@ -11,6 +11,8 @@ from kernel import ids
 from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
+from services.enrollment.domain.contributions import Scheme
+from services.enrollment.store import receipt_numbers, scheme_years
 from services.enrollment.support import Aid, AidGroup, AidRun
 
 _ENTITLED = """
@@ -185,6 +187,8 @@ async def add_receipt(
     tx: Transaction, run_id: UUID, receipt_no: str, amount: Money, paid_date: date, *, simulated: bool, job_id: UUID
 ) -> bool:
     """Store the money of the budget; False when its number was used, or the run has its money since a moment."""
+    if not await receipt_numbers.take(tx, receipt_no, "premium_aid_run"):
+        return False
     return (
         await tx.execute(
             """
@@ -208,13 +212,9 @@ async def credit(tx: Transaction, run: AidRun, first: UUID, last: UUID, *, simul
     owed = await tx.fetch(OWED, run.run_id, first, last)
     await tx.fetch(LOCK, [row["person_id"] for row in owed])
     owed = await tx.fetch(OWED, run.run_id, first, last)
+    month = await scheme_years.booking_month(tx, Scheme.RESIDENT_PENSION, Month.of(run.paid_date))
     await tx.execute(
-        CREDIT,
-        [row["payment_id"] for row in owed],
-        run.receipt_no,
-        run.paid_date,
-        simulated,
-        Month.of(run.paid_date).first_day,
+        CREDIT, [row["payment_id"] for row in owed], run.receipt_no, run.paid_date, simulated, month.first_day
     )
     return len(owed)
 

@@ -56,6 +56,7 @@ _PREFIXES = {
     "premium_aid_run_id": "pmr",
     "land_batch_id": "lbt",
     "adjustment_id": "adj",
+    "bridge_id": "brg",
 }
 _TEXTS = {
     "name": "张三",
@@ -90,7 +91,7 @@ _TEXTS = {
     "key": "basic.rate_per_year",
     "effective": "2006-01-01 …",
     "confidence": "certain",
-    "notice_no": "南政地告〔2025〕12号",
+    "notice_no": "通政地告(2025)12号",
     "target": "RESIDENT_ACCOUNT",
     "csv": "document,month,due_date,open,late_fee,on",
     "issue_no": "32061012345678901277",

@@ -14,6 +14,9 @@ def upgrade() -> None:
     late_fees()
     premium_aid()
     land()
+    scheme_years()
+    bridges()
+    receipt_numbers()
 
 
 def cover_runs() -> None:
@@ -159,7 +162,7 @@ def premium_aid() -> None:
                 'EMPLOYER', 'EMPLOYEE', 'PAYMENT', 'SUBSIDY', 'AID', 'REFUND', 'ON_BEHALF', 'LAND', 'INTEREST',
                 'BRIDGED')) NOT VALID,
             ADD CONSTRAINT scheme_account_entry_amount CHECK (
-                amount_fen > 0 OR (amount_fen < 0 AND part IN ('REFUND', 'BRIDGED'))) NOT VALID
+                amount_fen > 0 OR (amount_fen < 0 AND part IN ('REFUND', 'BRIDGED', 'INTEREST'))) NOT VALID
     """)
     op.execute("ALTER TABLE scheme_account_entry VALIDATE CONSTRAINT scheme_account_entry_part")
     op.execute("ALTER TABLE scheme_account_entry VALIDATE CONSTRAINT scheme_account_entry_amount")
@@ -221,3 +224,71 @@ def land() -> None:
     """)
     grant_app("land_entry", append_only=True)
     op.execute("ALTER TABLE receipt ADD COLUMN land_use_id uuid")
+
+
+def scheme_years() -> None:
+    """Closed years of the accounts beside the employee pension; their law is kept with that of other closed years."""
+    op.execute("""
+        CREATE TABLE scheme_year (
+            scheme smallint NOT NULL CHECK (scheme IN (120, 170, 9012)),
+            year integer NOT NULL CHECK (year BETWEEN 1996 AND 2200),
+            job_id uuid NOT NULL,
+            policy_version text NOT NULL,
+            close_date date NOT NULL,
+            created timestamptz NOT NULL DEFAULT now(),
+            PRIMARY KEY (scheme, year)
+        )
+    """)
+    grant_app("scheme_year", append_only=True)
+    op.execute("""
+        CREATE TABLE scheme_account_year (
+            person_id uuid NOT NULL,
+            scheme smallint NOT NULL,
+            year integer NOT NULL,
+            opening_fen bigint NOT NULL,
+            contribution_fen bigint NOT NULL,
+            interest_fen bigint NOT NULL,
+            terms_id uuid NOT NULL,
+            PRIMARY KEY (person_id, scheme, year),
+            FOREIGN KEY (scheme, year) REFERENCES scheme_year,
+            FOREIGN KEY (person_id, scheme) REFERENCES scheme_account
+        )
+    """)
+    grant_app("scheme_account_year", append_only=True)
+
+
+def bridges() -> None:
+    """Accounts that moved between the pensions of residents and employees: once for a person."""
+    op.execute("""
+        CREATE TABLE pension_bridge (
+            bridge_id uuid PRIMARY KEY,
+            person_id uuid NOT NULL UNIQUE REFERENCES person,
+            direction text NOT NULL CHECK (direction IN ('TO_EMPLOYEE', 'TO_RESIDENT')),
+            amount_fen bigint NOT NULL CHECK (amount_fen > 0),
+            employee_months integer NOT NULL CHECK (employee_months >= 0),
+            statement jsonb NOT NULL,
+            policy_version text NOT NULL,
+            bridge_date date NOT NULL,
+            created timestamptz NOT NULL DEFAULT now()
+        )
+    """)
+    grant_app("pension_bridge", append_only=True)
+
+
+def receipt_numbers() -> None:
+    """One number is one receipt: those that are not the bureau's stand here, and neither takes what the other has."""
+    op.execute("""
+        CREATE TABLE single_receipt (
+            receipt_no text COLLATE "C" PRIMARY KEY,
+            used_for text NOT NULL,
+            created timestamptz NOT NULL DEFAULT now()
+        )
+    """)
+    grant_app("single_receipt", append_only=True)
+    op.execute("""
+        INSERT INTO single_receipt (receipt_no, used_for)
+        SELECT receipt_no, 'resident_payment' FROM resident_payment WHERE receipt_no IS NOT NULL
+        UNION ALL SELECT receipt_no, 'project' FROM project WHERE receipt_no IS NOT NULL
+        UNION ALL SELECT receipt_no, 'platform_month' FROM platform_month WHERE receipt_no IS NOT NULL
+        ON CONFLICT DO NOTHING
+    """)
