@@ -115,6 +115,8 @@ class Worker:
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     backoff_seconds: float = BACKOFF_SECONDS
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    _found: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_watched: bool = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop; chunks that are begun are finished."""
@@ -123,15 +125,18 @@ class Worker:
                 group.create_task(self._work(stop))
 
     async def _work(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            try:
-                if not await self.run_one():
-                    await self._wait()
-            except Unavailable:
-                await asyncio.sleep(AWAY_SECONDS)
-            except Exception:
-                log.exception("job_worker_failed")
-                await asyncio.sleep(AWAY_SECONDS)
+        try:
+            while not stop.is_set():
+                try:
+                    if not await self.run_one():
+                        await self._wait()
+                except Unavailable:
+                    await asyncio.sleep(AWAY_SECONDS)
+                except Exception:
+                    log.exception("job_worker_failed")
+                    await asyncio.sleep(AWAY_SECONDS)
+        finally:
+            self._found.set()  # whoever waits for this one to find something sees that it is over
 
     async def run_one(self) -> bool:
         """Take and run one chunk, or end one job; False when there is nothing to do."""
@@ -139,6 +144,7 @@ class Worker:
         taken = await self._take()
         if taken is None:
             return await self._end_jobs()
+        self._found.set()  # where there is one chunk there may be more
         await self._run(taken)
         return True
 
@@ -251,11 +257,19 @@ class Worker:
                 continue  # the lease still runs; the next beat may come through
 
     async def _wait(self) -> None:
+        """Wait for work. One of several looks now and then, the others wait until it finds something."""
+        if self._is_watched:
+            self._found.clear()
+            await self._found.wait()
+            return
+        self._is_watched = True
         try:
             async with asyncio.timeout(POLL_SECONDS):
                 await self.database.jobs_added.wait()
         except TimeoutError:
             pass
+        finally:
+            self._is_watched = False
 
 
 async def _write_rejects(tx: Transaction, taken: _Taken, rejected: Sequence[Reject]) -> None:

@@ -5,7 +5,6 @@ docs/how-to/import-history.md describes it beside layout 1 (`history_file`). A c
 gives plain values.
 """
 
-import csv
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,19 +16,25 @@ from kernel.identity import ResidentIdCheck, check_credit_code, check_resident_i
 from services.enrollment import history_file
 from services.enrollment.history_file import AMOUNT_MAX, BYTES_MAX, LINE_MAX, HistoryFile, amount_of, wrong_file
 from services.enrollment.history_file import TEXTS as SHARED_TEXTS
-from services.enrollment.moving import COUNTED, EVERY_MONTH, MONTHS, PENSION, Sums
+from services.enrollment.moving import PENSION, Sums
+from services.enrollment.years_cells import (
+    COLUMNS,
+    Bases,
+    Months,
+    cells_of,
+    month_bits,
+    read_bases,
+    scheme_bits,
+    year_number,
+)
 
 FORMAT = "#hrss-history,2"
-COLUMNS = ("kind", "id_no", "name", "year", "schemes", "months", "bases", "employer_code", "balance")
 TOTALS = "#totals"
 HEAD_LINES = 2
 FIRST_YEAR, FIRST_ACCOUNT_YEAR = 1949, 1996
 SLICE_BYTES = 1_500_000  # about 20,000 person-years: a transaction of a second
 
-_SCHEMES = {"110": 1, "210": 2, "410": 4}
 _PLACES = [[place for place in range(3) if bits >> place & 1] for bits in range(8)]
-_TIMES = {str(number): number for number in range(1, MONTHS + 1)}
-_YEAR = re.compile(r"[0-9]{4}", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,12}", re.ASCII)
 _MEMO_MAX = 50_000
 
@@ -111,18 +116,6 @@ class SliceRows:
     sums: Sums = field(default_factory=Sums)
 
 
-_Months = tuple[int, int, int]  # bits of the months, bits of the deemed ones, how many months
-
-
-class _Bases(NamedTuple):
-    fen: tuple[int, ...]
-    total: int
-    is_good: bool
-
-
-_NO_BASES = _Bases((), 0, is_good=False)
-
-
 class _Wrong(Exception):  # noqa: N818 - a verdict on a row
     pass
 
@@ -187,14 +180,14 @@ class _Reader:
         self._person: PersonRows | None = None
         self._reason = ""
         self._schemes: dict[str, int] = {}
-        self._months: dict[str, _Months] = {}
-        self._bases: dict[tuple[str, str], _Bases] = {}
+        self._months: dict[str, Months] = {}
+        self._bases: dict[tuple[str, str], Bases] = {}
         self._employers: dict[str, str | None] = {"": ""}
 
     def read(self, line: int, text: str) -> None:
         """Read a row into what was found."""
         self._rows += 1
-        cells = _cells(text)
+        cells = cells_of(text)
         if cells is None:
             self._found.wrong.append((line, "ROW_MALFORMED"))
             return
@@ -253,7 +246,7 @@ class _Reader:
                 self._counted[place] += pattern[2]
             self._bases_fen += amounts.total * len(_PLACES[bits])
         person = self._owner(name)
-        number = _year_number(year)
+        number = year_number(year)
         if not FIRST_YEAR <= number <= self._today.year:
             raise _Wrong("YEAR_OUT_OF_RANGE")
         if reason := self._why_not(number, bits, pattern, amounts):
@@ -266,22 +259,22 @@ class _Reader:
                 raise _Wrong("ROW_OVERLAPS")
         person.years.append(row)
 
-    def _measures(self, schemes: str, months: str, bases: str) -> tuple[int, _Months, _Bases]:
+    def _measures(self, schemes: str, months: str, bases: str) -> tuple[int, Months, Bases]:
         """Schemes as bits, months, bases; each empty when it cannot be read."""
         bits = self._schemes.get(schemes)
         if bits is None:
-            bits = self._schemes[schemes] = _scheme_bits(schemes)
+            bits = self._schemes[schemes] = scheme_bits(schemes)
         pattern = self._months.get(months)
         if pattern is None:
-            pattern = self._months[months] = _month_bits(months)
+            pattern = self._months[months] = month_bits(months)
         amounts = self._bases.get((months, bases))
         if amounts is None:
             if len(self._bases) > _MEMO_MAX:
                 self._bases.clear()
-            amounts = self._bases[months, bases] = _read_bases(bases, pattern)
+            amounts = self._bases[months, bases] = read_bases(bases, pattern)
         return bits, pattern, amounts
 
-    def _why_not(self, year: int, bits: int, pattern: _Months, amounts: _Bases) -> str:
+    def _why_not(self, year: int, bits: int, pattern: Months, amounts: Bases) -> str:
         """Why a row of a year cannot count, or nothing."""
         mask, deemed, count = pattern
         if not bits:
@@ -301,7 +294,7 @@ class _Reader:
             raise _Wrong("COLUMN_NOT_EMPTY")
         if person.account is not None:
             raise _Wrong("ACCOUNT_TWICE")
-        if not FIRST_ACCOUNT_YEAR <= _year_number(year) < self._today.year:
+        if not FIRST_ACCOUNT_YEAR <= year_number(year) < self._today.year:
             raise _Wrong("YEAR_INVALID")
         if amount is None or not 0 <= amount.fen <= AMOUNT_MAX.fen:
             raise _Wrong("BALANCE_INVALID")
@@ -317,80 +310,6 @@ class _Reader:
         if code is None:
             raise _Wrong("EMPLOYER_CODE_INVALID")
         return code
-
-
-def _scheme_bits(text: str) -> int:
-    bits = 0
-    for code in text.split("+"):
-        bit = _SCHEMES.get(code, 0)
-        if not bit or bits & bit:
-            return 0
-        bits |= bit
-    return bits
-
-
-def _month_bits(text: str) -> _Months:
-    """Months and deemed months as bits, and how many; none when it cannot be read."""
-    if len(text) != MONTHS or text.strip("PD."):
-        return 0, 0, 0
-    mask = sum(1 << place for place, letter in enumerate(text) if letter != ".")
-    return mask, sum(1 << place for place, letter in enumerate(text) if letter == "D"), mask.bit_count()
-
-
-def _read_bases(text: str, pattern: _Months) -> _Bases:
-    """Bases of the counted months, written once for all or in runs."""
-    mask, deemed, count = pattern
-    runs: list[int] = []
-    for part in text.split(";"):
-        amount, star, times = part.partition("*")
-        fen = _fen(amount)
-        if fen < 0 or (star and times not in _TIMES):
-            return _NO_BASES
-        runs += [fen] * _TIMES.get(times, 1)
-    if len(runs) == 1 and "*" not in text:
-        runs *= count
-    if len(runs) != count or not count:
-        return _NO_BASES
-    total = sum(runs)
-    first = runs[0]
-    if runs.count(first) == count:
-        return _Bases((first,), total, is_good=first > 0 or deemed == mask)
-    if mask == EVERY_MONTH and not deemed:
-        return _Bases(tuple(runs), total, is_good=min(runs) > 0)
-    following = iter(runs)
-    bases = tuple([next(following) if mask >> place & 1 else 0 for place in range(MONTHS)])
-    paid = mask & ~deemed
-    return _Bases(bases, total, is_good=all(bases[place] > 0 for place in range(MONTHS) if paid >> place & 1))
-
-
-def _fen(text: str) -> int:
-    """An amount that is not negative, in fen; -1 when it is none. The usual form is read at once."""
-    yuan, point, cents = text.partition(".")
-    digits = yuan + cents
-    if point and len(cents) == 2 and digits.isascii() and digits.isdigit() and 0 < len(yuan) <= 12 and yuan[0] != "0":  # noqa: PLR2004 - the usual form
-        return int(digits)
-    amount = amount_of(text)
-    return amount.fen if amount is not None and 0 <= amount.fen <= AMOUNT_MAX.fen else -1
-
-
-def _year_number(text: str) -> int:
-    """A year of four digits; 0 when it is none."""
-    return int(text) if _YEAR.fullmatch(text) else 0
-
-
-def _cells(text: str) -> list[str] | None:
-    if len(text) > LINE_MAX:
-        return None
-    if '"' in text:
-        try:
-            cells = next(csv.reader([text], strict=True))
-        except (csv.Error, StopIteration):
-            return None
-    else:
-        cells = text.split(",")
-    if len(cells) != len(COLUMNS):
-        return None
-    return cells if text.split() == [text] else [cell.strip() for cell in cells]
 
 
 def _person_of(data: bytes, at: int) -> bytes:
@@ -420,7 +339,3 @@ def _encoding_of(data: bytes) -> tuple[str, int]:
                 continue
             return encoding, start
     raise wrong_file("ENCODING")
-
-
-assert EVERY_MONTH == (1 << MONTHS) - 1
-assert set(_SCHEMES.values()) == set(COUNTED)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+import chassis.worker
 from chassis import jobs
 from chassis.jobs import Chunk, ChunkResult, Job, JobKind, Reject
 from chassis.worker import Worker
@@ -74,6 +75,32 @@ async def test_many_workers_do_each_chunk_once(database: Database, new_database:
     assert await chunks_done(database) == list(range(1, 31))
     taken = await owner_fetch(database, "SELECT DISTINCT attempts, token FROM job_chunk")
     assert [tuple(row) for row in taken] == [(1, 1)]
+
+
+async def test_of_idle_workers_one_looks_and_tells_the_others(
+    database: Database, new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chassis.worker, "POLL_SECONDS", 0.02)
+    looks: list[float] = []
+    together = asyncio.Barrier(4)
+
+    class Looking(Worker):
+        async def run_one(self) -> bool:
+            looks.append(asyncio.get_running_loop().time())
+            return await super().run_one()
+
+    async def meet(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:
+        async with asyncio.timeout(5):
+            await together.wait()
+        return await count_rows(tx, job, chunk)
+
+    async with working(Looking(database, [JobKind("count", meet)])):
+        await until(lambda: len(looks) >= 14)
+        assert looks[-1] - looks[4] >= 9 * 0.02  # four look at first, then one of them each time
+        job_id = await started(new_database.opened(database.settings), [{}] * 4)  # by another process
+        await until(lambda: ended(database, job_id))
+
+    assert (await state_of(database, job_id)).state == "DONE"
 
 
 async def test_a_chunk_may_plan_further_chunks(database: Database) -> None:

@@ -12,7 +12,7 @@ from kernel.errors import InvalidInput
 from services.enrollment.accounting import ContributionMonth
 from services.enrollment.cover import Insurance
 from services.enrollment.register import Person
-from services.enrollment.store import contributions, people, persons
+from services.enrollment.store import contributions, people
 from services.enrollment.store import insurance as insured
 
 FIRST_YEAR, LAST_YEAR = 1949, 2200
@@ -37,8 +37,7 @@ async def person(tx: Transaction, person_id: UUID) -> Person:
         NotFound: PERSON_NOT_FOUND.
     """
     tx.principal.require_person(person_id)
-    stands = await persons.forward(tx, person_id)
-    found = await people.person(tx, stands) if stands else None
+    found = await people.standing(tx, person_id)
     if found is None:
         raise person_not_found()
     return found

@@ -96,19 +96,19 @@ class EnrollmentRpc(Servicer):
     async def FindPerson(self, request: pb.FindPersonRequest, call: Call) -> pb.FindPersonResponse:
         """Find a person by number; who was found is audited."""
         id_no, name = requests.find_person(request, today=call.today)
-        reply = await call.read(lambda tx: persons.find_person(tx, id_no, name), replies.person_found)
+        reply = await call.look(lambda tx: persons.find_person(tx, id_no, name), replies.person_found)
         call.audit_person(requests.person_id(reply.person.person_id))
         return reply
 
     async def GetPerson(self, request: pb.GetPersonRequest, call: Call) -> pb.GetPersonResponse:
         """Show a person."""
         person_id = requests.person_id(request.person_id)
-        return await call.read(lambda tx: persons.person(tx, person_id), replies.person)
+        return await call.look(lambda tx: persons.person(tx, person_id), replies.person)
 
     async def GetApplicant(self, request: pb.GetApplicantRequest, call: Call) -> pb.GetApplicantResponse:
         """What a case keeps of a person."""
         person_id = requests.person_id(request.person_id)
-        return await call.read(lambda tx: persons.person(tx, person_id), replies.applicant)
+        return await call.look(lambda tx: persons.person(tx, person_id), replies.applicant)
 
     async def GetInsurance(self, request: pb.GetInsuranceRequest, call: Call) -> pb.GetInsuranceResponse:
         """Show the participations of a person."""

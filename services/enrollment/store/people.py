@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
@@ -15,6 +16,12 @@ from services.enrollment.register import Employer, Person, Post, Track, track_of
 from services.enrollment.store.rows import EmployerRow, PersonRow
 
 TABLE = "person"  # part of what a sealed value is bound to; never rename
+BY_ID = """
+    SELECT person_id, name_sealed, id_no_sealed, birth_date, sex, division, retirement_month FROM person
+    WHERE person_id = $1
+"""
+STANDING = BY_ID.replace("$1", "(SELECT coalesce(merged_into, person_id) FROM person WHERE person_id = $1)")
+BY_NUMBER = BY_ID.replace("$1", "(SELECT coalesce(merged_into, person_id) FROM person WHERE id_no_index = $1)")
 
 
 def id_no_index(sealer: Sealer, id_no: str) -> bytes:
@@ -43,16 +50,20 @@ def open_name(sealer: Sealer, person_id: UUID, sealed: bytes) -> str:
 
 async def person(tx: Transaction, person_id: UUID) -> Person | None:
     """A person with the identity opened."""
-    row = await tx.session.get(PersonRow, person_id)
+    row = await tx.fetchrow(BY_ID, person_id)
+    return _person(tx.database.sealer, row) if row else None
+
+
+async def standing(tx: Transaction, person_id: UUID) -> Person | None:
+    """The same; of a record that went up in another, the survivor. One statement."""
+    row = await tx.fetchrow(STANDING, person_id)
     return _person(tx.database.sealer, row) if row else None
 
 
 async def person_by_number(tx: Transaction, id_no: str) -> Person | None:
-    """The person with a normalised number; of a record that went up in another, the survivor."""
+    """The person with a normalised number; of a record that went up in another, the survivor. One statement."""
     sealer = tx.database.sealer
-    row = await tx.session.scalar(select(PersonRow).where(PersonRow.id_no_index == id_no_index(sealer, id_no)))
-    if row is not None and row.merged_into is not None:
-        row = await tx.session.get(PersonRow, row.merged_into)
+    row = await tx.fetchrow(BY_NUMBER, id_no_index(sealer, id_no))
     return _person(sealer, row) if row else None
 
 
@@ -120,15 +131,16 @@ async def add_employer(tx: Transaction, employer: Employer) -> bool:
     return done.first() is not None
 
 
-def _person(sealer: Sealer, row: PersonRow) -> Person:
+def _person(sealer: Sealer, row: Any) -> Person:
+    person_id, retirement = row["person_id"], row["retirement_month"]
     return Person(
-        person_id=row.person_id,
-        name=open_name(sealer, row.person_id, row.name_sealed),
-        id_no=sealer.open_text(TABLE, "id_no", row.person_id, row.id_no_sealed),
-        birth_date=row.birth_date,
-        sex="male" if row.sex == "male" else "female",
-        division=row.division,
-        retirement_month=row.retirement_month,
+        person_id=person_id,
+        name=open_name(sealer, person_id, row["name_sealed"]),
+        id_no=sealer.open_text(TABLE, "id_no", person_id, row["id_no_sealed"]),
+        birth_date=row["birth_date"],
+        sex="male" if row["sex"] == "male" else "female",
+        division=row["division"],
+        retirement_month=Month.of(retirement) if retirement else None,
     )
 
 
