@@ -112,12 +112,12 @@ async def test_health_comes_up_to_date_by_itself_and_survives_a_failure(site: Si
     assert await page.locator("text=2 services are not well").count() == 1
 
     site.overlay.answers["GET", "/v1/platform"] = cases.refusal(503, "SERVICE_UNAVAILABLE")
-    async with page.expect_response("**/console/platform"):
+    async with page.expect_response("**/console/platform?tick=1"):
         await page.clock.run_for(6_000)
     assert await page.locator("text=2 services are not well").count() == 1
 
     site.overlay.answers["GET", "/v1/platform"] = platform.well()
-    async with page.expect_response("**/console/platform"):
+    async with page.expect_response("**/console/platform?tick=1"):
         await page.clock.run_for(6_000)
     await page.locator("text=All 5 services are well").wait_for()
     await context.close()

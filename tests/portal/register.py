@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 EMPLOYER, BILL, COVER = (ids.to_text(kind, ids.new_id()) for kind in ("emp", "bil", "cov"))
 JOB, PROJECT, SUSPENSE = (ids.to_text(kind, ids.new_id()) for kind in ("job", "prj", "sus"))
 TRANSFER, PLAN, REFUND, DIFFERENCE = (ids.to_text(kind, ids.new_id()) for kind in ("trf", "pln", "rfd", "dif"))
-OTHER, REQUEST, FILE = ids.to_text("per", ids.new_id()), ids.to_text("prq", ids.new_id()), ids.to_text("fil", ids.new_id())
+OTHER, REQUEST, FILE = (ids.to_text(kind, ids.new_id()) for kind in ("per", "prq", "fil"))
 NUMBER = "7K2M9QX4T8W3H6PA"
 CREDIT_CODE = "91320600MA1NT00083"
-SCHEMES = (enrollment_pb2.SCHEME_EMPLOYEE_PENSION, enrollment_pb2.SCHEME_UNEMPLOYMENT, enrollment_pb2.SCHEME_WORK_INJURY)
+SCHEMES = (
+    enrollment_pb2.SCHEME_EMPLOYEE_PENSION,
+    enrollment_pb2.SCHEME_UNEMPLOYMENT,
+    enrollment_pb2.SCHEME_WORK_INJURY,
+)
 STATEMENT = to_statement(PENSION, "0123456789abcdef")
 
 
@@ -184,7 +188,7 @@ def certificate(kind: str = "CONTRIBUTIONS") -> moving_service_pb2.InsuranceCert
                 "scheme": scheme,
                 "state": "PAID",
             }
-            for scheme in ("employee_pension", "unemployment", "work_injury")
+            for scheme in ("110", "210", "410")
         ]
     else:
         facts |= {
@@ -192,7 +196,7 @@ def certificate(kind: str = "CONTRIBUTIONS") -> moving_service_pb2.InsuranceCert
             "employments": [{"employer": EMPLOYER_NAME, "start_month": "2008-03", "end_month": ""}],
             "schemes": [
                 {
-                    "scheme": "employee_pension",
+                    "scheme": "110",
                     "first_month": "1996-07",
                     "last_month": "2026-10",
                     "paid_months": "310",
@@ -228,7 +232,11 @@ def transfer(state: str = "FORM", direction: str = "OUT") -> moving_service_pb2.
         ],
         years=[
             moving_service_pb2.TransferYear(
-                year=2024, first_month=1, month_count=6, base=yuan("6500.00"), state=enrollment_pb2.CONTRIBUTION_STATE_PAID
+                year=2024,
+                first_month=1,
+                month_count=6,
+                base=yuan("6500.00"),
+                state=enrollment_pb2.CONTRIBUTION_STATE_PAID,
             )
         ],
         statement=STATEMENT,
@@ -499,7 +507,11 @@ def program(echo: Echo) -> None:
             versions=[
                 persons_service_pb2.EmployerVersion(name=EMPLOYER_NAME, division="320613", injury_class=2),
                 persons_service_pb2.EmployerVersion(
-                    start_month=month(2025, 1), name=EMPLOYER_NAME, division="320602", injury_class=4, evidence_ref="变更-7"
+                    start_month=month(2025, 1),
+                    name=EMPLOYER_NAME,
+                    division="320602",
+                    injury_class=4,
+                    evidence_ref="变更-7",
                 ),
             ]
         ),
@@ -547,19 +559,22 @@ def program(echo: Echo) -> None:
                 collection_service_pb2.ListReceiptRowsResponse.ReceiptRow(
                     line=3 + place,
                     receipt_no=f"32062503001234567{place}",
-                    verdict=verdict,
+                    verdict=verdict,  # type: ignore[arg-type] # a number of the enum
                     code=code,
                     text_zh="没有这个单据号，已记入暂收款；请到“暂收款”里归到单据。" if code else "",
                     text_en="no document has this number" if code else "",
                 )
-                for place, (verdict, code) in enumerate(
-                    ((1, ""), (2, ""), (3, "BILL_UNKNOWN"), (4, "AMOUNT_INVALID"))
-                )
+                for place, (verdict, code) in enumerate(((1, ""), (2, ""), (3, "BILL_UNKNOWN"), (4, "AMOUNT_INVALID")))
             ]
         ),
         "ReadBillFile": collection_service_pb2.ReadBillFileResponse(
             file=collection_service_pb2.BillFile(
-                file_id=FILE, month=month(2026, 11), digest="cd" * 32, row_count=1, total=yuan("10.00"), open=yuan("10.00")
+                file_id=FILE,
+                month=month(2026, 11),
+                digest="cd" * 32,
+                row_count=1,
+                total=yuan("10.00"),
+                open=yuan("10.00"),
             ),
             content="#hrss-bills,1,2026-11\n",
         ),

@@ -35,7 +35,7 @@ async def history(visit: Visit) -> Response:
     path = f"/v1/persons/{person_id}"
     given = {name: visit.query.get(name, "").strip().replace("/", "-") for name in ("as_of", "known_at")}
     wrong = any(value and not _DAY.fullmatch(value) for value in given.values())
-    problem = ApiProblem(400, "", visit.t("office.day_wrong"), visit.t("apply.day_hint")) if wrong else None
+    problem = ApiProblem(400, "", visit.t("office.day_wrong"), visit.t("format.day_hint")) if wrong else None
 
     async def unmerge(body: dict[str, Any]) -> Any:
         return await visit.post(f"{path}:unmerge", body, key=visit.form.get("key", ""), purpose=PURPOSE)

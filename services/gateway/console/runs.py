@@ -35,8 +35,8 @@ async def bill_run(visit: Visit) -> Response:
     year, _, number = asked.replace("/", "-").replace(".", "-").partition("-")
     month = f"{year}-{number.zfill(2)}"
     if not _MONTH.fullmatch(month):
-        problem = ApiProblem(400, "", visit.t("office.month_wrong"), visit.t("apply.month_hint"))
-        return visit.render("office/bill_run.html", 400, wanted="", asked=asked, run=None, problem=problem, due=None)
+        wrong = ApiProblem(400, "", visit.t("office.month_wrong"), visit.t("apply.month_hint"))
+        return visit.render("office/bill_run.html", 400, wanted="", asked=asked, run=None, problem=wrong, due=None)
     action = visit.form.get("action", "")
 
     async def start(_body: dict[str, Any]) -> Any:

@@ -22,15 +22,15 @@ NEW = (
     Field("permit_no", "text", "project.permit_no", "project.permit_no_hint"),
     Field("name", "text", "project.name"),
     Field("contract_price", "money", "project.price", "project.price_hint"),
-    Field("start_date", "date", "project.start", "apply.day_hint"),
-    Field("planned_date", "date", "project.planned", "apply.day_hint"),
+    Field("start_date", "date", "project.start", "format.day_hint"),
+    Field("planned_date", "date", "project.planned", "format.day_hint"),
 )
 WORKER = (
     Field("name", "name", "counter.name"),
     Field("id_no", "id_no", "counter.id_no", "counter.id_no_hint"),
-    Field("from_date", "date", "project.from_date", "apply.day_hint"),
+    Field("from_date", "date", "project.from_date", "format.day_hint"),
 )
-END = (Field("completion_date", "date", "project.completion", "apply.day_hint"),)
+END = (Field("completion_date", "date", "project.completion", "format.day_hint"),)
 
 
 async def projects(visit: Visit) -> Response:
