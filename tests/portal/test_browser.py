@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from hrss.card.v1 import card_service_pb2
-from tests.portal import answers
+from tests.portal import answers, register
 from tests.portal.browser import chromium, faults, needs_chromium
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ VARIANTS = {
     "zh": ("zh", "standard", "light"),
     "en": ("en", "standard", "dark"),
     "elder": ("zh", "elder", "light"),
+    "elder-dark": ("zh", "elder", "dark"),
 }
+# Every page in every variant takes minutes: of the last one the default run sees the pages of the register.
+EACH = [pytest.param(name, marks=pytest.mark.slow) if name == "elder-dark" else name for name in VARIANTS]
 BUDGET_BYTES = 60 * 1024
 # What a finger has to hit. Links inside a sentence are excused, as WCAG 2.2 excuses them.
 TARGETS = """least => [...document.querySelectorAll(
@@ -100,7 +103,7 @@ async def log_in(page: Page, site: Site, persona: str, acr: int = 3) -> None:
     assert await page.locator("form[action='/logout']").count() == 1, await page.inner_text("main")
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", EACH)
 async def test_no_page_has_an_accessibility_fault(site: Site, browser: Browser, variant: str) -> None:
     answers.program_cases(site.overlay, answers.case(todo="请补充材料", correction_points=["材料不清"]))
     elder = VARIANTS[variant][1] == "elder"
@@ -111,16 +114,60 @@ async def test_no_page_has_an_accessibility_fault(site: Site, browser: Browser, 
     wrong: dict[str, list[str]] = {}
     for path in (*PUBLIC, *OWN):
         await page.goto(site.url + path)
-        found = await faults(page, elder=elder)
-        found += [f"too small: {one}" for one in await page.evaluate(TARGETS, 60 if elder else 44)]
-        if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            found.append("scrolls sideways")
+        found = await wrong_on(page, elder=elder)
         if found:
             wrong[path] = found
     await context.close()
 
     assert not wrong, "\n".join(f"{path}  {one}" for path, found in wrong.items() for one in found)
     assert said == []
+
+
+async def wrong_on(page: Page, *, elder: bool) -> list[str]:
+    """What is wrong with the open page: faults, small targets, scrolling sideways."""
+    found = await faults(page, elder=elder)
+    found += [f"too small: {one}" for one in await page.evaluate(TARGETS, 60 if elder else 44)]
+    if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        found.append("scrolls sideways")
+    return found
+
+
+# Of each kind of page one for the default run: drawing and gaps, years, figures explained, forms, files, verdicts, pairs.
+_SOME = ("/insurance", "/contributions/all", "/account", "/covers", "/lists/roster", "/books", "/duplicates", "/funds")
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+async def test_pages_of_the_register_have_no_fault_on_a_telephone_and_a_desk(
+    site: Site, browser: Browser, *, whole: bool
+) -> None:
+    """The whole in every variant at both widths; by default some pages, each in one variant and width in turn."""
+    register.program(site.echo)
+    answers.program_cases(site.overlay)
+    visitors = {
+        await site.persona(): register.CITIZEN_PAGES,
+        "staff-clerk-1": register.CLERK_PAGES,
+        "staff-supervisor-1": register.SUPERVISOR_PAGES,
+    }
+    wrong: dict[str, list[str]] = {}
+    for who, paths in visitors.items():
+        asked = paths if whole else [path for path in paths if any(one in path for one in _SOME)]
+        for number, variant in enumerate(VARIANTS):
+            mine = asked if whole else asked[number :: len(VARIANTS)]
+            if not mine:
+                continue
+            context = await opened(browser, site, variant, who, viewport={"width": 375, "height": 800})
+            for path in mine:
+                await context.pages[0].goto(site.url + path)
+                found = await wrong_on(context.pages[0], elder=VARIANTS[variant][1] == "elder")
+                if whole:
+                    await context.pages[0].set_viewport_size({"width": 1280, "height": 800})
+                    found += await wrong_on(context.pages[0], elder=VARIANTS[variant][1] == "elder")
+                    await context.pages[0].set_viewport_size({"width": 375, "height": 800})
+                if found:
+                    wrong[f"{variant} {path}"] = found
+            await context.close()
+
+    assert not wrong, "\n".join(f"{path}  {one}" for path, found in wrong.items() for one in found)
 
 
 async def test_pages_fit_a_telephone_and_four_times_the_size(site: Site, browser: Browser) -> None:

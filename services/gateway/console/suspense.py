@@ -77,10 +77,10 @@ async def one_suspense(visit: Visit) -> Response:
         return visit.render("missing.html", 404)
     arrears = await _owed(visit, row)
     matched = await sent(visit, _match_fields(visit, arrears), match, mine=action == "match")
-    if matched.answer:
+    if matched.answer is not None:
         return visit.go("/desk/suspense?done=match")
     sent_back = await sent(visit, BACK, back, mine=action == "back")
-    if sent_back.answer:
+    if sent_back.answer is not None:
         return visit.go("/desk/refunds?done=prepared")
     problem = matched.problem or sent_back.problem
     return visit.render(
@@ -149,7 +149,7 @@ async def refunds(visit: Visit) -> Response:
         return await visit.post("/v1/refunds", body, key=visit.form.get("key", ""))
 
     withheld = await sent(visit, WITHHELD, prepare, mine=action == "withheld")
-    if withheld.answer:
+    if withheld.answer is not None:
         return visit.go("/desk/refunds?done=prepared")
     problem = problem or withheld.problem
     state = visit.query.get("state", "PREPARED")

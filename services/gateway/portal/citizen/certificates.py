@@ -49,7 +49,7 @@ async def certificates(visit: Visit) -> Response:
         return await visit.post(path, body, key=visit.form.get("key", ""))
 
     done = await sent(visit, WANTED, issue, known={"kind": KINDS[0]})
-    if done.answer:
+    if done.answer is not None:
         return visit.go(f"/certificates/{done.answer['certificate']['number']}")
     return visit.render("citizen/certificates.html", done.status, filled=done.filled, problem=done.problem)
 

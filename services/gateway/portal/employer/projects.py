@@ -47,7 +47,7 @@ async def projects(visit: Visit) -> Response:
         )
 
     done = await sent(visit, NEW, register)
-    if done.answer:
+    if done.answer is not None:
         return visit.go(f"/employers/{employer_id(visit)}/projects/{done.answer['project']['project_id']}?done=new")
     return visit.render(
         "employer/projects.html",
@@ -74,7 +74,7 @@ async def project(visit: Visit) -> Response:
 
     worker = await sent(visit, WORKER, add, mine=action == "worker")
     end = await sent(visit, END, complete, mine=action == "end")
-    if worker.answer or end.answer:
+    if worker.answer is not None or end.answer is not None:
         return visit.go(f"{visit.path}?done={action}")
     employer, found = await asyncio.gather(employer_of(visit), visit.get(path))
     shown = found["project"]
