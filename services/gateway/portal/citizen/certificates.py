@@ -59,7 +59,9 @@ async def certificate(visit: Visit) -> Response:
     found = await _found(visit)
     if found is None:
         return visit.render("missing.html", 404)
-    return visit.render("citizen/certificate.html", certificate=found, facts=orjson.loads(found["facts"]), schemes=SCHEMES)
+    return visit.render(
+        "citizen/certificate.html", certificate=found, facts=orjson.loads(found["facts"]), schemes=SCHEMES
+    )
 
 
 async def certificate_json(visit: Visit) -> Response:
