@@ -238,6 +238,24 @@ async def test_a_run_is_started_once_and_the_second_start_is_refused_on_its_page
     assert odd.status_code == 400
 
 
+async def test_a_supervisor_holds_a_job_and_lets_it_go_on_and_a_clerk_only_looks(site: Site) -> None:
+    register.program(site.echo)
+    path = f"/desk/jobs/{register.JOB}"
+    running = enrollment_service_pb2.GetEnrollmentJobResponse(job=register.job(state="RUNNING"))
+    site.echo.answer("GetEnrollmentJob", running)
+    held = await pressed(site, path, SUPERVISOR, action="pause")
+    async with site.browser(CLERK, acr=3) as visitor:
+        looked = await visitor.get(path)
+    site.echo.refuse("ResumeEnrollmentJob", Refused("JOB_NOT_RUNNING", "ended"))
+    refused = await pressed(site, path, SUPERVISOR, action="resume")
+
+    assert held.headers["location"] == path
+    assert [one.job_id for one in sent(site, "PauseEnrollmentJob")] == [register.JOB]
+    assert 'value="pause"' not in looked.text
+    assert "tick=1" in looked.text
+    assert refused.status_code == 422
+
+
 async def test_every_rule_of_the_books_is_green_or_red_with_its_first_difference(site: Site) -> None:
     assert tuple(rule.code for rule in proof.RULES) == books.RULES
     register.program(site.echo)
