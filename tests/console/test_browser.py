@@ -11,9 +11,8 @@ from hrss.gateway.v1 import cases_service_pb2 as pb
 from tests.console import shown_cases as cases
 from tests.console import shown_platform as platform
 from tests.console.shown_cases import CASE_NO, PERSON
-from tests.plugins.marks import slow
-from tests.portal.browser import chromium, faults, needs_chromium
-from tests.portal.test_browser import TARGETS, VARIANTS, log_in, opened
+from tests.portal.browser import chromium, needs_chromium
+from tests.portal.test_browser import EACH, VARIANTS, log_in, opened, wrong_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,7 +52,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.mark.parametrize("persona", PAGES)
-@pytest.mark.parametrize("variant", ["zh", slow("en"), slow("elder")])
+@pytest.mark.parametrize("variant", EACH)
 async def test_no_page_of_staff_has_an_accessibility_fault(
     site: Site, browser: Browser, variant: str, persona: str
 ) -> None:
@@ -65,10 +64,7 @@ async def test_no_page_of_staff_has_an_accessibility_fault(
         await page.goto(site.url + path)
         for closed in await page.locator("section summary").all():
             await closed.click()
-        found = await faults(page, elder=elder)
-        found += [f"too small: {one}" for one in await page.evaluate(TARGETS, 60 if elder else 44)]
-        if await page.evaluate(SIDEWAYS):
-            found.append("scrolls sideways")
+        found = await wrong_on(page, elder=elder)
         if found:
             wrong[path] = found
     await context.close()
@@ -113,12 +109,12 @@ async def test_health_comes_up_to_date_by_itself_and_survives_a_failure(site: Si
     assert await page.locator("text=2 services are not well").count() == 1
 
     site.overlay.answers["GET", "/v1/platform"] = cases.refusal(503, "SERVICE_UNAVAILABLE")
-    async with page.expect_response("**/console/platform"):
+    async with page.expect_response("**/console/platform?tick=1"):
         await page.clock.run_for(6_000)
     assert await page.locator("text=2 services are not well").count() == 1
 
     site.overlay.answers["GET", "/v1/platform"] = platform.well()
-    async with page.expect_response("**/console/platform"):
+    async with page.expect_response("**/console/platform?tick=1"):
         await page.clock.run_for(6_000)
     await page.locator("text=All 5 services are well").wait_for()
     await context.close()

@@ -26,6 +26,7 @@ from services.enrollment import city
 from services.enrollment.service import build
 from tests.enrollment import builders
 from tests.enrollment.builders import CLERK, NOW, TODAY, an_employer, an_enrollment, money, month
+from tests.enrollment.collecting import SUPERVISOR
 from tests.enrollment.conftest import Bureau, run_side_by_side
 from tests.enrollment.test_bills import a_bill, an_assessment
 from tests.enrollment.test_races import run_process
@@ -310,3 +311,28 @@ async def test_chunks_hold_every_employer_once_in_order(
         assert one["persons"] - held[-1]["persons"] < size
         at += len(held)
     assert at == len(counts)
+
+
+async def test_a_job_is_held_and_goes_on_and_an_ended_one_refuses(bureau: Bureau) -> None:
+    run = await started(bureau)
+    again = {"request_id": "hold", "job_id": run.job.job_id}
+
+    held = await bureau.call("PauseEnrollmentJob", city_pb.PauseEnrollmentJobRequest(**again), by=SUPERVISOR)
+    repeated = await bureau.call("PauseEnrollmentJob", city_pb.PauseEnrollmentJobRequest(**again), by=SUPERVISOR)
+    assert not await Worker(bureau.database, bureau.service.jobs).run_one()
+    gone_on = await bureau.call(
+        "ResumeEnrollmentJob",
+        city_pb.ResumeEnrollmentJobRequest(request_id="go-on", job_id=run.job.job_id),
+        by=SUPERVISOR,
+    )
+    await bureau.run_jobs()
+
+    assert held.job.state == repeated.job.state == job_pb2.JOB_STATE_PAUSED
+    assert gone_on.job.state == job_pb2.JOB_STATE_RUNNING
+    assert (await shown(bureau)).job.state == job_pb2.JOB_STATE_DONE
+    with pytest.raises(Refused, match="JOB_NOT_RUNNING"):
+        await bureau.call(
+            "PauseEnrollmentJob",
+            city_pb.PauseEnrollmentJobRequest(request_id="late", job_id=run.job.job_id),
+            by=SUPERVISOR,
+        )

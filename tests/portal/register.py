@@ -32,11 +32,7 @@ if TYPE_CHECKING:
 EMPLOYER, BILL, COVER = (ids.to_text(kind, ids.new_id()) for kind in ("emp", "bil", "cov"))
 JOB, PROJECT, SUSPENSE = (ids.to_text(kind, ids.new_id()) for kind in ("job", "prj", "sus"))
 TRANSFER, PLAN, REFUND, DIFFERENCE = (ids.to_text(kind, ids.new_id()) for kind in ("trf", "pln", "rfd", "dif"))
-OTHER, REQUEST, FILE = (
-    ids.to_text("per", ids.new_id()),
-    ids.to_text("prq", ids.new_id()),
-    ids.to_text("fil", ids.new_id()),
-)
+OTHER, REQUEST, FILE = (ids.to_text(kind, ids.new_id()) for kind in ("per", "prq", "fil"))
 NUMBER = "7K2M9QX4T8W3H6PA"
 CREDIT_CODE = "91320600MA1NT00083"
 SCHEMES = (
@@ -192,7 +188,7 @@ def certificate(kind: str = "CONTRIBUTIONS") -> moving_service_pb2.InsuranceCert
                 "scheme": scheme,
                 "state": "PAID",
             }
-            for scheme in ("employee_pension", "unemployment", "work_injury")
+            for scheme in ("110", "210", "410")
         ]
     else:
         facts |= {
@@ -200,7 +196,7 @@ def certificate(kind: str = "CONTRIBUTIONS") -> moving_service_pb2.InsuranceCert
             "employments": [{"employer": EMPLOYER_NAME, "start_month": "2008-03", "end_month": ""}],
             "schemes": [
                 {
-                    "scheme": "employee_pension",
+                    "scheme": "110",
                     "first_month": "1996-07",
                     "last_month": "2026-10",
                     "paid_months": "310",
@@ -563,7 +559,7 @@ def program(echo: Echo) -> None:
                 collection_service_pb2.ListReceiptRowsResponse.ReceiptRow(
                     line=3 + place,
                     receipt_no=f"32062503001234567{place}",
-                    verdict=verdict,
+                    verdict=verdict,  # type: ignore[arg-type] # a number of the enum
                     code=code,
                     text_zh="没有这个单据号，已记入暂收款；请到“暂收款”里归到单据。" if code else "",
                     text_en="no document has this number" if code else "",

@@ -10,8 +10,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from hrss.card.v1 import card_service_pb2
-from tests.plugins.marks import slow
-from tests.portal import answers
+from tests.portal import answers, register
 from tests.portal.browser import chromium, faults, needs_chromium
 
 if TYPE_CHECKING:
@@ -64,8 +63,12 @@ VARIANTS = {
     "zh": ("zh", "standard", "light"),
     "en": ("en", "standard", "dark"),
     "elder": ("zh", "elder", "light"),
+    "elder-dark": ("zh", "elder", "dark"),
 }
+# Every page in every variant takes minutes: of the last one the default run sees the pages of the register.
+EACH = [pytest.param(name, marks=pytest.mark.slow) if name == "elder-dark" else name for name in VARIANTS]
 BUDGET_BYTES = 60 * 1024
+SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 # What a finger has to hit. Links inside a sentence are excused, as WCAG 2.2 excuses them.
 TARGETS = """least => [...document.querySelectorAll(
     'button, .button, select, summary, .choice, nav a, .tiles a, input:not([type=hidden], [type=radio], .choice input)'
@@ -101,7 +104,7 @@ async def log_in(page: Page, site: Site, persona: str, acr: int = 3) -> None:
     assert await page.locator("form[action='/logout']").count() == 1, await page.inner_text("main")
 
 
-@pytest.mark.parametrize("variant", ["zh", slow("en"), slow("elder")])
+@pytest.mark.parametrize("variant", EACH)
 async def test_no_page_has_an_accessibility_fault(site: Site, browser: Browser, variant: str) -> None:
     answers.program_cases(site.overlay, answers.case(todo="请补充材料", correction_points=["材料不清"]))
     elder = VARIANTS[variant][1] == "elder"
@@ -112,16 +115,60 @@ async def test_no_page_has_an_accessibility_fault(site: Site, browser: Browser, 
     wrong: dict[str, list[str]] = {}
     for path in (*PUBLIC, *OWN):
         await page.goto(site.url + path)
-        found = await faults(page, elder=elder)
-        found += [f"too small: {one}" for one in await page.evaluate(TARGETS, 60 if elder else 44)]
-        if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            found.append("scrolls sideways")
+        found = await wrong_on(page, elder=elder)
         if found:
             wrong[path] = found
     await context.close()
 
     assert not wrong, "\n".join(f"{path}  {one}" for path, found in wrong.items() for one in found)
     assert said == []
+
+
+async def wrong_on(page: Page, *, elder: bool) -> list[str]:
+    """What is wrong with the open page: faults, small targets, scrolling sideways."""
+    found = await faults(page, elder=elder)
+    found += [f"too small: {one}" for one in await page.evaluate(TARGETS, 60 if elder else 44)]
+    if await page.evaluate(SIDEWAYS):
+        found.append("scrolls sideways")
+    return found
+
+
+# For the default run one page of each kind: a drawing, years, figures, forms, a file, verdicts, pairs.
+_SOME = ("/insurance", "/contributions/all", "/account", "/covers", "/lists/roster", "/books", "/duplicates", "/funds")
+
+
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+async def test_pages_of_the_register_have_no_fault_on_a_telephone_and_a_desk(
+    site: Site, browser: Browser, *, whole: bool
+) -> None:
+    """All of them, each in one variant in turn and without scrolling at a desk too; by default some."""
+    register.program(site.echo)
+    answers.program_cases(site.overlay)
+    visitors = (
+        (await site.persona(), register.CITIZEN_PAGES, "elder-dark"),
+        ("staff-clerk-1", register.CLERK_PAGES, "zh"),
+        ("staff-supervisor-1", register.SUPERVISOR_PAGES, "en"),
+    )
+    wrong: dict[str, list[str]] = {}
+    for who, paths, usual in visitors:
+        for number, variant in enumerate(VARIANTS if whole else (usual,)):
+            some = [one for one in paths if any(part in one for part in _SOME)]
+            asked = paths[number :: len(VARIANTS)] if whole else some
+            if not asked:
+                continue
+            context = await opened(browser, site, variant, who)
+            page = context.pages[0]
+            for path in asked:
+                await page.set_viewport_size({"width": 1280, "height": 800})
+                await page.goto(site.url + path)
+                found = ["scrolls sideways at a desk"] if await page.evaluate(SIDEWAYS) else []
+                await page.set_viewport_size({"width": 375, "height": 800})
+                found += await wrong_on(page, elder=VARIANTS[variant][1] == "elder")
+                if found:
+                    wrong[f"{variant} {path}"] = found
+            await context.close()
+
+    assert not wrong, "\n".join(f"{path}  {one}" for path, found in wrong.items() for one in found)
 
 
 async def test_pages_fit_a_telephone_and_four_times_the_size(site: Site, browser: Browser) -> None:

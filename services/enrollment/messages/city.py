@@ -54,6 +54,16 @@ def bill_run(result: tuple[BillRun, Job]) -> pb.GetBillRunResponse:
     return pb.GetBillRunResponse(bill_run=_bill_run(*result))
 
 
+def job_held(job: Job) -> pb.PauseEnrollmentJobResponse:
+    """Answer PauseEnrollmentJob."""
+    return pb.PauseEnrollmentJobResponse(job=to_job(job))
+
+
+def job_goes_on(job: Job) -> pb.ResumeEnrollmentJobResponse:
+    """Answer ResumeEnrollmentJob."""
+    return pb.ResumeEnrollmentJobResponse(job=to_job(job))
+
+
 def _bill_run(run: BillRun, job: Job) -> pb.BillRun:
     totals = run.totals
     return pb.BillRun(

@@ -100,6 +100,30 @@ def job_kind(office: Office) -> JobKind:
     return JobKind(KIND, run_chunk)
 
 
+async def hold_job(tx: Transaction, job_id: UUID) -> Job:
+    """Hold a job of the register: chunks under way end, no other begins.
+
+    Raises:
+        NotFound: JOB_NOT_FOUND.
+        Refused: JOB_NOT_RUNNING.
+    """
+    await jobs.pause(tx, job_id)
+    tx.audit("job_paused", detail={"job_id": ids.to_text("job", job_id)})
+    return await jobs.get(tx, job_id)
+
+
+async def go_on_with_job(tx: Transaction, job_id: UUID) -> Job:
+    """Go on with a held job, or once more with a failed one.
+
+    Raises:
+        NotFound: JOB_NOT_FOUND.
+        Refused: JOB_NOT_RUNNING.
+    """
+    await jobs.resume(tx, job_id)
+    tx.audit("job_resumed", detail={"job_id": ids.to_text("job", job_id)})
+    return await jobs.get(tx, job_id)
+
+
 async def _plan(tx: Transaction, job: Job, month: Month) -> ChunkResult:
     parts = await store.parts(tx, month, city.CHUNK_PERSONS)
     await jobs.add_chunks(

@@ -80,7 +80,7 @@ async def funds(visit: Visit) -> Response:
     is_day = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", on, re.ASCII) is not None
     problem = None
     if given and not is_day:
-        problem = ApiProblem(400, "", visit.t("office.day_wrong"), visit.t("apply.day_hint"))
+        problem = ApiProblem(400, "", visit.t("office.day_wrong"), visit.t("format.day_hint"))
     found = await visit.get("/v1/fund-balances", on=on if is_day else "")
     by_scheme: dict[str, list[Any]] = {}
     for one in found["balances"]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from services.gateway.console.desk import STAFF
 from services.gateway.portal import jobs
 from services.gateway.portal.page import Link, Page
+from services.gateway.portal.sending import sent
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -27,6 +28,11 @@ ROOMS: tuple[tuple[Link, frozenset[str]], ...] = (
     (Link("/desk/person-requests", "office.person_requests"), STAFF),
     (Link("/desk/transfers", "office.transfers"), STAFF),
 )
+# What a supervisor may do with a job, and in which of its states.
+MOVES = {
+    "pause": jobs.RUNNING,
+    "resume": frozenset({"JOB_STATE_PAUSED", "JOB_STATE_FAILED"}),
+}
 
 
 async def office(visit: Visit) -> Response:
@@ -38,11 +44,27 @@ async def office(visit: Visit) -> Response:
 
 
 async def job(visit: Visit) -> Response:
-    """How far a job of the register is, and what it did not take."""
+    """How far a job of the register is, and what it did not take; a supervisor holds it and lets it go on."""
     job_id = visit.request.path_params["job_id"]
     if not jobs.JOB.fullmatch(job_id):
         return visit.render("missing.html", 404)
-    return visit.render("office/job.html", shown=await jobs.job_of(visit, job_id))
+    action = visit.form.get("action", "")
+
+    async def move(_body: dict[str, Any]) -> Any:
+        return await visit.post(f"/v1/enrollment-jobs/{job_id}:{action}", {}, key=visit.form.get("key", ""))
+
+    moved = await sent(visit, (), move, mine=action in MOVES)
+    if moved.answer is not None:
+        return visit.go(f"/desk/jobs/{job_id}")
+    shown = await jobs.job_of(visit, job_id)
+    move_now = next((verb for verb, states in MOVES.items() if shown["job"]["state"] in states), "")
+    return visit.render(
+        "office/job.html",
+        moved.status,
+        shown=shown,
+        move=move_now if "SUPERVISOR" in visit.roles else "",
+        problem=moved.problem,
+    )
 
 
 async def job_csv(visit: Visit) -> Response:
@@ -55,6 +77,6 @@ async def job_csv(visit: Visit) -> Response:
 
 PAGES = (
     Page("/desk/office", office, STAFF),
-    Page("/desk/jobs/{job_id}", job, STAFF, acr=2),
+    Page("/desk/jobs/{job_id}", job, STAFF, acr=2, methods=("GET", "POST")),
     Page("/desk/jobs/{job_id}/rejects.csv", job_csv, STAFF, acr=2),
 )

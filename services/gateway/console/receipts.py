@@ -43,12 +43,12 @@ async def receipts(visit: Visit) -> Response:
         return await visit.post("/v1/bill-files", body, key=visit.form.get("key", ""))
 
     taken = await sent(visit, WHAT, take, known={"what": "import_receipts"}, mine=action == "receipts")
-    if taken.answer:
+    if taken.answer is not None:
         job = taken.answer["job"]
         room = "receipts" if taken.filled.values["what"] == "import_receipts" else "jobs"
         return visit.go(f"/desk/{room}/{job['job_id']}")
     written = await sent(visit, MONTH, export, mine=action == "bills")
-    if written.answer:
+    if written.answer is not None:
         return visit.go(f"/desk/bill-files/{written.answer['file']['file_id']}")
     problem = taken.problem or written.problem
     return visit.render(

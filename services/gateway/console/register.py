@@ -35,13 +35,13 @@ async def history(visit: Visit) -> Response:
     path = f"/v1/persons/{person_id}"
     given = {name: visit.query.get(name, "").strip().replace("/", "-") for name in ("as_of", "known_at")}
     wrong = any(value and not _DAY.fullmatch(value) for value in given.values())
-    problem = ApiProblem(400, "", visit.t("office.day_wrong"), visit.t("apply.day_hint")) if wrong else None
+    problem = ApiProblem(400, "", visit.t("office.day_wrong"), visit.t("format.day_hint")) if wrong else None
 
     async def unmerge(body: dict[str, Any]) -> Any:
         return await visit.post(f"{path}:unmerge", body, key=visit.form.get("key", ""), purpose=PURPOSE)
 
     undone = await sent(visit, UNMERGE, unmerge)
-    if undone.answer:
+    if undone.answer is not None:
         return visit.go("/desk/person-requests?done=asked")
     person, found, death = await asyncio.gather(
         visit.get(path, purpose=PURPOSE),
@@ -92,10 +92,10 @@ async def duplicates(visit: Visit) -> Response:
             path, sends = "/v1/duplicate-persons:dismiss", {**body, "person_id": survivor}
         else:
             path, sends = f"/v1/persons/{survivor}:merge", body
-        return {"done": await visit.post(path, sends, key=key, purpose=PURPOSE)}
+        return await visit.post(path, sends, key=key, purpose=PURPOSE)
 
     decided = await sent(visit, EVIDENCE, decide, mine=action in PAIR)
-    if decided.answer:
+    if decided.answer is not None:
         return visit.go(
             "/desk/duplicates?done=dismissed" if action == "dismiss" else "/desk/person-requests?done=asked"
         )

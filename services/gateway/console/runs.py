@@ -35,8 +35,8 @@ async def bill_run(visit: Visit) -> Response:
     year, _, number = asked.replace("/", "-").replace(".", "-").partition("-")
     month = f"{year}-{number.zfill(2)}"
     if not _MONTH.fullmatch(month):
-        problem = ApiProblem(400, "", visit.t("office.month_wrong"), visit.t("apply.month_hint"))
-        return visit.render("office/bill_run.html", 400, wanted="", asked=asked, run=None, problem=problem, due=None)
+        wrong = ApiProblem(400, "", visit.t("office.month_wrong"), visit.t("apply.month_hint"))
+        return visit.render("office/bill_run.html", 400, wanted="", asked=asked, run=None, problem=wrong, due=None)
     action = visit.form.get("action", "")
 
     async def start(_body: dict[str, Any]) -> Any:
@@ -47,8 +47,8 @@ async def bill_run(visit: Visit) -> Response:
 
     started = await sent(visit, (), start, mine=action == "start")
     due = await sent(visit, DUE, set_due, mine=action == "due")
-    if started.answer or due.answer:
-        done = f"&due={due.answer['due_date']}&bills={due.answer['bill_count']}" if due.answer else ""
+    if started.answer is not None or due.answer is not None:
+        done = f"&due={due.answer['due_date']}&bills={due.answer['bill_count']}" if due.answer is not None else ""
         return visit.go(f"/desk/bill-runs?month={month}{done}")
     problem = started.problem or due.problem
     run = await _run(visit, month)
@@ -77,7 +77,7 @@ async def limits(visit: Visit) -> Response:
         return await visit.post("/v1/limit-settlements", body, key=visit.form.get("key", ""))
 
     done = await sent(visit, SPAN, settle)
-    if done.answer:
+    if done.answer is not None:
         return visit.go(f"/desk/jobs/{done.answer['job']['job_id']}")
     return visit.render("office/limits.html", done.status, filled=done.filled, given=given, problem=done.problem)
 

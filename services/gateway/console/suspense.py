@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from services.gateway.console.desk import STAFF
@@ -71,30 +72,48 @@ async def one_suspense(visit: Visit) -> Response:
     async def back(body: dict[str, Any]) -> Any:
         return await visit.post("/v1/refunds", {**body, "suspense_id": number}, key=visit.form.get("key", ""))
 
-    matched = await sent(visit, MATCH, match, mine=action == "match")
-    if matched.answer:
-        return visit.go("/desk/suspense?done=match")
-    sent_back = await sent(visit, BACK, back, mine=action == "back")
-    if sent_back.answer:
-        return visit.go("/desk/refunds?done=prepared")
-    problem = matched.problem or sent_back.problem
     row = await _find(visit, number)
     if row is None:
         return visit.render("missing.html", 404)
-    arrears: dict[str, Any] = {"arrears": []}
-    if row["employer_id"]:
-        arrears = await visit.get(f"/v1/employers/{row['employer_id']}/arrears")
+    arrears = await _owed(visit, row)
+    matched = await sent(visit, _match_fields(visit, arrears), match, mine=action == "match")
+    if matched.answer is not None:
+        return visit.go("/desk/suspense?done=match")
+    sent_back = await sent(visit, BACK, back, mine=action == "back")
+    if sent_back.answer is not None:
+        return visit.go("/desk/refunds?done=prepared")
+    problem = matched.problem or sent_back.problem
     return visit.render(
         "office/one_suspense.html",
         problem.status if problem else 200,
         row=row,
-        arrears=arrears["arrears"],
+        arrears=arrears,
         match=matched.filled,
         back=sent_back.filled,
         wrong=matched.filled if matched.problem else sent_back.filled,
         may="CLERK" in visit.roles and row["state"] == "SUSPENSE_STATE_OPEN",
         problem=problem,
     )
+
+
+async def _owed(visit: Visit, row: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the payer of the money owes; nothing where nobody knows the payer."""
+    if not row["employer_id"]:
+        return []
+    found = (await visit.get(f"/v1/employers/{row['employer_id']}/arrears"))["arrears"]
+    return [one for one in found if one.get("open") != "0.00"]  # what bears a late fee only is paid
+
+
+def _match_fields(visit: Visit, arrears: list[dict[str, Any]]) -> tuple[Field, ...]:
+    """The document is chosen among what the payer owes, and typed where nobody knows the payer."""
+    if not arrears:
+        return MATCH
+    words = visit.words
+    options = tuple(
+        (str(one["document"]), f"{words.month(one.get('month'))} · {words.money(one.get('open'))} · {one['document']}")
+        for one in arrears
+    )
+    return (replace(MATCH[0], kind="select", hint="", options=options), *MATCH[1:])
 
 
 async def _find(visit: Visit, number: str) -> Any:
@@ -130,7 +149,7 @@ async def refunds(visit: Visit) -> Response:
         return await visit.post("/v1/refunds", body, key=visit.form.get("key", ""))
 
     withheld = await sent(visit, WITHHELD, prepare, mine=action == "withheld")
-    if withheld.answer:
+    if withheld.answer is not None:
         return visit.go("/desk/refunds?done=prepared")
     problem = problem or withheld.problem
     state = visit.query.get("state", "PREPARED")

@@ -52,7 +52,7 @@ async def transfer(visit: Visit) -> Response:
 
     stepped = await sent(visit, (), step, mine=action in STEPS.values())
     refused = await sent(visit, REFUSAL, refuse, mine=action == "refuse")
-    if stepped.answer or refused.answer:
+    if stepped.answer is not None or refused.answer is not None:
         return visit.go(f"/desk/transfers/{number}")
     found = (await visit.get(path, purpose=PURPOSE))["transfer"]
     is_clerk = "CLERK" in visit.roles

@@ -26,6 +26,17 @@ WANTED = (
     Field("last_month", "month", "certificate.last", "certificate.last_hint", required=False),
 )
 CHECKED = (Field("number", "text", "certificate.number", "certificate.number_hint"),)
+# Codes of the schemes in a certificate (AAE140, and the register's own) → the words of the contract.
+SCHEMES = {
+    "110": "SCHEME_EMPLOYEE_PENSION",
+    "120": "SCHEME_GOVERNMENT_PENSION",
+    "170": "SCHEME_RESIDENT_PENSION",
+    "210": "SCHEME_UNEMPLOYMENT",
+    "410": "SCHEME_WORK_INJURY",
+    "X12": "SCHEME_OCCUPATIONAL_ANNUITY",
+    "X41": "SCHEME_WORK_INJURY_PROJECT",
+    "X42": "SCHEME_OCCUPATIONAL_INJURY_PLATFORM",
+}
 FILE_MAX = 2 * 1024 * 1024  # 40 years of months are far below
 _NUMBER = re.compile(r"[0-9A-Z]{16}", re.ASCII)
 
@@ -38,7 +49,7 @@ async def certificates(visit: Visit) -> Response:
         return await visit.post(path, body, key=visit.form.get("key", ""))
 
     done = await sent(visit, WANTED, issue, known={"kind": KINDS[0]})
-    if done.answer:
+    if done.answer is not None:
         return visit.go(f"/certificates/{done.answer['certificate']['number']}")
     return visit.render("citizen/certificates.html", done.status, filled=done.filled, problem=done.problem)
 
@@ -48,7 +59,9 @@ async def certificate(visit: Visit) -> Response:
     found = await _found(visit)
     if found is None:
         return visit.render("missing.html", 404)
-    return visit.render("citizen/certificate.html", certificate=found, facts=orjson.loads(found["facts"]))
+    return visit.render(
+        "citizen/certificate.html", certificate=found, facts=orjson.loads(found["facts"]), schemes=SCHEMES
+    )
 
 
 async def certificate_json(visit: Visit) -> Response:
@@ -69,7 +82,7 @@ async def certificate_csv(visit: Visit) -> Response:
     heads = [t(f"certificate.{key}") for key in ("scheme", "from", "to", "months", "base", "employee", "employer")]
     rows = (
         (
-            t.word(f"SCHEME_{one['scheme'].upper()}"),
+            t.word(SCHEMES.get(one["scheme"], one["scheme"])),
             *(one[key] for key in ("first_month", "last_month", "months", "base", "employee", "employer")),
         )
         for one in facts["months"]

@@ -120,6 +120,17 @@ class Year:
     unpaid: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
+    @staticmethod
+    def runs(months: list[str]) -> str:
+        """Months of a year as people write them: "2, 5–9"."""
+        found: list[list[int]] = []
+        for number in (int(month[5:]) for month in months):
+            if found and found[-1][-1] + 1 == number:
+                found[-1].append(number)
+            else:
+                found.append([number])
+        return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}–{run[-1]}" for run in found)
+
     @property
     def sums(self) -> tuple[str, str]:
         """What was paid by the person and by employers, as amounts of the contract."""

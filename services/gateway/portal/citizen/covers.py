@@ -45,7 +45,7 @@ async def cover(visit: Visit) -> Response:
             return await visit.post(f"{path}:{verb}", body, key=visit.form.get("key", ""))
 
         forms[verb] = await sent(visit, fields, change, mine=action == verb)
-        if forms[verb].answer:
+        if forms[verb].answer is not None:
             return visit.go(f"/covers/{cover_id}?done={verb}")
     shown = (await visit.get(path))["cover"]
     done = visit.query.get("done", "")

@@ -25,6 +25,8 @@ FREQUENT = (
     Link("/insurance", "start.to_insurance"),
     Link("/account", "start.to_account"),
     Link("/items/TR01", "start.to_subsidy"),
+    Link("/certificates", "start.to_certificate"),
+    Link("/arrears", "start.to_arrears"),
 )
 ELDER_FREQUENT = 6
 SERVICES = ("enrollment", "benefits", "training", "card")

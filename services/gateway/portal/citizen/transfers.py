@@ -33,7 +33,7 @@ async def transfers(visit: Visit) -> Response:
         return await visit.post(path, body, key=visit.form.get("key", ""))
 
     done = await sent(visit, WANTED, apply)
-    if done.answer:
+    if done.answer is not None:
         return visit.go("/transfers?done=1")
     found = (await visit.get(path))["transfers"]
     return visit.render(

@@ -65,7 +65,7 @@ async def upload(visit: Visit) -> Response:
         )
 
     done = await sent(visit, fields, start, known={"mode": kind.modes[0]})
-    if done.answer:
+    if done.answer is not None:
         return visit.go(f"/employers/{employer_id(visit)}/lists/jobs/{done.answer['job']['job_id']}")
     return visit.render(
         "employer/list.html",

@@ -55,14 +55,14 @@ async def arrears(visit: Visit) -> Response:
 
     action = visit.form.get("action", "")
     plan = await sent(visit, INSTALMENTS, prepare, mine=action == "plan")
-    if plan.answer:
+    if plan.answer is not None:
         return visit.go(f"/desk/instalments/{plan.answer['plan']['plan_id']}")
 
     async def demand(_body: dict[str, Any]) -> Any:
         return await visit.post("/v1/late-fees", {"bill_id": visit.form.get("bill_id", "")}, key=visit.form["key"])
 
     fee = await sent(visit, (), demand, mine=action == "late-fee")
-    if fee.answer:
+    if fee.answer is not None:
         return visit.go(f"{visit.path}?done=late-fee")
     employer, found = await asyncio.gather(employer_of(visit), _arrears(visit))
     demands: dict[str, Any] = {"demands": []}

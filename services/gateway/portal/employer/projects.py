@@ -22,15 +22,15 @@ NEW = (
     Field("permit_no", "text", "project.permit_no", "project.permit_no_hint"),
     Field("name", "text", "project.name"),
     Field("contract_price", "money", "project.price", "project.price_hint"),
-    Field("start_date", "date", "project.start", "apply.day_hint"),
-    Field("planned_date", "date", "project.planned", "apply.day_hint"),
+    Field("start_date", "date", "project.start", "format.day_hint"),
+    Field("planned_date", "date", "project.planned", "format.day_hint"),
 )
 WORKER = (
     Field("name", "name", "counter.name"),
     Field("id_no", "id_no", "counter.id_no", "counter.id_no_hint"),
-    Field("from_date", "date", "project.from_date", "apply.day_hint"),
+    Field("from_date", "date", "project.from_date", "format.day_hint"),
 )
-END = (Field("completion_date", "date", "project.completion", "apply.day_hint"),)
+END = (Field("completion_date", "date", "project.completion", "format.day_hint"),)
 
 
 async def projects(visit: Visit) -> Response:
@@ -47,7 +47,7 @@ async def projects(visit: Visit) -> Response:
         )
 
     done = await sent(visit, NEW, register)
-    if done.answer:
+    if done.answer is not None:
         return visit.go(f"/employers/{employer_id(visit)}/projects/{done.answer['project']['project_id']}?done=new")
     return visit.render(
         "employer/projects.html",
@@ -74,7 +74,7 @@ async def project(visit: Visit) -> Response:
 
     worker = await sent(visit, WORKER, add, mine=action == "worker")
     end = await sent(visit, END, complete, mine=action == "end")
-    if worker.answer or end.answer:
+    if worker.answer is not None or end.answer is not None:
         return visit.go(f"{visit.path}?done={action}")
     employer, found = await asyncio.gather(employer_of(visit), visit.get(path))
     shown = found["project"]
