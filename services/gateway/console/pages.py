@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from services.gateway.console import counter, desk, operator
+from services.gateway.console import counter, desk, operator, verify_card
 
-CONSOLE_PAGES = (*operator.PAGES, *desk.PAGES, *counter.PAGES)
+CONSOLE_PAGES = (*operator.PAGES, *desk.PAGES, *counter.PAGES, *verify_card.PAGES)

@@ -55,7 +55,11 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
         Link("/messages", "nav.messages"),
     ),
     "SUPERVISOR": (Link("/desk/cases", "nav.desk"), Link("/console/indicators", "nav.indicators")),
-    "CLERK": (Link("/desk/cases", "nav.desk"), Link("/desk/counter", "nav.counter")),
+    "CLERK": (
+        Link("/desk/cases", "nav.desk"),
+        Link("/desk/counter", "nav.counter"),
+        Link("/verify-card", "nav.verify_card"),
+    ),
     "AUDITOR": (Link("/desk/cases", "nav.desk"), Link("/console/indicators", "nav.indicators")),
     "OPERATOR": (
         Link("/console/platform", "nav.platform"),
