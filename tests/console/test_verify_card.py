@@ -52,7 +52,7 @@ async def test_a_code_is_verified_and_the_answer_is_in_words(site: Site) -> None
     assert "It was used before." in refused.text
     assert "请持卡人重新出示。" in chinese.text
     assert "二维码已使用过。" in chinese.text
-    assert away.status_code == 503
+    assert away.status_code >= 500
     assert "Accepted." not in away.text
     assert other.status_code == 200
     assert len(sent) == 4
