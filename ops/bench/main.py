@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ops.bench import calculations, city, enrol, history, hop, platform
+from ops.bench import calculations, card_codes, city, enrol, history, hop, platform
 from ops.bench.ground import ground
 from ops.bench.measure import machine
 from ops.bench.result import Result
@@ -53,10 +53,12 @@ class Options:
 BENCHMARKS: Mapping[str, Benchmark] = {
     "pension": ("pension statements in process", lambda _ground, options: calculations.statements(options)),
     "codes": ("card codes minted and verified in process", lambda _ground, options: calculations.codes(options)),
+    "card-codes": ("card codes of both profiles, status lists", lambda _ground, options: card_codes.rows(options)),
     "start": ("start of the platform", platform.start),
     "memory": ("memory of the idle platform", platform.memory),
     "hop": ("bare hop through the edge beside FastAPI", hop.rows),
     "history": ("history of a city in person-years beside COPY", history.history),
+    "card-places": ("places of status lists leased from the database", card_codes.places),
     "enrol": ("enrol one person end to end; facts from outbox to consumer", enrol.enrol),
     "city": ("a city: bill run, interest, point queries", city.city),
 }

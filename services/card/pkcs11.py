@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from services.card.crypto.profile import Profile
 
 _u = ctypes.c_ulong
-_OK, _ALREADY = 0, 0x191
+_OK, _ALREADY, _LOGGED_IN = 0, 0x191, 0x100
 _PUBLIC, _PRIVATE, _EC = 2, 3, 3
 _CLASS, _TOKEN, _PRIVATE_FLAG, _LABEL, _KEY_TYPE, _ID = 0x0, 0x1, 0x2, 0x3, 0x100, 0x102
 _SENSITIVE, _SIGN, _VERIFY, _EXTRACTABLE, _EC_PARAMS, _EC_POINT = 0x103, 0x108, 0x10A, 0x162, 0x180, 0x181
@@ -149,7 +149,9 @@ class Pkcs11Provider:
             if info.raw[:_LABEL_BYTES].rstrip(b" \0").decode(errors="replace") == token:
                 session, secret = _u(), pin.encode()
                 self._do("OpenSession", _u(slot), _u(_SERIAL | _WRITE), None, None, ctypes.byref(session))
-                self._do("Login", session, _u(_USER), secret, _u(len(secret)))
+                # A login is of the whole process: a second provider in it finds the user logged in.
+                if (code := self._call("Login", session, _u(_USER), secret, _u(len(secret)))) != _LOGGED_IN:
+                    self._need(code, "Login")
                 return session
         raise KeysWrong("the PKCS#11 module has no token of this label")
 

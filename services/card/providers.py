@@ -100,8 +100,11 @@ class FileProvider:
     def generate(self, purpose: Purpose, profile: Profile) -> Held:
         """Add a key to the file."""
         key = profile.generate()
-        with _changing(self._path) as content:
-            content["signing"].append(_entry(purpose, key))
+        try:
+            with _changing(self._path) as content:
+                content["signing"].append(_entry(purpose, key))
+        except OSError:
+            raise KeysWrong("the key file cannot be written here") from None
         self._read()
         return Held(purpose, profiles.thumb(key.public).hex(), key.public)
 
@@ -130,13 +133,13 @@ def secrets_in(keys_dir: Path) -> dict[str, bytes]:
 
 
 def create_keys(keys_dir: Path) -> Path:
-    """Make the key file where there is none, and in one that is there whatever it lacks; returns its path."""
+    """Make the key file where there is none, and in one that is there whatever it lacks; returns its path.
+
+    Outside of production a root of trust is made beside it: a real one is kept offline.
+    """
+    if os.environ.get("HRSS_ENV") != "prod":
+        _complete(keys_dir / ROOT_FILE, (Purpose.TRUST_ROOT,), ())
     return _complete(keys_dir / FILE, ONLINE, SECRETS)
-
-
-def create_root(keys_dir: Path) -> Path:
-    """Make a root of trust in a file, for development: a real one is kept offline."""
-    return _complete(keys_dir / ROOT_FILE, (Purpose.TRUST_ROOT,), ())
 
 
 def _complete(path: Path, purposes: Sequence[Purpose], names: Sequence[str]) -> Path:
@@ -156,7 +159,7 @@ def _complete(path: Path, purposes: Sequence[Purpose], names: Sequence[str]) -> 
 @contextmanager
 def _changing(path: Path) -> Iterator[dict[str, Any]]:
     """The content of a file for one process at a time; written whole or not at all, and only when it changed."""
-    lock = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         content = _content(path) if path.exists() else {}

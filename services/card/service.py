@@ -135,7 +135,8 @@ def _root(settings: CardSettings, ring: KeyRing) -> KeyRing | None:
     return None if settings.is_prod else development_root(settings.keys_dir, ring)
 
 
-def development_root(keys_dir: Path, ring: KeyRing) -> KeyRing:
-    """A root of trust that lies in a file beside the other keys, which a real one never does."""
-    providers.create_root(keys_dir)
+def development_root(keys_dir: Path, ring: KeyRing) -> KeyRing | None:
+    """A root of trust that lies in a file beside the other keys, which a real one never does; None: there is none."""
+    if not (keys_dir / providers.ROOT_FILE).exists():
+        return None
     return KeyRing(providers.FileProvider(keys_dir, providers.ROOT_FILE), ring.profile, ring.secrets)

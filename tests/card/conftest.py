@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.card import keyring
+from services.card.crypto import sm2
+from services.card.operations import keys as key_operations
 from services.card.service import build
 from tests.card.builders import Desk
+from tests.card.code_desk import Codes, with_profile
 from tests.plugins.grpc_harness import serve
 
 if TYPE_CHECKING:
@@ -38,3 +41,15 @@ async def desk(database: Database, keys: KeyRing) -> AsyncIterator[Desk]:
     """The service, called as everybody calls it."""
     async with serve(build(database.settings), database=database) as running:
         yield Desk(database, running, keys)
+
+
+@pytest.fixture(params=["I", pytest.param("G", marks=pytest.mark.skipif(not sm2.is_available(), reason="no SM2"))])
+async def code_desk(request: pytest.FixtureRequest, new_database: NewDatabase, keys: KeyRing) -> AsyncIterator[Codes]:
+    """The service with one profile after the other, keys registered as at its start."""
+    database = await new_database("card")
+    service = with_profile(database.settings, request.param)
+    office = service.servicers[0].office  # type: ignore[attr-defined] # of its first edge
+    async with serve(service, database=database) as running:
+        desk = Codes(database, running, office.keys, office)
+        await desk.run(lambda tx: key_operations.register(tx, office.keys))
+        yield desk

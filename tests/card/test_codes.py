@@ -3,123 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import itertools
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cbor2
 import pytest
 
-from chassis import transaction
-from chassis.principal import Principal
 from hrss.card.v1 import card_service_pb2 as pb
 from hrss.card.v1 import codes_service_pb2 as codes_pb
 from hrss.card.v1 import keys_service_pb2 as keys_pb
 from kernel.errors import DomainError, Forbidden, InvalidInput, NotFound, Refused, Unauthenticated
 from services.card import cose, credentials, status, tokens, trust
 from services.card.crypto import profile as profiles
-from services.card.crypto import sm2
 from services.card.keyring import Purpose
 from services.card.operations import keys as key_operations
-from services.card.operations import publishing, verifiers
+from services.card.operations import verifiers
 from services.card.service import build, open_office
 from services.card.settings import CardSettings
-from services.card.status import SIZE, Status
-from tests.card.builders import CLERK, HOSPITAL, LOST, PHARMACY, TODAY, UNLOST, Desk, a_key
+from services.card.status import Status
+from tests.card.builders import CLERK, HOSPITAL, LOST, PHARMACY, UNLOST, Desk, a_key
+from tests.card.code_desk import Codes, Phone, octets, text, with_profile
 from tests.card.test_verifying import seconds, told
 from tests.plugins.grpc_harness import a_principal, serve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from chassis.principal import Principal
     from services.card.crypto.algorithms import Private
     from services.card.keyring import KeyRing
-    from services.card.operations.office import Office
-    from tests.card.builders import Person
     from tests.plugins.databases import NewDatabase
 
 SUPERVISOR = a_principal(["SUPERVISOR"], subject="idp|sup-1", purpose="contract", acr=4)
-SYSTEM = Principal.system("card")
-_nonces = itertools.count(1)
+
+
+@pytest.fixture
+def desk(code_desk: Codes) -> Codes:
+    """The desk of codes, with one profile after the other."""
+    return code_desk
 
 
 def an_operator(name: str) -> Principal:
     """Somebody who keeps keys."""
     return replace(a_principal(["OPERATOR"], subject=f"idp|{name}", acr=4), natural_person=name)
-
-
-def text(data: bytes) -> str:
-    """Bytes as they travel."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def octets(data: str) -> bytes:
-    """And back."""
-    return base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
-
-
-@dataclass
-class Phone:
-    """A device that was bound to a card."""
-
-    key: Private
-    device_id: str
-    blob: bytes
-
-    def shows(self, age: int = 0, nonce: bytes = b"", audience: bytes = b"") -> str:
-        """A code."""
-        return credentials.present(
-            self.blob, self.key, seconds() - age, nonce or next(_nonces).to_bytes(6, "big"), audience
-        )
-
-
-@dataclass
-class Codes(Desk):
-    """The desk of codes: the service of either profile, and its keys as it has them."""
-
-    office: Office
-
-    async def bind(self, person: Person, card_id: str, key: Private | None = None) -> Phone:
-        """Bind a device."""
-        key = key or self.office.keys.profile.generate()
-        proof = key.sign(cose.write(["NT1/B", card_id, key.public.point]))
-        request = codes_pb.BindDeviceRequest(
-            request_id=a_key(), card_id=card_id, device_key=text(key.public.point), proof=text(proof)
-        )
-        reply = await self.call("BindDevice", request, person.acting(3))
-        return Phone(key, reply.device_id, octets(reply.credential))
-
-    async def run(self, work: Any) -> Any:
-        """Run an operation by itself."""
-        return await transaction.run(self.database, work, principal=SYSTEM, today=TODAY)
-
-    async def published(self) -> list[int]:
-        """Publish what is to be published."""
-        done: list[int] = await self.run(lambda tx: publishing.publish(tx, self.office))
-        return done
-
-    async def list_says(self, phone: Phone) -> Status:
-        """What the published list says of a device."""
-        fields = cbor2.loads(cbor2.loads(phone.blob)[2])
-        reply = await self.call(
-            "GetStatusList", codes_pb.GetStatusListRequest(list_no=fields[5]), a_principal(["PUBLIC"])
-        )
-        claims = cbor2.loads(cbor2.loads(octets(reply.cwt)).value[2])
-        return Status(status.get(status.inflate(claims[65533]["lst"], SIZE // 4), fields[6]))
-
-
-@pytest.fixture(params=["I", pytest.param("G", marks=pytest.mark.skipif(not sm2.is_available(), reason="no SM2"))])
-async def desk(request: pytest.FixtureRequest, new_database: NewDatabase, keys: KeyRing) -> AsyncIterator[Codes]:
-    """The service with one profile after the other, keys registered as at its start."""
-    database = await new_database("card")
-    settings = CardSettings.model_construct(**dict(database.settings) | {"card_crypto_profile": request.param})
-    service = build(settings)
-    office = service.servicers[0].office  # type: ignore[attr-defined] # of its first edge
-    async with serve(service, database=database) as running:
-        codes = Codes(database, running, office.keys, office)
-        await codes.run(lambda tx: key_operations.register(tx, office.keys))
-        yield codes
 
 
 async def test_a_device_makes_codes_that_are_good_once_for_a_purpose(desk: Codes) -> None:
@@ -328,9 +252,7 @@ async def test_threat_06_a_key_is_rotated_by_two_persons_and_withdrawn_at_once(
     assert (states[old.label], states[new]) == ("verify-only", "active")
 
     other = new_database.opened(desk.database.settings)
-    profile = {"card_crypto_profile": desk.office.keys.profile.name}
-    settings = CardSettings.model_construct(**dict(other.settings) | profile)
-    async with serve(build(settings), database=other) as running:
+    async with serve(with_profile(other.settings, desk.office.keys.profile.name), database=other) as running:
         there = replace(desk, running=running)
         good, bad = [await desk.mint(person, card_id) for _ in range(2)]
         assert told(await there.verify(good))[1] == "OK"

@@ -270,7 +270,12 @@ def test_the_key_file_is_made_once_and_is_private(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(PermissionError):
         KeyRing.load(tmp_path)
-    assert sorted(one.name for one in tmp_path.iterdir()) == [FILE, "card.keys.lock"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == [
+        ".card.keys.json.lock",
+        ".card.root.json.lock",
+        FILE,
+        "card.root.json",
+    ]
 
 
 def test_a_key_file_of_the_first_release_keeps_its_keys_and_gets_what_it_lacks(tmp_path: Path) -> None:

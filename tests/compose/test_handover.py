@@ -82,4 +82,4 @@ def test_a_key_that_was_changed_at_the_origin_is_handed_over_again(home: Path) -
 
     main(home)
 
-    assert files(home, "card")["card.keys.json"] == '{"changed": true}'
+    assert '"changed": true' in files(home, "card")["card.keys.json"]  # completed with what it lacks

@@ -38,6 +38,7 @@ PAGES = {
         f"/desk/counter/{PERSON}",
         f"/desk/counter/{PERSON}/PK05",
         "/desk/counter/new/EN05",
+        "/verify-card",
     ),
 }
 BUDGET_BYTES = 350 * 1024

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kernel.errors import Forbidden, InvalidInput, NotFound, Refused
 from services.card import trust
 from services.card.domain.verification import Detail
-from services.card.keyring import KeyState, Purpose, SigningKey
+from services.card.keyring import KeyState, KeysWrong, Purpose, SigningKey
 from services.card.providers import ONLINE
 from services.card.store import keys as store
 from services.card.trust import LIFE_SECONDS, TrustList
@@ -68,12 +68,16 @@ async def generate(tx: Transaction, purpose: str, office: Office) -> SigningKey:
     Raises:
         InvalidInput: KEY_PURPOSE_INVALID.
         Forbidden: NATURAL_PERSON_REQUIRED.
+        Refused: KEY_NOT_MADE: the file is not to be written, or the module has no such key.
     """
     if purpose not in {one.value for one in ONLINE}:
         raise InvalidInput("KEY_PURPOSE_INVALID", "no purpose of a key that is made here", field="purpose")
     maker = tx.principal.acting_person
     await store.version(tx, lock=True)
-    held = office.keys.provider.generate(Purpose(purpose), office.keys.profile)
+    try:
+        held = office.keys.provider.generate(Purpose(purpose), office.keys.profile)
+    except KeysWrong:
+        raise Refused("KEY_NOT_MADE", "the provider of keys makes none here") from None
     await store.add(tx, [(held, KeyState.PLANNED)], maker)
     await store.changed(tx)
     tx.audit("card_key_made", detail={"key_id": held.label, "purpose": purpose})

@@ -13,6 +13,7 @@ from services.gateway.console import (
     runs,
     suspense,
     transfers,
+    verify_card,
 )
 
 CONSOLE_PAGES = (
@@ -26,4 +27,5 @@ CONSOLE_PAGES = (
     *books.PAGES,
     *register.PAGES,
     *transfers.PAGES,
+    *verify_card.PAGES,
 )

@@ -1,4 +1,4 @@
-"""What pages load beside themselves: one style sheet and one script, under names that change with their content.
+"""What pages load beside themselves: a style sheet and scripts, under names that change with their content.
 
 htmx 4.0.1 (Zero-Clause BSD, `assets/htmx-LICENSE.txt`) is the file `dist/htmx.min.js` of its npm package `htmx.org`,
 unchanged. Pages work without it.
@@ -21,6 +21,7 @@ FOLDER = Path(__file__).resolve().parent / "assets"
 _FILES = {
     "portal.css": ("portal.css", "text/css; charset=utf-8"),
     "htmx.js": ("htmx-4.0.1.min.js", "text/javascript; charset=utf-8"),
+    "verify-card.js": ("verify-card.js", "text/javascript; charset=utf-8"),
 }
 _FOR_EVER = "public, max-age=31536000, immutable"
 

@@ -66,6 +66,7 @@ NAVIGATION: dict[str, tuple[Link, ...]] = {
     "CLERK": (
         Link("/desk/cases", "nav.desk"),
         Link("/desk/counter", "nav.counter"),
+        Link("/verify-card", "nav.verify_card"),
         Link("/employers", "nav.employers"),
         Link("/desk/office", "nav.office"),
     ),
