@@ -205,12 +205,13 @@ async def prepare_disability_allowance(
         NotFound: PERSON_NOT_FOUND.
         InvalidInput: TRACK_INVALID, DATES_OUT_OF_ORDER.
         Refused: PERSON_DIED, TRACK_UNKNOWN, PENSION_ALREADY_DETERMINED, BENEFIT_ALREADY_RUNNING, CAPACITY_NOT_LOST,
-            NOT_INSURED, STATUTORY_AGE_REACHED, NO_CONTRIBUTIONS, POLICY_PARAMETER_MISSING.
+            NO_PARTICIPATION, STATUTORY_AGE_REACHED, NO_CONTRIBUTIONS, POLICY_PARAMETER_MISSING.
     """
     person, known, spells = await living(tx, command.person_id)
     require_order(command.claim_date, tx.today, field="claim_date")
     month = Month.of(command.claim_date)
     exclusion.require_free(Wanted(Kind.DISABILITY_ALLOWANCE, "", month.next, month), known)
+    require_insured(spells, Scheme.EMPLOYEE_PENSION)
     history = (await register.history(tx, person.person_id, Scheme.EMPLOYEE_PENSION)).until(month).counted
     if not history:
         raise Refused("NO_CONTRIBUTIONS", "no contribution month of the employee pension is known")
@@ -222,7 +223,6 @@ async def prepare_disability_allowance(
         history=history,
         balance=account.balance if account else Money.ZERO,
         capacity_lost=command.capacity_lost,
-        insured=any(one.scheme is Scheme.EMPLOYEE_PENSION for one in spells),
         old_transitional=command.old_transitional,
     )
     terms = facts.terms(policy)
