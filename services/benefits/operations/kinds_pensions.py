@@ -140,10 +140,10 @@ async def prepare_resident_pension(
             NOTHING_TO_PAY, POLICY_PARAMETER_MISSING.
     """
     person, known, spells = await living(tx, command.person_id)
-    spell = require_insured(spells, Scheme.RESIDENT_PENSION)
     birth = Month.of(person.birth_date)
     start = command.first_month or resident_start(birth, Month.of(tx.today), policy)
     exclusion.require_free(Wanted(Kind.RESIDENT_PENSION, "", start, start.previous), known)
+    spell = require_insured(spells, Scheme.RESIDENT_PENSION)
     facts = ResidentFacts(birth, start, spell.division, command.balance, command.full_years, command.was_60_at_start)
     require_resident(facts, policy)
     if start > Month.of(tx.today).next:
