@@ -193,7 +193,7 @@ async def test_the_worked_examples_of_injuries_and_deaths_are_paid_to_the_fen(
             ),
         ],
     )
-    for name, first, last, died, drawn, wanted in (
+    for name, first, last, died, drawn, sums in (
         ("WE-051", "1988-01", "2002-12", "2023-05-05", 240, ["10030.00", "45135.00"]),
         ("WE-053", "1993-01", "2024-12", "2025-05-05", None, ["11028.00", "132336.00"]),
     ):
@@ -201,7 +201,7 @@ async def test_the_worked_examples_of_injuries_and_deaths_are_paid_to_the_fen(
         await enrollment.paid(person_id, first, last)
         await dead(enrollment, person_id, died)
         drawn_months: dict[str, Any] = {} if drawn is None else {"drawn_months": drawn}
-        await example(name, wanted, "PrepareSurvivors", person_id, death_date=day(died), **drawn_months)
+        await example(name, sums, "PrepareSurvivors", person_id, death_date=day(died), **drawn_months)
 
     assert found == expected
 
@@ -234,7 +234,7 @@ async def test_the_worked_examples_of_pensions_are_paid_to_the_fen(
         found[name] = amounts(await counter.determined("PrepareGovernmentPension", person_id=person_id, **values))
     for name, division, balance, years in (("WE-039", "320613", "20850.00", 15), ("WE-040", "320682", "9876.54", 18)):
         person_id = await insured("1960-02-10", RESIDENT, division)
-        values: dict[str, Any] = {"balance": yuan(balance), "full_years": years}
+        values = {"balance": yuan(balance), "full_years": years}
         found[name] = amounts(await counter.determined("PrepareResidentPension", person_id=person_id, **values))
     assert found == {"WE-054": ["6400.00"], "WE-055": ["7100.00"], "WE-039": ["403.00"], "WE-040": ["246.15"]}
 
@@ -327,10 +327,11 @@ async def test_retirement_ends_the_allowance_and_a_wrong_pension_is_revoked(
     (top_up,) = await counter.determined("PrepareInjuryTopUp", benefit_id=allowance.benefit_id)
     assert top_up.monthly.fen == 18_000_00 - pension.benefit.monthly.fen
     assert top_up.first_month == month("2026-08")
-    for rpc, values in (
-        ("PrepareResidentPension", {"balance": yuan("1.00"), "full_years": 15, "first_month": month("2026-08")}),
-        ("PrepareDisabilityAllowance", {"claim_date": day("2026-06-01"), "capacity_lost": True}),
-    ):
+    others: dict[str, dict[str, Any]] = {
+        "PrepareResidentPension": {"balance": yuan("1.00"), "full_years": 15, "first_month": month("2026-08")},
+        "PrepareDisabilityAllowance": {"claim_date": day("2026-06-01"), "capacity_lost": True},
+    }
+    for rpc, values in others.items():
         with refused(Refused, "PENSION_ALREADY_DETERMINED"):
             await counter.call(rpc, person_id=retiring, **values)
 
