@@ -473,3 +473,48 @@ async def test_pensions_that_might_be_stand_side_by_side(enrollment: Enrollment,
     with refused(NotFound, "PERSON_NOT_FOUND"):
         stranger = a_principal(person_id=ids.new_id())
         await counter.call("ComparePensions", stranger, person_id=person_id, scenarios=plans)
+
+
+async def test_what_was_revoked_after_payment_is_overpaid_and_determined_anew(
+    database: Database, enrollment: Enrollment, benefits: Benefits, policy: BenefitsPolicy, counter: Counter
+) -> None:
+    jobless = await enrollment.unemployed(last="2026-03")
+    wrong = await benefits.approve(await benefits.prepare_unemployment(jobless, "2026-04-03"))  # from May
+    hurt = await worker(enrollment, base="6000.00")
+    injury: dict[str, Any] = {"event_date": day("2025-03-10"), "appraisal_date": day("2025-08-20")}
+    (grant,) = await counter.determined("PrepareInjury", person_id=hurt, grade=8, **injury)
+    first = await benefits.payroll("2026-07")
+    await benefits.approve_payroll(first)
+    for row in await owner_fetch(database, "SELECT payment_id FROM payment"):
+        await benefits.answer(row["payment_id"])
+    assert (await state(database, grant))[:2] == ("ENDED", "EXHAUSTED")
+    assert wrong.benefit is not None
+
+    for benefit_id, last in (
+        (ids.to_text("ben", wrong.benefit.benefit_id), "2026-05"),
+        (grant.benefit_id, "2026-06"),
+    ):
+        await counter.call(
+            "EndBenefit",
+            SUPERVISOR,
+            benefit_id=benefit_id,
+            reason=model.BENEFIT_END_REASON_REVOKED,
+            last_month=month(last),
+            document=DOCUMENT,
+        )
+    overpaid = await owner_fetch(database, "SELECT month, reason FROM overpayment ORDER BY month")
+    assert [(str(row["month"]), row["reason"]) for row in overpaid] == [
+        ("2026-06-01", "REVOKED"),
+        ("2026-07-01", "REVOKED"),
+        ("2026-07-01", "REVOKED"),
+    ]
+    right = await benefits.approve(await benefits.prepare_unemployment(jobless, "2026-04-03"))
+    (better,) = await counter.determined("PrepareInjury", person_id=hurt, grade=7, **injury)
+    assert (str(right.determination.first_month), right.determination.share) == ("2026-06", "~2")  # May stands
+    assert amounts([better]) == ["78000.00"]
+
+    again = await pay(database, benefits)
+    rows = await owner_fetch(database, "SELECT kind, month, share FROM payment WHERE share LIKE '%~2' ORDER BY month")
+    assert [str(row["month"]) for row in rows] == ["2026-06-01", "2026-07-01", "2026-07-01"]
+    assert again["INJURY_GRANT"] == 66_000_00 + 78_000_00
+    assert await violations(database.settings.database_owner_url, policy) == []
