@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 policy = typer.Typer(help="法规参数 / the law as data.", no_args_is_help=True)
 app.add_typer(policy, name="policy")
+benefits = typer.Typer(help="待遇 / benefits.", no_args_is_help=True)
+app.add_typer(benefits, name="benefits")
 console = Console()
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON.")]
 
@@ -180,6 +182,16 @@ def reconcile(
     from ops import reconcile as command
 
     raise typer.Exit(command.main(Home.of(os.environ), os.environ, service, console, as_json=as_json))
+
+
+@benefits.command("recompute")
+def recompute_benefit(
+    benefit_id: Annotated[str, typer.Argument(help="待遇编号 / id, ben_….")], *, as_json: Json = False
+) -> None:
+    """重新验算一项待遇，指出第一处差异 / compute a benefit again, name the first difference (exit code 1)."""
+    from ops import recompute as command
+
+    raise typer.Exit(command.main(Home.of(os.environ), os.environ, benefit_id, console, as_json=as_json))
 
 
 @policy.command("check")

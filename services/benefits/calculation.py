@@ -276,6 +276,7 @@ def unemployment_statement(inputs: UnemploymentInputs, month: Month, policy: Ben
         law.rate(len(paid), inputs.registration_date),
         law.cap(inputs.division, month),
         law.floor(month),
+        law.apart(month),
     ).statement
 
 

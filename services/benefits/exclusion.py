@@ -21,6 +21,7 @@ NOT_BESIDE = {
     Kind.UNEMPLOYMENT: frozenset({Kind.UNEMPLOYMENT, Kind.DISABILITY_ALLOWANCE, *PENSIONS}),
     Kind.DISABILITY_ALLOWANCE: frozenset({Kind.UNEMPLOYMENT, Kind.DISABILITY_ALLOWANCE}),
 }
+AGAIN = "~"  # between a share and the number of a later determination of it
 ONCE_EACH = (ONE_OFF - FUNERALS) | {Kind.OCCUPATIONAL_ANNUITY}  # once for each share, though it may have been paid
 
 
@@ -58,7 +59,7 @@ def require_free(wanted: Wanted, known: Iterable[Held]) -> None:
         raise taken(Kind.EMPLOYEE_PENSION)
     if wanted.kind in FUNERALS and kinds & FUNERALS:
         raise taken(wanted.kind)
-    same = [one for one in stand if (one.kind, one.share) == (wanted.kind, wanted.share)]
+    same = [one for one in stand if one.kind is wanted.kind and base_of(one.share) == base_of(wanted.share)]
     if wanted.kind in ONCE_EACH and same:
         raise taken(wanted.kind)
     excluded = NOT_BESIDE.get(wanted.kind, frozenset())
@@ -80,6 +81,11 @@ def taken(kind: Kind) -> Refused:
     if kind in ONCE_EACH:
         return Refused("BENEFIT_ALREADY_DETERMINED", "it was determined before, and is paid once")
     return Refused("BENEFIT_ALREADY_RUNNING", "the person draws a benefit that excludes this one", source=("SIL",))
+
+
+def base_of(share: str) -> str:
+    """The share without the number that tells a later determination of it from the ones before."""
+    return share.partition(AGAIN)[0]
 
 
 def is_drawn(benefit: Held, month: Month) -> bool:

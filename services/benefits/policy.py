@@ -90,6 +90,8 @@ class BenefitsPolicy:
             subsistence=store.money(UNEMPLOYMENT, "amount.subsistence_standard"),
             minimum_wage=store.table(UNEMPLOYMENT, "minimum_wage", dict),
             wage_class=store.table(DIVISIONS, "minimum_wage_class", _wage_classes),
+            medical=store.money(UNEMPLOYMENT, "medical.contribution"),
+            price_allowance=store.money(UNEMPLOYMENT, "price_allowance.amount"),
         )
         self.projection = ProjectionLaw(
             interest_rate=store.rate(ACCOUNT, "interest_rate"),

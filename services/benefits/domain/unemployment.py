@@ -59,6 +59,8 @@ class UnemploymentLaw:
     subsistence: Dated[Money]
     minimum_wage: Dated[Mapping[str, Money]]
     wage_class: Dated[Mapping[str, str]]
+    medical: Dated[Money]
+    price_allowance: Dated[Money]
 
     def cap(self, division: str, month: Month) -> DatedValue[Money]:
         """The minimum wage of a division in a month, the highest benefit.
@@ -91,6 +93,11 @@ class UnemploymentLaw:
         multiplier = self.floor_multiplier.on(day).value
         return self.subsistence.on(day).map(lambda standard: standard.times(multiplier))
 
+    def apart(self, month: Month) -> "Apart":
+        """What stands beside the benefit of a month, only where it is configured."""
+        day = month.first_day
+        return Apart(*(row.on(day) if row.covers(day) else None for row in (self.medical, self.price_allowance)))
+
     def rate(self, contribution_months: int, day: date) -> DatedValue[Decimal]:
         """The share of the average base for a number of contribution months.
 
@@ -102,6 +109,14 @@ class UnemploymentLaw:
         if not fitting:
             raise InvalidInput("CONTRIBUTION_MONTHS_SHORT", "no rate for so few contribution months")
         return bands.map(lambda _: fitting[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Beside the benefit: the medical contribution that the fund pays, and the price allowance of the month."""
+
+    medical: DatedValue[Money] | None = None  # 代缴职工医保费: no money of the claimant
+    price_allowance: DatedValue[Money] | None = None  # 价格临时补贴: on top of the capped benefit
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,18 +188,24 @@ def average_base(bases: Sequence[Money]) -> Money:
 
 
 def monthly_benefit(
-    average: Money, rate: DatedValue[Decimal], cap: DatedValue[Money] | None, floor: DatedValue[Money] | None = None
+    average: Money,
+    rate: DatedValue[Decimal],
+    cap: DatedValue[Money] | None,
+    floor: DatedValue[Money] | None = None,
+    apart: Apart | None = None,
 ) -> MonthlyBenefit:
     """What a month of benefit is: rate × average base, then at most the minimum wage, then at least the floor.
 
-    Lines ``rate``, ``cap`` (what the cap takes away) and ``floor`` (what the floor adds). Ask again for each month:
-    when the minimum wage changes, the cap applies from the change month.
+    Lines ``rate``, ``cap`` (what the cap takes away), ``floor`` (what the floor adds), ``price_allowance`` on top and
+    ``medical``, which is nothing to the claimant and says what the fund pays. Ask again for each month: when the
+    minimum wage changes, the cap applies from the change month.
 
     Args:
         average: Average base of the 12 months before unemployment.
         rate: Share by contribution months.
         cap: Minimum wage of the place in the month; ``None`` for no cap.
         floor: Lowest benefit, where configured.
+        apart: What stands beside it, where configured.
     """
     amount = average.times(rate.value)
     limited_by: Literal["rate", "cap", "floor"] = "rate"
@@ -207,7 +228,7 @@ def monthly_benefit(
     if floor is not None and amount < floor.value:
         lines.append(_limit("floor", "最低标准补足", "Raised to the floor", amount, floor))
         amount, limited_by = floor.value, "floor"
-    return MonthlyBenefit(Statement(tuple(lines)), rate.value, limited_by)
+    return MonthlyBenefit(Statement((*lines, *_apart(apart or Apart()))), rate.value, limited_by)
 
 
 def entitlement_months(
@@ -231,6 +252,23 @@ def duration_uses(bands: DatedValue[tuple[DurationBand, ...]], total_max: DatedV
     """The rows of law behind an entitlement, for its statement or its note."""
     steps = ", ".join(f"{band.first}..{'' if band.last is None else band.last}: {band.months}" for band in bands.value)
     return bands.use(steps), total_max.use()
+
+
+def _apart(apart: Apart) -> list[Line]:
+    lines = []
+    for code, row, titles in (
+        ("price_allowance", apart.price_allowance, ("价格临时补贴", "Price allowance")),
+        (
+            "medical",
+            apart.medical,
+            ("基金代缴职工医保费（不发给本人）", "Medical contribution paid by the fund, not in cash"),
+        ),
+    ):
+        if row is not None:
+            amount = Money.ZERO if code == "medical" else row.value
+            inputs = (("fund_pays", str(row.value)),) if code == "medical" else ()
+            lines.append(Line(code, amount, *titles, str(row.value), inputs, row.source, (row.use(),), row.provisional))
+    return lines
 
 
 def _limit(code: str, title_zh: str, title_en: str, before: Money, limit: DatedValue[Money]) -> Line:

@@ -10,7 +10,7 @@ from kernel.errors import Forbidden, InvalidInput, Refused
 from services.benefits import entitlement, exclusion
 from services.benefits.calculation import recompute
 from services.benefits.entitlement import End
-from services.benefits.exclusion import ENDS, Wanted
+from services.benefits.exclusion import ENDS, Wanted, base_of
 from services.benefits.history import Scheme
 from services.benefits.lifecycle import (
     AFTER_DEATH,
@@ -83,7 +83,14 @@ async def approve(tx: Transaction, command: Approve, policy: BenefitsPolicy) -> 
     _decide(tx, row, Decision.APPROVE)
     ended = ENDS.get(row.kind, frozenset()) | {row.kind}
     over = [one for one in running if one.kind in ended and not runs_in(one, row.first_month)]
-    await end(tx, [(one, _exhausted(one)) for one in over if row.kind is not one.kind or row.share == one.share])
+    await end(
+        tx,
+        [
+            (one, _exhausted(one))
+            for one in over
+            if row.kind is not one.kind or base_of(row.share) == base_of(one.share)
+        ],
+    )
     later = await _later_amounts(tx, row, result, policy)
     if not await decisions.start(tx, benefit, later):
         raise exclusion.taken(row.kind)

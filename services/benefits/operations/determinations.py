@@ -9,11 +9,12 @@ from chassis.principal import person_not_found
 from kernel import ids
 from kernel.errors import NotFound
 from services.benefits.calculation import canonical
-from services.benefits.exclusion import is_drawn
-from services.benefits.lifecycle import Kind
+from services.benefits.exclusion import AGAIN, base_of, is_drawn
+from services.benefits.lifecycle import EndReason, Kind
 from services.benefits.store import decisions, register
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -87,6 +88,29 @@ def payload_of(row: DeterminationRow, payee: PayeeRow) -> bytes:
 def runs_in(benefit: BenefitRow, month: Month) -> bool:
     """Whether a benefit may still be drawn in a month: one whose last month is over is not, answered or not."""
     return is_drawn(benefit, month)
+
+
+def last_spell(known: Sequence[BenefitRow]) -> BenefitRow | None:
+    """The latest unemployment benefit that stands; one that was revoked never was."""
+    return next(
+        (one for one in known if one.kind is Kind.UNEMPLOYMENT and one.end_reason is not EndReason.REVOKED), None
+    )
+
+
+def place(known: Sequence[BenefitRow], kind: Kind, share: str, first: Month) -> tuple[str, Month]:
+    """The share and the first month of a determination that comes after others of its kind and share.
+
+    Months of an earlier one that stand are not paid again; what was released after its end is overpaid, and the new one
+    pays these months anew, under a share of its own (decision 0194).
+    """
+    before = [one for one in known if one.kind is kind and base_of(one.share) == share]
+    stand = [
+        min(one.last_month, one.next_month.previous)
+        for one in before
+        if one.last_month is not None and one.next_month > one.first_month
+    ]
+    named = f"{share}{AGAIN}{len(before) + 1}" if before else share
+    return named, max([first, *(one.next for one in stand)])
 
 
 def text_id(row: DeterminationRow) -> str:

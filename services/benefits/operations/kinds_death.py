@@ -14,14 +14,14 @@ from kernel.errors import InvalidInput, Refused
 from kernel.money import Money
 from services.benefits import exclusion
 from services.benefits.domain.survivors import FEW_YEARS_MONTHS
-from services.benefits.exclusion import Wanted
+from services.benefits.exclusion import Wanted, base_of
 from services.benefits.history import Scheme
 from services.benefits.kinds.resident import ResidentFuneralFacts
 from services.benefits.kinds.survivors import SurvivorFacts
 from services.benefits.kinds.work_death import WorkDeathFacts, of_dependant
 from services.benefits.lifecycle import EndReason, Kind
-from services.benefits.operations.determinations import known_person
-from services.benefits.operations.kinds_shared import calculated, free_month, insured_in, not_insured, require_order
+from services.benefits.operations.determinations import known_person, place
+from services.benefits.operations.kinds_shared import calculated, insured_in, not_insured, require_order
 from services.benefits.operations.preparing import write
 from services.benefits.operations.same_facts import died_month, drawn_months, months_before
 from services.benefits.store import decisions, register
@@ -180,7 +180,7 @@ def _once(command: PrepareWorkDeath) -> list[Kind]:
 
 
 def _is(benefit: BenefitRow, kind: Kind, share: str) -> bool:
-    return (benefit.kind, benefit.share) == (kind, share) and benefit.end_reason is not EndReason.REVOKED
+    return benefit.kind is kind and base_of(benefit.share) == share and benefit.end_reason is not EndReason.REVOKED
 
 
 class _Office:
@@ -198,7 +198,7 @@ class _Office:
 
     async def once(self, kind: Kind, facts: KindFacts, payee: Payee, event: date, *, share: str = "") -> Shown:
         """A benefit that is paid once, in the month of today."""
-        month = await self._free(kind, share, Month.of(self.tx.today), Month.of(event))
+        share, month = self._place(kind, share, Month.of(self.tx.today), Month.of(event))
         result = calculated(kind, facts, month, self.policy)
         return await write(
             self.tx,
@@ -217,12 +217,13 @@ class _Office:
     ) -> Shown:
         """A dependant's pension, to the end of the entitlement where one is known."""
         kind = Kind.INJURY_DEPENDANT
-        first, last = await self._free(kind, share, months[0], event), months[1]
+        number, last = int(share), months[1]
+        share, first = self._place(kind, share, months[0], event)
         if last is not None and last < first:
             raise InvalidInput("DEPENDANTS_INVALID", "an entitlement ends before it begins", field="dependants")
-        result = calculated(kind, replace(facts, number=int(share)), first, self.policy)
+        result = calculated(kind, replace(facts, number=number), first, self.policy)
         ends = "no end known" if last is None else f"entitled until {last}"
-        notes = [*self.notes, f"dependant {share} of {len(facts.dependants)}, {ends}"]
+        notes = [*self.notes, f"dependant {number} of {len(facts.dependants)}, {ends}"]
         return await write(
             self.tx,
             self.person,
@@ -235,7 +236,7 @@ class _Office:
             share=share,
         )
 
-    async def _free(self, kind: Kind, share: str, first: Month, event: Month) -> Month:
-        month = await free_month(self.tx, self.person.person_id, kind, share, first)
+    def _place(self, kind: Kind, share: str, first: Month, event: Month) -> tuple[str, Month]:
+        named, month = place(self.known, kind, share, first)
         exclusion.require_free(Wanted(kind, share, month, event), self.known)
-        return month
+        return named, month

@@ -13,13 +13,13 @@ from kernel.calendar import Month
 from kernel.errors import NotFound, Refused
 from kernel.money import Money
 from services.benefits import entitlement, exclusion
-from services.benefits.exclusion import Wanted
+from services.benefits.exclusion import Wanted, base_of
 from services.benefits.history import Scheme
 from services.benefits.kinds.injury import InjuryFacts, TerminationFacts
 from services.benefits.lifecycle import EndReason, Kind
+from services.benefits.operations.determinations import place
 from services.benefits.operations.kinds_shared import (
     calculated,
-    free_month,
     insured_in,
     living,
     not_insured,
@@ -77,7 +77,7 @@ async def prepare_injury(tx: Transaction, command: PrepareInjury, policy: Benefi
         result = calculated(kind, facts, appraised.next, policy)
         if not is_once and result.statement.total <= Money.ZERO:
             continue
-        first = Month.of(tx.today) if is_once else await free_month(tx, person.person_id, kind, share, appraised.next)
+        named, first = place(known, kind, share, Month.of(tx.today) if is_once else appraised.next)
         exclusion.require_free(Wanted(kind, share, first, event), known)
         prepared.append(
             await write(
@@ -90,7 +90,7 @@ async def prepare_injury(tx: Transaction, command: PrepareInjury, policy: Benefi
                 event_month=event,
                 division=facts.division,
                 notes=notes,
-                share=share,
+                share=named,
             )
         )
     return prepared
@@ -115,7 +115,7 @@ async def prepare_injury_top_up(
     exclusion.require_free(Wanted(before.kind, before.share, pension.first_month, before.event_month), known)
     determined = InjuryFacts.from_plain((await decisions.calculation(tx, before.digest)).inputs)
     facts = replace(determined, pension=pension.monthly, allowance=before.monthly)
-    first = await free_month(tx, person.person_id, before.kind, before.share, pension.first_month)
+    share, first = place(known, before.kind, base_of(before.share), pension.first_month)
     result = calculated(Kind.INJURY_ALLOWANCE, facts, first, policy)
     notes = [f"document {command.document}", f"allowance {before.monthly} until {before.last_month}"]
     return [
@@ -129,7 +129,7 @@ async def prepare_injury_top_up(
             event_month=before.event_month,
             division=before.division,
             notes=notes,
-            share=before.share,
+            share=share,
         )
     ]
 
@@ -158,7 +158,7 @@ async def prepare_injury_medical_grant(
         occupational_disease=command.occupational_disease,
         retired=running_pension(known) is not None,
     )
-    first = await free_month(tx, person.person_id, Kind.INJURY_MEDICAL_GRANT, share, today)
+    named, first = place(known, Kind.INJURY_MEDICAL_GRANT, share, today)
     result = calculated(Kind.INJURY_MEDICAL_GRANT, facts, first, policy)
     notes = [
         f"document {command.document}",
@@ -175,6 +175,6 @@ async def prepare_injury_medical_grant(
             last_month=first,
             event_month=Month.of(command.end_date),
             notes=notes,
-            share=share,
+            share=named,
         )
     ]

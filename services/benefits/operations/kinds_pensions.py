@@ -19,7 +19,8 @@ from services.benefits.kinds.disability import DisabilityFacts
 from services.benefits.kinds.government import AnnuityFacts, GovernmentFacts
 from services.benefits.kinds.resident import ResidentFacts
 from services.benefits.lifecycle import Kind
-from services.benefits.operations.kinds_shared import calculated, free_month, living, require_insured, require_order
+from services.benefits.operations.determinations import place
+from services.benefits.operations.kinds_shared import calculated, living, require_insured, require_order
 from services.benefits.operations.preparing import write
 from services.benefits.store import register
 
@@ -80,23 +81,33 @@ async def prepare_government_pension(
         f"paid months: {len(history)}, deemed: {command.deemed_months}",
     ]
     result = calculated(Kind.GOVERNMENT_PENSION, facts, month.next, policy)
-    first = await free_month(tx, person.person_id, Kind.GOVERNMENT_PENSION, "", month.next)
+    share, first = place(known, Kind.GOVERNMENT_PENSION, "", month.next)
     prepared = [
         await write(
-            tx, person, result, command.payee, first_month=first, last_month=None, event_month=month, notes=notes
+            tx,
+            person,
+            result,
+            command.payee,
+            first_month=first,
+            last_month=None,
+            event_month=month,
+            notes=notes,
+            share=share,
         )
     ]
     annuity = AnnuityFacts(birth, month, command.annuity_balance)
     count = annuity.annuity(policy).month_count if command.annuity_balance > Money.ZERO else 0
     if count and facts.group(policy) is not Group.OLD:
         exclusion.require_free(Wanted(Kind.OCCUPATIONAL_ANNUITY, "", month.next, month), known)
+        share, first = place(known, Kind.OCCUPATIONAL_ANNUITY, "", month.next)
         prepared.append(
             await write(
                 tx,
                 person,
-                calculated(Kind.OCCUPATIONAL_ANNUITY, annuity, month.next, policy),
+                calculated(Kind.OCCUPATIONAL_ANNUITY, annuity, first, policy),
                 command.payee,
-                first_month=await free_month(tx, person.person_id, Kind.OCCUPATIONAL_ANNUITY, "", month.next),
+                first_month=first,
+                share=share,
                 last_month=month.plus(count),
                 event_month=month,
                 notes=[*notes, f"paid for {count} months, until the balance is used up"],
@@ -140,10 +151,10 @@ async def prepare_resident_pension(
             NOTHING_TO_PAY, POLICY_PARAMETER_MISSING.
     """
     person, known, spells = await living(tx, command.person_id)
-    spell = require_insured(spells, Scheme.RESIDENT_PENSION)
     birth = Month.of(person.birth_date)
     start = command.first_month or resident_start(birth, Month.of(tx.today), policy)
     exclusion.require_free(Wanted(Kind.RESIDENT_PENSION, "", start, start.previous), known)
+    spell = require_insured(spells, Scheme.RESIDENT_PENSION)
     facts = ResidentFacts(birth, start, spell.division, command.balance, command.full_years, command.was_60_at_start)
     require_resident(facts, policy)
     if start > Month.of(tx.today).next:
@@ -154,13 +165,15 @@ async def prepare_resident_pension(
         f"division {spell.division}",
     ]
     result = calculated(Kind.RESIDENT_PENSION, facts, start, policy)
+    share, first = place(known, Kind.RESIDENT_PENSION, "", start)
     return [
         await write(
             tx,
             person,
             result,
             command.payee,
-            first_month=await free_month(tx, person.person_id, Kind.RESIDENT_PENSION, "", start),
+            first_month=first,
+            share=share,
             last_month=None,
             event_month=start.previous,
             division=spell.division,
@@ -205,12 +218,13 @@ async def prepare_disability_allowance(
         NotFound: PERSON_NOT_FOUND.
         InvalidInput: TRACK_INVALID, DATES_OUT_OF_ORDER.
         Refused: PERSON_DIED, TRACK_UNKNOWN, PENSION_ALREADY_DETERMINED, BENEFIT_ALREADY_RUNNING, CAPACITY_NOT_LOST,
-            NOT_INSURED, STATUTORY_AGE_REACHED, NO_CONTRIBUTIONS, POLICY_PARAMETER_MISSING.
+            NO_PARTICIPATION, STATUTORY_AGE_REACHED, NO_CONTRIBUTIONS, POLICY_PARAMETER_MISSING.
     """
     person, known, spells = await living(tx, command.person_id)
     require_order(command.claim_date, tx.today, field="claim_date")
     month = Month.of(command.claim_date)
     exclusion.require_free(Wanted(Kind.DISABILITY_ALLOWANCE, "", month.next, month), known)
+    require_insured(spells, Scheme.EMPLOYEE_PENSION)
     history = (await register.history(tx, person.person_id, Scheme.EMPLOYEE_PENSION)).until(month).counted
     if not history:
         raise Refused("NO_CONTRIBUTIONS", "no contribution month of the employee pension is known")
@@ -222,7 +236,6 @@ async def prepare_disability_allowance(
         history=history,
         balance=account.balance if account else Money.ZERO,
         capacity_lost=command.capacity_lost,
-        insured=any(one.scheme is Scheme.EMPLOYEE_PENSION for one in spells),
         old_transitional=command.old_transitional,
     )
     terms = facts.terms(policy)
@@ -236,13 +249,15 @@ async def prepare_disability_allowance(
     if terms.recompute_in is not None:
         notes.append(f"claim again in {terms.recompute_in}: from then on it is determined as the pension")
     result = calculated(Kind.DISABILITY_ALLOWANCE, facts, month.next, policy)
+    share, first = place(known, Kind.DISABILITY_ALLOWANCE, "", month.next)
     return [
         await write(
             tx,
             person,
             result,
             command.payee,
-            first_month=await free_month(tx, person.person_id, Kind.DISABILITY_ALLOWANCE, "", month.next),
+            first_month=first,
+            share=share,
             last_month=facts.last_month(policy),
             event_month=month,
             notes=notes,

@@ -68,12 +68,6 @@ def insured_in(spells: Sequence[Spell], scheme: Scheme, month: Month) -> Spell |
     )
 
 
-async def free_month(tx: Transaction, person_id: UUID, kind: Kind, share: str, first: Month) -> Month:
-    """The first month that no earlier benefit of the kind and share paid: what was revoked may have paid some."""
-    paid = await decisions.last_paid(tx, person_id, kind, share)
-    return first if paid is None else max(first, paid.next)
-
-
 def calculated(kind: Kind, facts: KindFacts, month: Month, policy: BenefitsPolicy) -> Calculation:
     """The calculation of facts, through the same door as its recomputation."""
     return recompute(kind, facts.to_plain(), month, policy)

@@ -14,12 +14,14 @@ from services.benefits.calculation import PensionInputs, UnemploymentInputs
 from services.benefits.entitlement import ASK_AGAIN_SECONDS
 from services.benefits.exclusion import Wanted
 from services.benefits.history import Scheme
-from services.benefits.lifecycle import DeterminationState, Kind
+from services.benefits.lifecycle import DeterminationState, EndReason, Kind
 from services.benefits.operations.determinations import (
     APPROVAL_KINDS,
     Shown,
     known_person,
+    last_spell,
     payload_of,
+    place,
     text_id,
 )
 from services.benefits.store import decisions, register
@@ -80,10 +82,17 @@ async def prepare_pension(tx: Transaction, command: PreparePension, policy: Bene
         f"personal account settled for {month}: {account.settled_balance}",
         *([f"special work, document {command.document}"] if special else []),
     ]
-    paid = await decisions.last_paid(tx, person.person_id, Kind.EMPLOYEE_PENSION, "")  # by one that was revoked
-    first = month.next if paid is None else max(month.next, paid.next)
+    share, first = place(known, Kind.EMPLOYEE_PENSION, "", month.next)
     return await write(
-        tx, person, result, command.payee, first_month=first, last_month=None, event_month=month, notes=notes
+        tx,
+        person,
+        result,
+        command.payee,
+        first_month=first,
+        last_month=None,
+        event_month=month,
+        notes=notes,
+        share=share,
     )
 
 
@@ -111,7 +120,7 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
     if not await _contributions_known(tx, person.person_id, lost.after):
         raise entitlement.not_ended()
     entitlement.require_registration(command.registration_date, lost, tx.today)
-    before = next((one for one in known if one.kind is Kind.UNEMPLOYMENT), None)
+    before = last_spell(known)
     history = (await register.history(tx, person.person_id, Scheme.UNEMPLOYMENT)).until(lost.last_month).paid
     if before is not None:  # the months restart after each spell (社会保险法 art. 46)
         history = history.after(before.event_month)
@@ -140,13 +149,16 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
         f"months of benefit: {terms.months}, carried over {command.carried_months}",
         *([f"carried months by document {command.carried_document}"] if command.carried_document else []),
     ]
+    revoked = [one for one in known if one.end_reason is EndReason.REVOKED]
+    share, first_month = place(revoked, Kind.UNEMPLOYMENT, "", terms.first_month)
     return await write(
         tx,
         person,
         result,
         command.payee,
-        first_month=terms.first_month,
+        first_month=first_month,
         last_month=terms.last_month,
+        share=share,
         event_month=lost.last_month,
         division=lost.division,
         notes=notes,

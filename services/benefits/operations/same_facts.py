@@ -15,6 +15,7 @@ from services.benefits.kinds.injury import InjuryFacts, TerminationFacts
 from services.benefits.kinds.survivors import SurvivorFacts
 from services.benefits.kinds.work_death import WorkDeathFacts
 from services.benefits.lifecycle import AFTER_DEATH, PENSIONS, BenefitState, EndReason, Kind
+from services.benefits.operations.determinations import last_spell
 from services.benefits.store import register
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ async def _is_same(tx: Transaction, row: DeterminationRow, made: Calculation, kn
             found = found and account is not None and account.settled_balance == pension.balance
         case Kind.UNEMPLOYMENT:
             history = (await register.history(tx, row.person_id, Scheme.UNEMPLOYMENT)).until(row.event_month).paid
-            before = next((one for one in known if one.kind is Kind.UNEMPLOYMENT), None)
+            before = last_spell(known)
             history = history.after(before.event_month) if before else history
             found = history == UnemploymentInputs.from_plain(made.inputs).history
         case Kind.GOVERNMENT_PENSION:

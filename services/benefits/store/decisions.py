@@ -215,20 +215,6 @@ async def start(tx: Transaction, row: BenefitRow, later: Sequence[Amount] = ()) 
     return found is not None
 
 
-async def last_paid(tx: Transaction, person_id: UUID, kind: Kind, share: str) -> Month | None:
-    """The latest month that stands in a payroll for a person, kind and share."""
-    row = await tx.fetchrow(
-        """
-        SELECT max(month) AS month FROM payment
-        WHERE person_id = ANY(same_person($1)) AND kind = $2 AND share = $3 AND item = 'MONTH' AND state <> 'WITHDRAWN'
-        """,
-        person_id,
-        kind.value,
-        share,
-    )
-    return Month.of(row["month"]) if row and row["month"] else None
-
-
 async def amounts(tx: Transaction, benefit_ids: Iterable[UUID]) -> dict[UUID, list[Amount]]:
     """Every amount that some benefits ever had, in the order in which they came about."""
     found: dict[UUID, list[Amount]] = {}

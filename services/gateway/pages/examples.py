@@ -62,6 +62,7 @@ _TEXTS = {
     "name": "张三",
     "reference": "332060251100000002",
     "document": "bil_" + "1" * 32,
+    "carried_document": "苏人社失转2026-001号",
     "name_masked": "张*",
     "id_no": make_resident_id(TEST_REGION, date(1990, 3, 15), 123),
     "id_no_masked": "990000********1234",
