@@ -53,6 +53,7 @@ _PREFIXES = {
 }
 _TEXTS = {
     "name": "张三",
+    "share": "1",
     "reference": "332060251100000002",
     "document": "bil_" + "1" * 32,
     "name_masked": "张*",
