@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from chassis.files import Files
@@ -37,6 +36,7 @@ from tests.plugins.databases import owner_fetch
 from tests.system.oracle_benefits import violations
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
     from uuid import UUID
 

@@ -150,7 +150,7 @@ async def test_a_file_of_matched_data_certifies_and_says_what_it_did_not_take(
     for wrong in (text.replace("#totals,6", "#totals,5"), text.replace("person_id,", "id_no,"), ""):
         matched, upload_id, digest = await uploaded(tmp_path, benefits.database.settings.keys_dir, wrong)
         with refused(InvalidInput, "FILE_FORMAT_INVALID"):
-            await benefits.run(lambda tx: keeping_import.start(tx, upload_id, digest, matched))
+            await matched.open(upload_id, digest)
     assert await kept.violations() == []
 
 
@@ -161,7 +161,7 @@ async def test_a_simulated_face_check_is_nothing_in_production(benefits: Benefit
     assert [row["simulated"] for row in shown.certifications] == [True]
     object.__setattr__(benefits.database.settings, "env", "prod")
 
-    with refused(Forbidden, "SIMULATION_REFUSED"):
+    with refused(Forbidden, "FACE_CHECK_SIMULATED"):
         await benefits.run(lambda tx: keeping_certification.certify(tx, command, benefits.policy))
 
 
@@ -191,7 +191,7 @@ async def test_months_in_prison_are_not_paid_and_a_suspicion_that_was_none_is_pa
     (found,) = await kept.recoveries()
     assert (found.recovery.reason, found.recovery.first_month) == ("IMPRISONED", month("2026-12"))
     day = date(2027, 4, 10)
-    with refused(Refused, "SUSPENSION_MONTH_INVALID"):
+    with refused(Refused, "HOLD_MONTH_INVALID"):
         await kept.resume(day)
     await kept.decide(await kept.resume(day, "2027-03"), today=day)
 
@@ -220,11 +220,11 @@ async def test_what_a_late_death_left_comes_back_and_never_more_than_that(
     )
     day = date(2026, 11, 2)
 
-    with refused(InvalidInput, "INSTALMENT_INVALID"):
+    with refused(InvalidInput, "RECOVERY_PLAN_INVALID"):
         await kept.plan(debt.recovery_id, "1.00", "2026-11", day)
     await kept.decide(await kept.plan(debt.recovery_id, "1000.00", "2026-11", day), today=day)
     await kept.repay(debt.recovery_id, "1000.00", "SJ-0001", day)
-    with refused(AlreadyExists, "RECEIPT_NO_REUSED"):
+    with refused(AlreadyExists, "REPAYMENT_RECEIPT_USED"):
         await kept.repay(debt.recovery_id, "1000.00", "SJ-0001", day)
     rest = Money(2 * amount) - Money.yuan("1000.00")
     with refused(Refused, "REPAYMENT_EXCEEDS"):

@@ -417,9 +417,9 @@ def _suspension(row: Record) -> pb.Suspension:
     return one
 
 
-def _request(one: Request) -> pb.KeepingRequest:
+def _request(one: Request) -> pb.KeepingMatter:
     plain = json.loads(one.payload)
-    return pb.KeepingRequest(
+    return pb.KeepingMatter(
         keeping_request_id=ids.to_text("kpr", one.request_id),
         kind=KINDS[one.kind],
         benefit_id=ids.to_text("ben", one.benefit_id),

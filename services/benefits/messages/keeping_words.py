@@ -37,13 +37,13 @@ def recovery_zh(one: Recovery, plan: PlanShown | None) -> str:
     why = OVERPAID.get(one.reason, _OTHER)[0]
     months = str(one.first_month) if one.first_month == one.last_month else f"{one.first_month} 至 {one.last_month}"
     text = f"{months} 多发待遇 {one.amount} 元（{why}）。"
-    if one.cancelled:
+    if one.cancelled.fen:
         text += f"其中 {one.cancelled} 元无须退回。"
-    if one.recovered:
+    if one.recovered.fen:
         text += f"已退回 {one.recovered} 元。"
-    if one.written_off:
+    if one.written_off.fen:
         text += f"已核销 {one.written_off} 元。"
-    if not one.balance:
+    if not one.balance.fen:
         return text + "已结清。"
     text += f"尚欠 {one.balance} 元，不计利息。"
     if plan is not None:
@@ -57,13 +57,13 @@ def recovery_en(one: Recovery, plan: PlanShown | None) -> str:
     why = OVERPAID.get(one.reason, _OTHER)[1]
     months = str(one.first_month) if one.first_month == one.last_month else f"{one.first_month} to {one.last_month}"
     text = f"{one.amount} yuan too much was paid for {months}: {why}."
-    if one.cancelled:
+    if one.cancelled.fen:
         text += f" Of this {one.cancelled} need not come back."
-    if one.recovered:
+    if one.recovered.fen:
         text += f" {one.recovered} came back."
-    if one.written_off:
+    if one.written_off.fen:
         text += f" {one.written_off} was written off."
-    if not one.balance:
+    if not one.balance.fen:
         return text + " Nothing is owed any more."
     text += f" {one.balance} is still owed, without interest."
     if plan is not None:

@@ -79,11 +79,11 @@ async def certify(tx: Transaction, command: Certify, policy: BenefitsPolicy) -> 
     Raises:
         NotFound: PERSON_NOT_FOUND.
         InvalidInput: EVIDENCE_REQUIRED, CERTIFIED_IN_FUTURE.
-        Forbidden: SIMULATION_REFUSED: a simulated face check in production.
+        Forbidden: FACE_CHECK_SIMULATED: a simulated face check in production.
     """
     check_evidence(command.evidence, "evidence_ref")
     if command.simulated and tx.database.settings.is_prod:
-        raise Forbidden("SIMULATION_REFUSED", "a simulated face check is nothing in production")
+        raise Forbidden("FACE_CHECK_SIMULATED", "a simulated face check is nothing in production")
     if command.certified_date > tx.today:
         raise InvalidInput("CERTIFIED_IN_FUTURE", "nobody is certified on a day to come", field="certified_date")
     await known_person(tx, command.person_id)

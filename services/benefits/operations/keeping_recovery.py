@@ -72,14 +72,14 @@ async def repay(tx: Transaction, command: Repay) -> Recovery:
     Raises:
         NotFound: RECOVERY_NOT_FOUND.
         InvalidInput: EVIDENCE_REQUIRED, REPAYMENT_INVALID.
-        AlreadyExists: RECEIPT_NO_REUSED.
+        AlreadyExists: REPAYMENT_RECEIPT_USED.
         Refused: REPAYMENT_EXCEEDS.
     """
     receipt_no = check_evidence(command.receipt_no, "receipt_no")
     found = await locked(tx, command.recovery_id)
     require_within(found, command.amount)
     if not await store.shrink(tx, found, command.way, command.amount, receipt_no):
-        raise AlreadyExists("RECEIPT_NO_REUSED", "a receipt with this number was recorded", field="receipt_no")
+        raise AlreadyExists("REPAYMENT_RECEIPT_USED", "a receipt with this number was recorded", field="receipt_no")
     await _book(tx, found, "recovery_repaid", command.amount, key=f"{command.way.value}/{receipt_no}", to="recovered")
     tx.audit("recovery_repaid", person_id=found.person_id, detail=_detail(found, command.amount))
     return await locked(tx, found.recovery_id)

@@ -54,7 +54,7 @@ async def ask_suspend(tx: Transaction, command: Suspend) -> Request:
     Raises:
         NotFound: BENEFIT_NOT_FOUND.
         InvalidInput: EVIDENCE_REQUIRED, VALUE_REQUIRED.
-        Refused: BENEFIT_NOT_ACTIVE, MONTH_NOT_STARTED, SUSPENSION_MONTH_INVALID.
+        Refused: BENEFIT_NOT_ACTIVE, MONTH_NOT_STARTED, HOLD_MONTH_INVALID.
         AlreadyExists: APPROVAL_PENDING.
     """
     if command.reason not in BY_HAND:
@@ -70,7 +70,7 @@ async def ask_resume(tx: Transaction, command: Resume) -> Request:
     Raises:
         NotFound: BENEFIT_NOT_FOUND.
         InvalidInput: EVIDENCE_REQUIRED.
-        Refused: BENEFIT_NOT_SUSPENDED, CERTIFICATION_REQUIRED, SUSPENSION_MONTH_INVALID.
+        Refused: BENEFIT_NOT_SUSPENDED, CERTIFICATION_REQUIRED, HOLD_MONTH_INVALID.
         AlreadyExists: APPROVAL_PENDING.
     """
     row, paid_from = await check_resume(tx, command)
@@ -99,7 +99,7 @@ async def ask_plan(tx: Transaction, command: Plan, policy: BenefitsPolicy) -> Re
 
     Raises:
         NotFound: RECOVERY_NOT_FOUND, BENEFIT_NOT_FOUND.
-        InvalidInput: EVIDENCE_REQUIRED, INSTALMENT_INVALID.
+        InvalidInput: EVIDENCE_REQUIRED, RECOVERY_PLAN_INVALID.
         Refused: RECOVERY_SETTLED, DEDUCTION_TOO_HIGH, DEDUCTION_TAKEN, BENEFIT_ENDED, POLICY_PARAMETER_MISSING.
         AlreadyExists: APPROVAL_PENDING.
     """
@@ -222,13 +222,15 @@ async def _check_plan(tx: Transaction, command: Plan, policy: BenefitsPolicy) ->
         row = await locked(tx, command.benefit_id)
     found = await keeping_recovery.locked(tx, command.recovery_id)
     if (command.method is Method.DEDUCTION) != (row is not None):
-        raise InvalidInput("INSTALMENT_INVALID", "a deduction names its benefit, instalments none", field="benefit_id")
+        raise InvalidInput(
+            "RECOVERY_PLAN_INVALID", "a deduction names its benefit, instalments none", field="benefit_id"
+        )
     if found.balance <= Money.ZERO:
         raise Refused("RECOVERY_SETTLED", "nothing of it is owed any more")
     if command.monthly <= Money.ZERO or command.monthly * INSTALMENTS_MOST < found.balance:
-        raise InvalidInput("INSTALMENT_INVALID", "the plan ends within ten years", field="monthly")
+        raise InvalidInput("RECOVERY_PLAN_INVALID", "the plan ends within ten years", field="monthly")
     if command.first_month < Month.of(tx.today):
-        raise InvalidInput("INSTALMENT_INVALID", "the plan begins in this month or later", field="first_month")
+        raise InvalidInput("RECOVERY_PLAN_INVALID", "the plan begins in this month or later", field="first_month")
     backpay.plan_recovery(
         found.balance, offset=Money.ZERO, instalment=command.monthly, first=command.first_month
     )  # the law's own checks

@@ -59,7 +59,7 @@ async def check_suspend(tx: Transaction, command: Suspend) -> BenefitRow:
 
     Raises:
         NotFound: BENEFIT_NOT_FOUND.
-        Refused: BENEFIT_NOT_ACTIVE, MONTH_NOT_STARTED, SUSPENSION_MONTH_INVALID.
+        Refused: BENEFIT_NOT_ACTIVE, MONTH_NOT_STARTED, HOLD_MONTH_INVALID.
     """
     row = await locked(tx, command.benefit_id)
     if row.state is not BenefitState.ACTIVE:
@@ -67,7 +67,7 @@ async def check_suspend(tx: Transaction, command: Suspend) -> BenefitRow:
     if command.from_month > Month.of(tx.today):
         raise Refused("MONTH_NOT_STARTED", "the month has not begun", field="from_month")
     if command.from_month < row.first_month or (row.last_month is not None and command.from_month > row.last_month):
-        raise Refused("SUSPENSION_MONTH_INVALID", "the benefit does not run in that month", field="from_month")
+        raise Refused("HOLD_MONTH_INVALID", "the benefit does not run in that month", field="from_month")
     return row
 
 
@@ -92,7 +92,7 @@ async def check_resume(tx: Transaction, command: Resume) -> tuple[BenefitRow, Mo
 
     Raises:
         NotFound: BENEFIT_NOT_FOUND.
-        Refused: BENEFIT_NOT_SUSPENDED, CERTIFICATION_REQUIRED, SUSPENSION_MONTH_INVALID.
+        Refused: BENEFIT_NOT_SUSPENDED, CERTIFICATION_REQUIRED, HOLD_MONTH_INVALID.
     """
     row = await locked(tx, command.benefit_id)
     if row.state is not BenefitState.SUSPENDED or row.suspend_reason is None or row.suspended_from is None:
@@ -103,9 +103,7 @@ async def check_resume(tx: Transaction, command: Resume) -> tuple[BenefitRow, Mo
     if reason not in FORFEITS:
         return row, None
     if command.from_month is None or not row.suspended_from <= command.from_month <= Month.of(tx.today).next:
-        raise Refused(
-            "SUSPENSION_MONTH_INVALID", "the first month that is paid again must be named", field="from_month"
-        )
+        raise Refused("HOLD_MONTH_INVALID", "the first month that is paid again must be named", field="from_month")
     return row, command.from_month
 
 

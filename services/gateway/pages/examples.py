@@ -60,6 +60,7 @@ _PREFIXES = {
 }
 _TEXTS = {
     "name": "张三",
+    "share": "1",
     "reference": "332060251100000002",
     "document": "bil_" + "1" * 32,
     "carried_document": "苏人社失转2026-001号",
