@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chassis.archive import Archive
+from chassis.files import Files
 from chassis.policy import policy_of
 from chassis.service import Service
+from services.benefits import bank_file
 from services.benefits.events import CONSUMERS
-from services.benefits.operations import payrolls
+from services.benefits.operations import paying_bank, paying_books, paying_returns, payrolls
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.rpc.benefits import BenefitsRpc
+from services.benefits.rpc.paying import PayingRpc
+from services.benefits.settings import limits_of
 
 if TYPE_CHECKING:
     from chassis.config import Settings
@@ -17,5 +22,17 @@ if TYPE_CHECKING:
 
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
-    policy = BenefitsPolicy(policy_of(settings))
-    return Service(settings=settings, servicers=[BenefitsRpc(policy)], consumers=CONSUMERS, jobs=[payrolls.job(policy)])
+    policy, limits = BenefitsPolicy(policy_of(settings)), limits_of(settings)
+    files = Files(settings.files_dir, settings.keys_dir)
+    returns = Archive(files, bank_file.open_returns)
+    return Service(
+        settings=settings,
+        servicers=[BenefitsRpc(policy, limits), PayingRpc(files, returns)],
+        consumers=CONSUMERS,
+        jobs=[
+            payrolls.job(policy, limits),
+            paying_bank.job_kind(files),
+            paying_returns.job_kind(returns, limits),
+            paying_books.job_kind(),
+        ],
+    )

@@ -9,6 +9,7 @@ from hrss.benefits.v1 import benefits_service_pb2 as pb
 from kernel import ids
 from services.benefits.messages import replies, requests
 from services.benefits.operations import deciding, determinations, payments, payrolls, preparing, queries
+from services.benefits.paying import Limits
 
 if TYPE_CHECKING:
     from services.benefits.policy import BenefitsPolicy
@@ -19,8 +20,9 @@ class BenefitsRpc(Servicer):
 
     service = pb.DESCRIPTOR.services_by_name["BenefitsService"]
 
-    def __init__(self, policy: BenefitsPolicy) -> None:
+    def __init__(self, policy: BenefitsPolicy, limits: Limits | None = None) -> None:
         self.policy = policy
+        self.limits = limits or Limits()
 
     async def GetRetirement(self, request: pb.GetRetirementRequest, call: Call) -> pb.GetRetirementResponse:
         """When a person retires and may retire."""
@@ -119,4 +121,6 @@ class BenefitsRpc(Servicer):
     ) -> pb.RecordPaymentResultResponse:
         """Record the bank's answer for a payment."""
         command = requests.record_result(request)
-        return await call.once(lambda tx: payments.record_result(tx, command), replies.result_recorded)
+        return await call.once(
+            lambda tx: payments.record_result(tx, command, self.limits.tries), replies.result_recorded
+        )

@@ -16,7 +16,7 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import FieldDescriptor
 
 from chassis.access import AccessRule, rule_of
-from hrss.benefits.v1 import benefits_service_pb2
+from hrss.benefits.v1 import benefits_service_pb2, paying_service_pb2
 from hrss.card.v1 import card_service_pb2
 from hrss.enrollment.v1 import (
     city_service_pb2,
@@ -54,6 +54,7 @@ FILES: tuple[FileDescriptor, ...] = (
     cover_service_pb2.DESCRIPTOR,
     collection_service_pb2.DESCRIPTOR,
     benefits_service_pb2.DESCRIPTOR,
+    paying_service_pb2.DESCRIPTOR,
     training_service_pb2.DESCRIPTOR,
     card_service_pb2.DESCRIPTOR,
 )

@@ -48,6 +48,8 @@ _PREFIXES = {
     "demand_id": "dem",
     "difference_id": "dif",
     "plan_id": "pln",
+    "release_id": "rls",
+    "return_id": "rfl",
 }
 _TEXTS = {
     "name": "张三",
