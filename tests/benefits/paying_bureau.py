@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from datetime import date
     from uuid import UUID
 
+    from chassis.jobs import JobKind
     from services.benefits.operations.paying_bank import FileShown
     from services.benefits.operations.paying_returns import Importing
     from services.benefits.store.rows import PayrollRow
 
 VARIETY = 50
+LIMIT_SECONDS = 60.0
 
 
 @dataclass
@@ -53,17 +56,28 @@ class Bureau(Benefits):
         finally:
             await connection.close()
 
-    async def work_off(self, *, size: int = 0) -> None:
-        """Let every job of the room run to its end."""
-        kinds = [
-            payrolls.job(self.policy, self.limits, size=size or self.size),
+    def kinds(self) -> list[JobKind]:
+        """The jobs of the room, in small chunks."""
+        return [
+            payrolls.job(self.policy, self.limits, size=self.size),
             paying_bank.job_kind(self.files),
             paying_returns.job_kind(self.archive, self.limits),
             paying_books.job_kind(),
         ]
-        worker = Worker(self.database, kinds)
-        while await worker.run_one():
-            pass
+
+    async def work_off(self) -> None:
+        """Let every job of the room run to its end; what a killed worker held, when its lease is over."""
+        worker = Worker(self.database, self.kinds())
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while True:
+                while await worker.run_one():
+                    pass
+                (left,) = await owner_fetch(
+                    self.database, "SELECT count(*) AS jobs FROM job WHERE state IN ('QUEUED', 'RUNNING')"
+                )
+                if not left["jobs"]:
+                    return
+                await asyncio.sleep(0.05)
 
     async def paid(self, text: str, *, today: date = TODAY) -> PayrollRow:
         """The payroll of a month, prepared."""
@@ -87,13 +101,14 @@ class Bureau(Benefits):
             parts.append(text)
         return "".join(parts)
 
-    async def upload(self, row: PayrollRow, text: str) -> Importing:
+    async def upload(self, row: PayrollRow, text: str, *, is_worked: bool = True) -> Importing:
         """The bank's answer, booked as far as it can be."""
         ref = await self.files.put(text.encode())
         started: Importing = await self.run(
             lambda tx: paying_returns.import_returns(tx, row.payroll_id, ref.upload_id, ref.digest, self.archive), BANK
         )
-        await self.work_off()
+        if is_worked:
+            await self.work_off()
         return started
 
     async def verdicts(self, started: Importing) -> list[tuple[int, str, str]]:

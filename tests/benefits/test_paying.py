@@ -294,7 +294,7 @@ async def test_an_answer_is_checked_on_three_levels(bureau: Bureau) -> None:
         assert caught.value.metadata["cause"] == cause
     with refused(Refused, "RETURN_FILE_OF_ANOTHER") as other:
         await bureau.upload(february, good)
-    assert other.value.metadata == {"payroll_id": ids.to_text("prl", january.payroll_id), "month": "2026-01"}
+    assert other.value.metadata == {"payroll": ids.to_text("prl", january.payroll_id), "month": "2026-01"}
     with refused(Refused, "RETURN_FILE_OF_ANOTHER"):
         await bureau.upload(january, answer_of(january, text, month="2026-02"))
     with refused(NotFound, "FILE_NOT_FOUND"):

@@ -68,7 +68,7 @@ async def import_returns(
             "RETURN_FILE_OF_ANOTHER",
             "the file answers another payroll",
             field="upload_id",
-            payroll_id=ids.to_text("prl", file.head.payroll_id),
+            payroll=ids.to_text("prl", file.head.payroll_id),
             month=str(file.head.month),
         )
     return_id = ids.new_id()
