@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ops.home import Home
 
-BOOKS = ("enrollment",)  # services that keep a ledger and can prove it
+BOOKS = ("enrollment", "benefits")  # services that keep a ledger and can prove it
 BROKEN = 1
 NOT_PROVED = 2
 

@@ -7,6 +7,7 @@ persons who may share an account. Those are limits of the office's own caution: 
 
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
 from services.benefits.lifecycle import Kind
 
@@ -112,3 +113,23 @@ class Limits:
                 return " ".join(f"{one.gives_way}<{one.to}" for one in EXCLUSIONS)
             case _:
                 return ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskFindings:
+    """Which findings of a payroll."""
+
+    payroll_id: UUID
+    gate: Gate | None
+    effect: Effect | None
+    size: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareRelease:
+    """Let a held back benefit pass, first person."""
+
+    benefit_id: UUID
+    gate: Gate
+    reason: str

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chassis.archive import Archive
 from chassis.files import Files
 from chassis.policy import policy_of
 from chassis.service import Service
+from services.benefits import bank_file
 from services.benefits.events import CONSUMERS
 from services.benefits.keeping_rpc import KeepingRpc
 from services.benefits.kinds_rpc import DeterminationsRpc
@@ -15,11 +17,16 @@ from services.benefits.operations import (
     adjusting_recompute,
     keeping_import,
     keeping_sweep,
+    paying_bank,
+    paying_books,
+    paying_returns,
     payrolls,
 )
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.rpc.benefits import BenefitsRpc
+from services.benefits.rpc.paying import PayingRpc
 from services.benefits.rpc_adjusting import AdjustingRpc
+from services.benefits.settings import limits_of
 
 if TYPE_CHECKING:
     from chassis.config import Settings
@@ -27,19 +34,24 @@ if TYPE_CHECKING:
 
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
-    policy = BenefitsPolicy(policy_of(settings))
-    matched = keeping_import.Matched(Files(settings.files_dir, settings.keys_dir))
+    policy, limits = BenefitsPolicy(policy_of(settings)), limits_of(settings)
+    files = Files(settings.files_dir, settings.keys_dir)
+    matched, returns = keeping_import.Matched(files), Archive(files, bank_file.open_returns)
     return Service(
         settings=settings,
         servicers=[
-            BenefitsRpc(policy),
+            BenefitsRpc(policy, limits),
             DeterminationsRpc(policy),
             KeepingRpc(policy, matched),
+            PayingRpc(files, returns),
             AdjustingRpc(policy),
         ],
         consumers=CONSUMERS,
         jobs=[
-            payrolls.job(policy),
+            payrolls.job(policy, limits),
+            paying_bank.job_kind(files),
+            paying_returns.job_kind(returns, limits),
+            paying_books.job_kind(),
             keeping_import.job(matched, policy),
             keeping_sweep.job(policy),
             *adjusting_annual.job_kinds(),

@@ -228,6 +228,8 @@ def _payment(shown: PaymentShown) -> model.Payment:
         statement=to_statement(shown.calculation.statement, shown.calculation.policy_version),
         bank_reference=row.bank_reference,
         simulated=row.simulated,
+        again_of=ids.to_text("pmt", row.again_of) if row.again_of else "",
+        return_code=row.return_code,
     )
 
 

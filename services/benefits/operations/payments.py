@@ -18,6 +18,7 @@ from services.benefits.lifecycle import (
     PAYMENT_STEPS,
     BenefitState,
     EndReason,
+    PaymentItem,
     PaymentState,
     PayrollState,
 )
@@ -25,6 +26,7 @@ from services.benefits.messages import facts
 from services.benefits.operations import keeping_recovery
 from services.benefits.operations import payrolls as payroll_operations
 from services.benefits.operations.ending import end
+from services.benefits.paying import Limits
 from services.benefits.store import decisions, keeping_recoveries, payrolls
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 # The bank's number of the payment, as it prints on its statements; no text that could hold a name.
 _REFERENCE = re.compile(r"[0-9A-Za-z._:/-]{4,64}", re.ASCII)
+TRIES = Limits().tries
 _ANSWERED = {PaymentState.CONFIRMED, PaymentState.RETURNED}
 
 
@@ -101,7 +104,7 @@ async def list_orders(tx: Transaction, command: PageOf) -> Orders:
     return Orders(orders, token)
 
 
-async def record_result(tx: Transaction, command: RecordResult) -> PaymentShown:
+async def record_result(tx: Transaction, command: RecordResult, tries: int = TRIES) -> PaymentShown:
     """Record what the bank answered: the money leaves the clearing account, to the payee or back.
 
     Raises:
@@ -139,11 +142,12 @@ async def record_result(tx: Transaction, command: RecordResult) -> PaymentShown:
     # An overpayment that the bank sends back is recovered by that, and owed to nobody.
     is_recovered = is_returned and await payrolls.settle_overpaid(tx, payment.payment_id, tx.today)
     if is_returned:
-        await payrolls.note_returned(tx, payment, "LAPSED" if is_recovered else "OWED")
+        await payrolls.note_returned(tx, payment, tries, is_recovered=is_recovered)
     await _book(tx, payment, _account(payment, is_recovered=is_recovered))
     await keeping_recovery.answered(tx, payment, is_recovered=is_recovered)
     tx.emit(facts.payment_returned(payment) if is_returned else facts.payment_confirmed(payment))
-    if benefit.state is BenefitState.ACTIVE and payment.month == benefit.last_month:  # answered either way
+    is_last = payment.item is PaymentItem.MONTH and payment.month == benefit.last_month  # answered either way
+    if is_last and benefit.state is BenefitState.ACTIVE:
         await end(tx, [(benefit, End(payment.month, EndReason.EXHAUSTED))])
     tx.audit(
         "payment_answered",

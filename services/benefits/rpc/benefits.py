@@ -17,6 +17,7 @@ from services.benefits.operations import (
     preparing,
     queries,
 )
+from services.benefits.paying import Limits
 
 if TYPE_CHECKING:
     from services.benefits.policy import BenefitsPolicy
@@ -27,8 +28,9 @@ class BenefitsRpc(Servicer):
 
     service = pb.DESCRIPTOR.services_by_name["BenefitsService"]
 
-    def __init__(self, policy: BenefitsPolicy) -> None:
+    def __init__(self, policy: BenefitsPolicy, limits: Limits | None = None) -> None:
         self.policy = policy
+        self.limits = limits or Limits()
 
     async def GetRetirement(self, request: pb.GetRetirementRequest, call: Call) -> pb.GetRetirementResponse:
         """When a person retires and may retire."""
@@ -129,4 +131,6 @@ class BenefitsRpc(Servicer):
     ) -> pb.RecordPaymentResultResponse:
         """Record the bank's answer for a payment."""
         command = requests.record_result(request)
-        return await call.once(lambda tx: payments.record_result(tx, command), replies.result_recorded)
+        return await call.once(
+            lambda tx: payments.record_result(tx, command, self.limits.tries), replies.result_recorded
+        )

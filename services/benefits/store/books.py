@@ -33,9 +33,8 @@ _BEN, _PMT, _PRL, _DET = (
     _key("det", "determination.determination_id"),
 )
 _OF_A_DEATH = _list(sorted(one.value for one in OF_A_DEATH))
-# The record under which all merged records of a person stand.
-_ROOT = "coalesce((SELECT survivor_id FROM forward WHERE forward.person_id = {0}.person_id), {0}.person_id)"
-_SAME = "(SELECT {1} UNION ALL SELECT forward.person_id FROM forward WHERE forward.survivor_id = {1})"
+# Merged records stand under the one that survived.
+_ROOT = "coalesce(forward.survivor_id, {}.person_id)"
 _NOT_OVERPAID = (
     "NOT EXISTS (SELECT FROM overpayment WHERE overpayment.payment_id = {}.payment_id AND cancelled_date IS NULL)"
 )
@@ -131,16 +130,18 @@ RULES: tuple[Rule, ...] = (
         "支付没有参保关系或缴费记录",
         "a payment of a kind that rests on contributions, without a participation or contributions",
         f"""
+        WITH known (root, scheme) AS (
+            SELECT {_ROOT.format("one")}, scheme FROM (
+                SELECT person_id, scheme FROM participation UNION SELECT person_id, scheme FROM contribution_year
+            ) AS one LEFT JOIN forward USING (person_id)
+        )
         SELECT {_BEN} FROM (
             SELECT DISTINCT benefit_id, person_id, kind FROM payment WHERE state <> 'WITHDRAWN'
         ) AS benefit
         JOIN (VALUES {", ".join(f"('{kind}', '{scheme}')" for kind, scheme in SCHEME_OF.items())})
           AS needed (kind, scheme) USING (kind)
-        CROSS JOIN LATERAL (SELECT {_ROOT.format("benefit")} AS root) AS one
-        WHERE NOT EXISTS (SELECT FROM participation WHERE participation.scheme = needed.scheme
-                          AND participation.person_id IN {_SAME.format("", "root")})
-          AND NOT EXISTS (SELECT FROM contribution_year WHERE contribution_year.scheme = needed.scheme
-                          AND contribution_year.person_id IN {_SAME.format("", "root")})
+        LEFT JOIN forward USING (person_id)
+        WHERE NOT EXISTS (SELECT FROM known WHERE root = {_ROOT.format("benefit")} AND known.scheme = needed.scheme)
         """,  # noqa: S608 - constant
     ),
     Rule(
@@ -148,14 +149,13 @@ RULES: tuple[Rule, ...] = (
         "支付在死亡月份之后且未登记多发",
         "a payment for a month after a death that nobody wrote down as overpaid",
         f"""
-        SELECT {_PMT} FROM payment CROSS JOIN LATERAL (SELECT {_ROOT.format("payment")} AS root) AS one
-        CROSS JOIN LATERAL (
-            SELECT min(month) AS died FROM (
-                SELECT died_month AS month FROM person WHERE person.person_id IN {_SAME.format("", "root")}
-                UNION ALL SELECT end_month FROM participation
-                WHERE end_reason = 'DIED' AND participation.person_id IN {_SAME.format("", "root")}
-            ) AS death
-        ) AS death
+        WITH death AS (
+            SELECT {_ROOT.format("one")} AS root, min(month) AS died FROM (
+                SELECT person_id, died_month AS month FROM person WHERE died_month IS NOT NULL
+                UNION ALL SELECT person_id, end_month FROM participation WHERE end_reason = 'DIED'
+            ) AS one LEFT JOIN forward USING (person_id) GROUP BY 1
+        )
+        SELECT {_PMT} FROM payment LEFT JOIN forward USING (person_id) JOIN death ON root = {_ROOT.format("payment")}
         WHERE payment.month > died AND {_STANDS.format("payment")} AND kind NOT IN ({_OF_A_DEATH})
           AND {_NOT_OVERPAID.format("payment")}
         """,  # noqa: S608 - constant
@@ -225,13 +225,16 @@ RULES: tuple[Rule, ...] = (
         "同一月份领取了相互排斥的待遇",
         "a person draws two benefits for one month that exclude each other",
         f"""
-        SELECT {_key("pmt", "one.payment_id")} FROM payment AS one
-        JOIN (VALUES {", ".join(f"('{rule.gives_way}', '{rule.to}')" for rule in EXCLUSIONS)}) AS rule (gives_way, kept)
-            ON gives_way = one.kind
-        JOIN payment AS other ON other.kind = kept AND other.month = one.month
-             AND other.person_id IN {_SAME.format("", _ROOT.format("one"))}
-        WHERE one.item = 'MONTH' AND other.item = 'MONTH' AND {_STANDS.format("one")} AND {_STANDS.format("other")}
-          AND {_NOT_OVERPAID.format("one")} AND {_NOT_OVERPAID.format("other")}
+        WITH rule (gives_way, kept) AS (
+            VALUES {", ".join(f"('{rule.gives_way}', '{rule.to}')" for rule in EXCLUSIONS)}
+        ),
+        paid AS MATERIALIZED (
+            SELECT payment_id, kind, month, {_ROOT.format("payment")} AS root
+            FROM payment LEFT JOIN forward USING (person_id)
+            WHERE item = 'MONTH' AND {_STANDS.format("payment")} AND {_NOT_OVERPAID.format("payment")}
+        )
+        SELECT {_key("pmt", "one.payment_id")} FROM paid AS one JOIN rule ON gives_way = one.kind
+        JOIN paid AS other ON other.kind = kept AND other.month = one.month AND other.root = one.root
         """,  # noqa: S608 - constant
     ),
     Rule(

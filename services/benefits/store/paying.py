@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from services.benefits.store.paying_gates import Chunk
 
 NOBODY = UUID(int=0)
-# Benefits that have an unpaid month up to $1; its end is the index benefit_to_pay.
+# Benefits that have an unpaid month up to $1.
 HAS_MONTH = "next_month <= $1::date AND (last_month IS NULL OR next_month <= last_month)"
 WAITING = "payment_id IS NULL AND withdrawn_date IS NULL"  # of a difference
 # What the bank sent back and goes out again: somebody asked for it, or the benefit has another payee now.

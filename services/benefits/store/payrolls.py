@@ -237,18 +237,21 @@ async def returned_after(tx: Transaction, benefit_id: UUID, last: Month) -> Sequ
     return (await tx.session.scalars(query)).all() if ids_ else []
 
 
-async def note_returned(tx: Transaction, payment: PaymentRow, state: str) -> None:
-    """Write down that the bank sent a payment back; its try counts those before it."""
+async def note_returned(tx: Transaction, payment: PaymentRow, tries: int, *, is_recovered: bool) -> None:
+    """Write down that the bank sent a payment back; its try counts those before it, and after so many it is parked."""
     await tx.execute(
         """
         INSERT INTO returned_payment (payment_id, benefit_id, try, state, business_date)
-        SELECT $1, $2, coalesce((SELECT try + 1 FROM returned_payment AS before WHERE before.payment_id = $3), 1),
-               $4, $5
+        SELECT $1, $2, tries, CASE WHEN $4 THEN 'LAPSED' WHEN tries >= $5 THEN 'PARKED' ELSE 'OWED' END, $6
+        FROM (
+            SELECT coalesce((SELECT try + 1 FROM returned_payment AS before WHERE before.payment_id = $3), 1)
+        ) AS one (tries)
         """,
         payment.payment_id,
         payment.benefit_id,
         payment.again_of,
-        state,
+        is_recovered,
+        tries,
         tx.today,
     )
 

@@ -57,6 +57,8 @@ _PREFIXES = {
     "land_batch_id": "lbt",
     "adjustment_id": "adj",
     "bridge_id": "brg",
+    "release_id": "rls",
+    "return_id": "rfl",
 }
 _TEXTS = {
     "name": "张三",
