@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
-    policy = BenefitsPolicy(policy_of(settings))
+    policy = policy_of_benefits(settings)
     return Service(
         settings=settings,
         servicers=[
@@ -32,3 +32,8 @@ def build(settings: Settings) -> Service:
             *adjusting_recompute.job_kinds(policy),
         ],
     )
+
+
+def policy_of_benefits(settings: Settings) -> BenefitsPolicy:
+    """The law that the settings name, as benefits read it."""
+    return BenefitsPolicy(policy_of(settings))
