@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ops.bench import calculations, card_codes, city, enrol, history, hop, platform
+from ops.bench import adjusting, calculations, card_codes, city, enrol, history, hop, platform
 from ops.bench.ground import ground
 from ops.bench.measure import machine
 from ops.bench.result import Result
@@ -52,6 +52,10 @@ class Options:
 # In this order: what needs no platform first, and what stops and starts it last.
 BENCHMARKS: Mapping[str, Benchmark] = {
     "pension": ("pension statements in process", lambda _ground, options: calculations.statements(options)),
+    "pensions": (
+        "all pensions of the city in the set form beside openfisca-core",
+        lambda _ground, options: adjusting.computed(options),
+    ),
     "codes": ("card codes minted and verified in process", lambda _ground, options: calculations.codes(options)),
     "card-codes": ("card codes of both profiles, status lists", lambda _ground, options: card_codes.rows(options)),
     "start": ("start of the platform", platform.start),
@@ -60,6 +64,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "history": ("history of a city in person-years beside COPY", history.history),
     "card-places": ("places of status lists leased from the database", card_codes.places),
     "enrol": ("enrol one person end to end; facts from outbox to consumer", enrol.enrol),
+    "adjustment": ("the annual adjustment of a seeded city, stored", adjusting.stored),
     "city": ("a city: bill run, interest, point queries", city.city),
 }
 

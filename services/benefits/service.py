@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def build(settings: Settings) -> Service:
     """The declaration of what exists."""
-    policy, limits = BenefitsPolicy(policy_of(settings)), limits_of(settings)
+    policy, limits = policy_of_benefits(settings), limits_of(settings)
     files = Files(settings.files_dir, settings.keys_dir)
     matched, returns = keeping_import.Matched(files), Archive(files, bank_file.open_returns)
     return Service(
@@ -58,3 +58,8 @@ def build(settings: Settings) -> Service:
             *adjusting_recompute.job_kinds(policy),
         ],
     )
+
+
+def policy_of_benefits(settings: Settings) -> BenefitsPolicy:
+    """The law that the settings name, as benefits read it."""
+    return BenefitsPolicy(policy_of(settings))

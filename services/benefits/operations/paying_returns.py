@@ -19,9 +19,10 @@ from services.benefits.entitlement import End
 from services.benefits.lifecycle import Answer, EndReason, Kind, PaymentState
 from services.benefits.messages import facts
 from services.benefits.operations import payrolls as payroll_operations
+from services.benefits.operations import keeping_recovery
 from services.benefits.operations.ending import end
 from services.benefits.operations.paying_bank import approved
-from services.benefits.store import decisions, paying_bank
+from services.benefits.store import decisions, keeping_recoveries, paying_bank, payrolls
 from services.benefits.store.paying_bank import Booked, Verdict
 
 if TYPE_CHECKING:
@@ -163,10 +164,13 @@ async def _run_chunk(
     payroll_id, return_id = UUID(job.params["payroll_id"]), UUID(job.params["return_id"])
     rows, verdicts = _read(file, chunk.params["first"], chunk.params["last"])
     payments = await paying_bank.lock_payments(tx, {row.payment_id for row in rows})
+    held = await keeping_recoveries.held_of(tx, payments)
     fresh: list[AnswerRow] = []
     seen: set[UUID] = set()
     for row in rows:
-        verdict = _judge(row, payments.get(row.payment_id), payroll_id, is_seen=row.payment_id in seen)
+        payment = payments.get(row.payment_id)
+        sent = payment.amount - held.get(row.payment_id, Money.ZERO) if payment else Money.ZERO
+        verdict = _judge(row, payment, payroll_id, sent, is_seen=row.payment_id in seen)
         seen.add(row.payment_id)
         verdicts.append(verdict)
         if verdict.verdict == "ACCEPTED":
@@ -194,7 +198,7 @@ def _read(file: ReturnsFile, first: int, last: int) -> tuple[list[AnswerRow], li
     return rows, verdicts
 
 
-def _judge(row: AnswerRow, payment: PaymentRow | None, payroll_id: UUID, *, is_seen: bool) -> Verdict:
+def _judge(row: AnswerRow, payment: PaymentRow | None, payroll_id: UUID, sent: Money, *, is_seen: bool) -> Verdict:
     """The third level: whether a row fits what was sent. The same twice, in a file or in two, changes nothing."""
     code = ""
     if payment is None:
@@ -203,7 +207,7 @@ def _judge(row: AnswerRow, payment: PaymentRow | None, payroll_id: UUID, *, is_s
         code = "OTHER_PAYROLL"
     elif is_seen:
         code = "DUPLICATE_ROW"
-    elif payment.amount != row.amount:
+    elif row.amount != sent:
         code = "AMOUNT_DIFFERS"
     elif payment.state is PaymentState.WITHDRAWN:
         code = "NOT_SENT"
@@ -258,7 +262,12 @@ async def _book(
             if fen
         ],
     )
+    held = await keeping_recoveries.held_of(tx, (row.payment_id for row in rows))
     tx.session.expunge_all()  # rows in memory are as they were before
+    for payment_id in sorted({*held, *recovered}):
+        payment = await payrolls.payment(tx, payment_id)
+        assert payment is not None
+        await keeping_recovery.answered(tx, payment, is_recovered=payment_id in recovered)
     ended = []
     for benefit_id in await paying_bank.exhausted(tx, [row.payment_id for row in rows]):
         benefit = await decisions.benefit(tx, benefit_id, lock=True)

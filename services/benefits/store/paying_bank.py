@@ -72,10 +72,13 @@ async def file(tx: Transaction, file_id: UUID) -> Record | None:
 
 
 async def sealed_orders(tx: Transaction, payroll_id: UUID, chunk: int) -> Sequence[Record]:
-    """The payments of a chunk with their sealed payees, in the order of their ids."""
+    """The payments of a chunk with their sealed payees, in the order of their ids; less what a recovery holds back."""
     return await tx.fetch(
         """
-        SELECT payment_id, amount_fen, payee_id, name_sealed, account_sealed FROM payment JOIN payee USING (payee_id)
+        SELECT payment_id, payment.amount_fen - coalesce(held.amount_fen, 0) AS amount_fen, payee_id, name_sealed,
+               account_sealed
+        FROM payment JOIN payee USING (payee_id)
+        LEFT JOIN deduction AS held USING (payment_id)
         WHERE payroll_id = $1 AND chunk = $2 AND payment.state <> 'WITHDRAWN' ORDER BY payment_id
         """,
         payroll_id,
@@ -176,8 +179,8 @@ async def settle_overpaid(tx: Transaction, payment_ids: Collection[UUID]) -> set
     """Which of some returned payments were overpaid: they are recovered by that."""
     rows = await tx.fetch(
         """
-        UPDATE overpayment SET settled_date = $2 WHERE payment_id = ANY ($1::uuid[]) AND settled_date IS NULL
-        RETURNING payment_id
+        UPDATE overpayment SET settled_date = $2
+        WHERE payment_id = ANY ($1::uuid[]) AND settled_date IS NULL AND cancelled_date IS NULL RETURNING payment_id
         """,
         list(payment_ids),
         tx.today,
