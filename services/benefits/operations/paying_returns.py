@@ -18,8 +18,8 @@ from services.benefits.bank_file import TEXTS, AnswerRow, RowWrong
 from services.benefits.entitlement import End
 from services.benefits.lifecycle import Answer, EndReason, Kind, PaymentState
 from services.benefits.messages import facts
-from services.benefits.operations import payrolls as payroll_operations
 from services.benefits.operations import keeping_recovery
+from services.benefits.operations import payrolls as payroll_operations
 from services.benefits.operations.ending import end
 from services.benefits.operations.paying_bank import approved
 from services.benefits.store import decisions, keeping_recoveries, paying_bank, payrolls
