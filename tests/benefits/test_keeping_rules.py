@@ -187,13 +187,13 @@ async def test_every_rule_finds_what_breaks_it(database: Database, benefits: Ben
     day = date(2026, 11, 20)
     await kept.decide(await kept.suspend(SuspendReason.SUSPECTED, "2026-11", day), today=day)
     assert await kept.violations() == []
-    assert SPOILS.keys() == {name for name, _, _ in RULES}
+    assert SPOILS.keys() == {rule.code for rule in RULES}
     await owner_execute(
         database,
         "ALTER TABLE recovery DROP CONSTRAINT recovery_never_more_than_owed; ALTER TABLE ledger_posting DISABLE TRIGGER"
         " USER; DROP INDEX payment_once_per_benefit; DROP INDEX payment_once_per_person",
     )
-    rules = {name: query for name, _, query in RULES}
+    rules = {rule.code: rule.query for rule in RULES}
     connection = await asyncpg.connect(database.settings.database_owner_url)
     try:
         for name, spoil in SPOILS.items():
