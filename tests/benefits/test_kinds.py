@@ -471,6 +471,31 @@ async def test_pensions_that_might_be_stand_side_by_side(enrollment: Enrollment,
     assert (too_early.refusal_reason, too_early.HasField("statement")) == ("TOO_EARLY", False)
     assert resident.refusal_reason == "NO_PARTICIPATION"
     assert "不是核定" in made.notice_zh
+    official = await enrollment.person("1966-03-12")
+    await enrollment.hired(official, "2014-10", schemes=GOVERNMENT)
+    await enrollment.paid(official, "2011-08", "2026-06", "9000", schemes=GOVERNMENT)
+    post: dict[str, Any] = {"joined_date": day("2014-10-08"), "balance": yuan("80000.00")}
+    posts = await counter.call(
+        "ComparePensions",
+        person_id=official,
+        scenarios=[
+            pb.Scenario(government=pb.GovernmentPlan(retirement_date=day(when), **post))
+            for when in ("2026-07-31", "2027-07-31")
+        ],
+    )
+    assert [one.assumed_months for one in posts.results] == [1, 13]
+    assert posts.results[1].difference.fen > 0
+    resident_of = await enrollment.person("1960-02-10")
+    await enrollment.hired(resident_of, "2014-10", schemes=RESIDENT)
+    years = await counter.call(
+        "ComparePensions",
+        person_id=resident_of,
+        scenarios=[
+            pb.Scenario(resident=pb.ResidentPlan(balance=yuan("20850.00"), full_years=full)) for full in (15, 20, 14)
+        ],
+    )
+    assert [one.difference.fen for one in years.results] == [0, 12_65, 0]  # 253 × 1 % × 5
+    assert years.results[2].refusal_reason == "CONTRIBUTION_SHORT"
     with refused(InvalidInput, "SCENARIOS_INVALID"):
         await counter.call("ComparePensions", citizen, person_id=person_id, scenarios=plans[:1])
     with refused(NotFound, "PERSON_NOT_FOUND"):
