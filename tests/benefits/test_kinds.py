@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from chassis.policy import open_policy
@@ -19,6 +20,7 @@ from hrss.enrollment.v1 import enrollment_pb2 as register
 from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
+from services.benefits import recompute
 from services.benefits.calculation import retirement_of
 from services.benefits.domain.retirement import Track
 from services.benefits.policy import BenefitsPolicy
@@ -29,6 +31,7 @@ from tests.benefits.kinds_requests import DOCUMENT, Counter, amounts, day, month
 from tests.plugins.databases import owner_fetch
 from tests.plugins.grpc_harness import a_principal, serve
 from tests.system.oracle_benefits import violations
+from tests.system.oracle_kinds import kind_violations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -468,6 +471,31 @@ async def test_pensions_that_might_be_stand_side_by_side(enrollment: Enrollment,
     assert (too_early.refusal_reason, too_early.HasField("statement")) == ("TOO_EARLY", False)
     assert resident.refusal_reason == "NO_PARTICIPATION"
     assert "不是核定" in made.notice_zh
+    official = await enrollment.person("1966-03-12")
+    await enrollment.hired(official, "2014-10", schemes=GOVERNMENT)
+    await enrollment.paid(official, "2011-08", "2026-06", "9000", schemes=GOVERNMENT)
+    post: dict[str, Any] = {"joined_date": day("2014-10-08"), "balance": yuan("80000.00")}
+    posts = await counter.call(
+        "ComparePensions",
+        person_id=official,
+        scenarios=[
+            pb.Scenario(government=pb.GovernmentPlan(retirement_date=day(when), **post))
+            for when in ("2026-07-31", "2027-07-31")
+        ],
+    )
+    assert [one.assumed_months for one in posts.results] == [1, 13]
+    assert posts.results[1].difference.fen > 0
+    resident_of = await enrollment.person("1960-02-10")
+    await enrollment.hired(resident_of, "2014-10", schemes=RESIDENT)
+    years = await counter.call(
+        "ComparePensions",
+        person_id=resident_of,
+        scenarios=[
+            pb.Scenario(resident=pb.ResidentPlan(balance=yuan("20850.00"), full_years=full)) for full in (15, 20, 14)
+        ],
+    )
+    assert [one.difference.fen for one in years.results] == [0, 12_65, 0]  # 253 × 1 % × 5
+    assert years.results[2].refusal_reason == "CONTRIBUTION_SHORT"
     with refused(InvalidInput, "SCENARIOS_INVALID"):
         await counter.call("ComparePensions", citizen, person_id=person_id, scenarios=plans[:1])
     with refused(NotFound, "PERSON_NOT_FOUND"):
@@ -518,3 +546,56 @@ async def test_what_was_revoked_after_payment_is_overpaid_and_determined_anew(
     assert [str(row["month"]) for row in rows] == ["2026-06-01", "2026-07-01", "2026-07-01"]
     assert again["INJURY_GRANT"] == 66_000_00 + 78_000_00
     assert await violations(database.settings.database_owner_url, policy) == []
+
+
+UNGUARD = """
+    DROP INDEX benefit_one_pension; DROP INDEX benefit_one_funeral; DROP INDEX benefit_once;
+    DROP INDEX benefit_one_running; DROP INDEX payment_once_per_person; DROP INDEX payment_once_per_benefit;
+    ALTER TABLE benefit DROP CONSTRAINT benefit_one_off; ALTER TABLE benefit DROP CONSTRAINT benefit_runs_out
+"""
+SPOILS = {
+    "two pensions": "UPDATE benefit SET kind = 'EMPLOYEE_PENSION'",
+    "two funeral grants": "UPDATE benefit SET kind = 'SURVIVOR_FUNERAL'",
+    "came twice": "UPDATE benefit SET kind = 'INJURY_DEATH_GRANT', share = ''",
+    "draws pension and unemployment": """
+        UPDATE payment SET month = '2026-01-01',
+          kind = CASE kind WHEN 'INJURY_DEPENDANT' THEN 'UNEMPLOYMENT' ELSE 'RESIDENT_PENSION' END
+    """,
+    "the register knows none": "UPDATE person SET died_month = NULL",
+    "more than one month": "UPDATE benefit SET kind = 'INJURY_FUNERAL' WHERE kind = 'INJURY_DEPENDANT'",
+    "more than the own wage": "UPDATE calculation SET total_fen = total_fen * 10 WHERE kind = 'INJURY_DEPENDANT'",
+    "an annuity pays": """
+        WITH made AS (UPDATE calculation SET inputs = jsonb_build_object('balance', 1) WHERE kind = 'INJURY_DEPENDANT')
+        UPDATE benefit SET kind = 'OCCUPATIONAL_ANNUITY', state = 'ENDED', end_reason = 'EXHAUSTED',
+          last_month = first_month WHERE kind = 'INJURY_DEPENDANT'
+    """,
+    "no document": "UPDATE benefit SET state = 'ENDED', end_reason = 'REVOKED', last_month = first_month",
+}
+
+
+async def test_the_oracle_finds_what_is_wrong_with_kinds(
+    database: Database, enrollment: Enrollment, benefits: Benefits, policy: BenefitsPolicy, counter: Counter
+) -> None:
+    killed = await worker(enrollment, base="6000.00")
+    await dead(enrollment, killed, "2025-03-10")
+    child = pb.WorkDependant(relation=pb.DEPENDANT_RELATION_OTHER, payee=payee())
+    made = await counter.determined(
+        "PrepareWorkDeath", person_id=killed, event_date=day("2025-03-10"), dependants=[child]
+    )
+    await pay(database, benefits)
+    for one in made:
+        proof = await recompute.prove(database.settings, one.benefit_id)
+        assert (proof.difference, proof.checked) == (None, 1)
+
+    connection = await asyncpg.connect(database.settings.database_owner_url)
+    try:
+        assert await kind_violations(connection) == []
+        for sign, spoil in SPOILS.items():
+            spoiling = connection.transaction()
+            await spoiling.start()
+            for statement in (*UNGUARD.split(";"), spoil):
+                await connection.execute(statement)
+            assert any(sign in found for found in await kind_violations(connection)), sign
+            await spoiling.rollback()
+    finally:
+        await connection.close()

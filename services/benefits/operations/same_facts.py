@@ -116,7 +116,8 @@ async def _is_same(tx: Transaction, row: DeterminationRow, made: Calculation, kn
             injury = InjuryFacts.from_plain(made.inputs)
             drawn = running_pension(known)
             found = await months_before(tx, row.person_id, injury.event_date) == injury.history
-            found = found and (drawn.monthly if drawn else None) == injury.pension
+            is_beside = row.kind is not Kind.INJURY_ALLOWANCE  # of the three only the allowance stops for a pension
+            found = found and (is_beside or (drawn.monthly if drawn else None) == injury.pension)
         case Kind.INJURY_MEDICAL_GRANT:
             is_retired = running_pension(known) is not None
             found = TerminationFacts.from_plain(made.inputs).retired == is_retired
