@@ -513,7 +513,11 @@ async def test_what_comes_back_for_a_month_after_the_end_is_neither_recovered_no
     if not ends_first:
         await enrollment.hired(lost.person_id, "2025-09")
 
-    balances = await owner_fetch(database, "SELECT account, sum(amount_fen)::bigint FROM ledger_posting GROUP BY 1")
+    balances = await owner_fetch(
+        database,
+        "SELECT account, sum(amount_fen)::bigint FROM ledger_posting GROUP BY 1"
+        " HAVING account !~ '^(receivable|overpaid):' OR sum(amount_fen) <> 0",
+    )
     assert {tuple(row) for row in balances} == {
         ("fund:unemployment", -249000),
         ("clearing:bank", 0),
