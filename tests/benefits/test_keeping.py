@@ -282,6 +282,8 @@ async def test_a_deduction_is_taken_when_the_bank_confirms(
     await benefits.approve_payroll(payroll, today=date(2026, 12, 10))
     for one in await kept.rows("SELECT payment_id FROM payment WHERE payroll_id = $1", payroll.payroll_id):
         await benefits.answer(one["payment_id"], answer, today=date(2026, 12, 12))
+    done = [one["payment_id"] for one in await kept.rows("SELECT payment_id FROM payment")]
+    assert await benefits.run(lambda tx: keeping_recovery.answered_many(tx, done)) == 0  # each was taken when answered
 
     (shown,) = await kept.recoveries()
     left = Money.ZERO if answer is Answer.CONFIRM else Money.yuan("250.00")

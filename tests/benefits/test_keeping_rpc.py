@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hrss.benefits.v1 import benefits_pb2 as model
 from hrss.benefits.v1 import benefits_service_pb2 as benefits_pb
 from hrss.benefits.v1 import keeping_service_pb2 as pb
-from hrss.type.v1 import job_pb2, money_pb2
+from hrss.type.v1 import calendar_pb2, job_pb2, money_pb2
 from kernel import ids
 from kernel.errors import Forbidden, InvalidInput, NotFound, Refused
 from services.benefits.keeping import Way
@@ -27,14 +27,14 @@ FACES = a_principal(["PARTNER"], subject="faces", client="faces", scopes=["certi
 NEW_ACCOUNT = "6222021001119998887"
 
 
-def a_date(year: int, month: int, day: int) -> Any:
+def a_date(year: int, month: int, day: int) -> calendar_pb2.Date:
     """A day on the wire."""
-    return pb.Certification(certified_date={"year": year, "month": month, "day": day}).certified_date
+    return calendar_pb2.Date(year=year, month=month, day=day)
 
 
-def a_month(year: int, month: int) -> Any:
+def a_month(year: int, month: int) -> calendar_pb2.Month:
     """A month on the wire."""
-    return pb.Suspension(from_month={"year": year, "month": month}).from_month
+    return calendar_pb2.Month(year=year, month=month)
 
 
 async def test_an_office_keeps_a_pension(  # noqa: PLR0915 - a story, told once

@@ -222,6 +222,7 @@ def test_the_law_of_this_release_is_exact_and_the_demo_fills_only_gaps(tmp_path:
     gaps = {(row.file, row.key) for row in shipped.missing()}
     filled = gaps - {(row.file, row.key) for row in demo.missing()}
     assert filled == {
+        ("certification.yaml", "recovery.deduction_share_max"),
         ("contribution.yaml", "work_injury.phase_reduction_factor"),
         ("unemployment.yaml", "duration.jiangsu_steps"),
     }

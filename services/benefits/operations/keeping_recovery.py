@@ -19,6 +19,7 @@ from services.benefits.messages import keeping_facts
 from services.benefits.store import keeping_recoveries as store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -117,6 +118,18 @@ async def answered(tx: Transaction, payment: PaymentRow, *, is_recovered: bool) 
         tx.audit("recovery_deducted", person_id=found.person_id, detail=_detail(found, taken[1]))
     if is_recovered and (recovery_id := await store.recovery_of_payment(tx, payment.payment_id)):
         await cancel(tx, recovery_id, payment.amount, way=Way.RETURNED, digest=payment.digest, reference=key)
+
+
+async def answered_many(tx: Transaction, payment_ids: Sequence[UUID]) -> int:
+    """The bank answered for many payments by one file; how many of them a recovery cares about.
+
+    For who books answers a set at a time: overpayments that came back are settled before, and no payment is named
+    twice. Of a city's payments a few hundred hold something back, so each of those is taken as `answered` takes one.
+    """
+    concerned = await store.answered_payments(tx, payment_ids)
+    for payment, is_recovered in concerned:
+        await answered(tx, payment, is_recovered=is_recovered)
+    return len(concerned)
 
 
 async def cancel(tx: Transaction, recovery_id: UUID, amount: Money, *, way: Way, digest: bytes, reference: str) -> None:

@@ -2,8 +2,8 @@
 
 A death that is taken back lets each benefit go on as it was determined; one that is corrected to a later month lets it
 run to that month, one to an earlier month ends it earlier. Payments that had left unreleased payrolls come with the
-next one, what the bank had sent back is owed again, and recoveries shrink by what was owed after all. A benefit in
-whose place another one was determined meanwhile stays ended.
+next one, what the bank had sent back is owed again, and recoveries shrink by what was owed after all. What was held
+back when it ended is held back again. A benefit in whose place another one was determined meanwhile stays ended.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from services.benefits.lifecycle import FUND_OF, BenefitState, EndReason, Kind
 from services.benefits.messages import keeping_facts
 from services.benefits.operations import keeping_recovery
 from services.benefits.operations.ending import end
+from services.benefits.operations.keeping_suspending import ask_approvals, hold
 from services.benefits.store import keeping_deaths, keeping_recoveries
 from services.benefits.store.keeping import Held
 
@@ -90,6 +91,9 @@ async def _reopen(tx: Transaction, row: BenefitRow, last: Month | None, *, is_al
             postings=[(f"fund:{FUND_OF[row.kind]}", -fen), (f"returned:{row.kind.value.lower()}", fen)],
             business_date=tx.today,
         )
+    if is_alive and (held := await keeping_deaths.held_at_end(tx, row.benefit_id)):
+        _, changed = await hold(tx, {row.benefit_id: held.from_month}, held.reason, held.evidence)
+        await ask_approvals(tx, changed)
     tx.emit(keeping_facts.resumed(Held(row.benefit_id, row.person_id, row.kind, before.next)))
     tx.audit(
         "benefit_reopened",

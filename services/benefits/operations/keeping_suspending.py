@@ -68,6 +68,9 @@ async def check_suspend(tx: Transaction, command: Suspend) -> BenefitRow:
         raise Refused("MONTH_NOT_STARTED", "the month has not begun", field="from_month")
     if command.from_month < row.first_month or (row.last_month is not None and command.from_month > row.last_month):
         raise Refused("HOLD_MONTH_INVALID", "the benefit does not run in that month", field="from_month")
+    if command.reason in FORFEITS and command.from_month > row.next_month:
+        # What is owed before the months that are taken away must stand in a payroll, or it would be taken away too.
+        raise Refused("HOLD_MONTH_INVALID", "months before that one stand in no payroll yet", field="from_month")
     return row
 
 

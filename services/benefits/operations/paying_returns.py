@@ -22,7 +22,7 @@ from services.benefits.operations import keeping_recovery
 from services.benefits.operations import payrolls as payroll_operations
 from services.benefits.operations.ending import end
 from services.benefits.operations.paying_bank import approved
-from services.benefits.store import decisions, keeping_recoveries, paying_bank, payrolls
+from services.benefits.store import decisions, keeping_recoveries, paying_bank
 from services.benefits.store.paying_bank import Booked, Verdict
 
 if TYPE_CHECKING:
@@ -262,12 +262,8 @@ async def _book(
             if fen
         ],
     )
-    held = await keeping_recoveries.held_of(tx, (row.payment_id for row in rows))
     tx.session.expunge_all()  # rows in memory are as they were before
-    for payment_id in sorted({*held, *recovered}):
-        payment = await payrolls.payment(tx, payment_id)
-        assert payment is not None
-        await keeping_recovery.answered(tx, payment, is_recovered=payment_id in recovered)
+    await keeping_recovery.answered_many(tx, [row.payment_id for row in rows])
     ended = []
     for benefit_id in await paying_bank.exhausted(tx, [row.payment_id for row in rows]):
         benefit = await decisions.benefit(tx, benefit_id, lock=True)

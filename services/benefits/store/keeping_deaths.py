@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
 from kernel.calendar import Month
 from kernel.money import Money
+from services.benefits.keeping import SuspendReason
 from services.benefits.lifecycle import BenefitState, Kind
 from services.benefits.store.rows import BenefitRow, DeterminationRow
 
@@ -37,6 +39,29 @@ async def lock_ended(
         .execution_options(populate_existing=True)
     )
     return [(row[0], row[1]) for row in (await tx.session.execute(query)).all()]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAtEnd:
+    """A suspension that only the end closed."""
+
+    from_month: Month
+    reason: SuspendReason
+    evidence: str
+
+
+async def held_at_end(tx: Transaction, benefit_id: UUID) -> HeldAtEnd | None:
+    """How a benefit was held back when it ended, if it was."""
+    row = await tx.fetchrow(
+        """
+        SELECT from_month, reason, evidence, paid_from FROM suspension
+        WHERE benefit_id = $1 ORDER BY suspension_id DESC LIMIT 1
+        """,
+        benefit_id,
+    )
+    if row is None or row["paid_from"] is not None:
+        return None
+    return HeldAtEnd(Month.of(row["from_month"]), SuspendReason(row["reason"]), row["evidence"])
 
 
 async def is_replaced(tx: Transaction, row: BenefitRow) -> bool:

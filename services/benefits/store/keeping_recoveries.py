@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sqlmodel import col, select
+
 from kernel import ids
 from kernel.calendar import Month
 from kernel.money import Money
 from services.benefits.keeping import Method, Way
 from services.benefits.lifecycle import Kind
+from services.benefits.store.rows import PaymentRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -339,6 +342,25 @@ async def answer_deduction(tx: Transaction, payment_id: UUID, *, is_paid: bool) 
         "TAKEN" if is_paid else "RELEASED",
     )
     return (row["recovery_id"], Money(row["amount_fen"])) if row and is_paid else None
+
+
+async def answered_payments(tx: Transaction, payment_ids: Iterable[UUID]) -> Sequence[tuple[PaymentRow, bool]]:
+    """Those of some answered payments that hold something back or were overpaid and came back, in the order of ids."""
+    rows = await tx.fetch(
+        """
+        SELECT payment_id, coalesce(state = 'RETURNED' AND settled_date IS NOT NULL AND recovery_id IS NOT NULL, false)
+                 AS is_recovered,
+               EXISTS (SELECT FROM deduction
+                       WHERE deduction.payment_id = payment.payment_id AND state = 'HELD') AS holds
+        FROM payment LEFT JOIN overpayment USING (payment_id)
+        WHERE payment_id = ANY($1::uuid[]) AND state IN ('CONFIRMED', 'RETURNED')
+        """,
+        list(payment_ids),
+    )
+    concerned = {row["payment_id"]: bool(row["is_recovered"]) for row in rows if row["is_recovered"] or row["holds"]}
+    query = select(PaymentRow).where(col(PaymentRow.payment_id).in_(concerned)).order_by(col(PaymentRow.payment_id))
+    found = (await tx.session.scalars(query.execution_options(populate_existing=True))).all()
+    return [(row, concerned[row.payment_id]) for row in found]
 
 
 async def recovery_of_payment(tx: Transaction, payment_id: UUID) -> UUID | None:
