@@ -6,6 +6,7 @@ key; the key fixes the algorithm, and a header that names another one is nonsens
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from services.card import cose
@@ -25,9 +26,7 @@ def write(keys: KeyRing, purpose: Purpose, context: bytes, payload: bytes) -> by
     return cose.write([protected, {}, payload, signature])
 
 
-def read(  # noqa: PLR0911 - the order of a verification, one line each
-    data: bytes, keys: KeyRing, purpose: Purpose, context: bytes
-) -> tuple[SigningKey, bytes] | Detail:
+def read(data: bytes, keys: KeyRing, purpose: Purpose, context: bytes) -> tuple[SigningKey, bytes] | Detail:
     """Who signed a payload and what it is, else why it is not ours: form, key, algorithm, signature, in this order.
 
     Raises:
@@ -39,13 +38,11 @@ def read(  # noqa: PLR0911 - the order of a verification, one line each
                 return Detail.MALFORMED
         case _:
             return Detail.MALFORMED
-    header = cose.read(protected)
-    if not isinstance(header, dict) or header.keys() != {1, 4} or not isinstance(header[4], bytes):
-        return Detail.MALFORMED
-    found = keys.with_kid(header[4], purpose)
+    alg, kid = _header(protected)
+    found = keys.with_kid(kid, purpose)
     if not found:
         return Detail.UNKNOWN_KEY
-    named = [key for key in found if key.public.alg == header[1]]
+    named = [key for key in found if key.public.alg == alg]
     if not named:
         return Detail.MALFORMED
     signed = cose.to_be_signed(protected, context, payload)
@@ -53,3 +50,16 @@ def read(  # noqa: PLR0911 - the order of a verification, one line each
     if key is None:
         return Detail.BAD_ISSUER_SIGNATURE
     return Detail.KEY_WITHDRAWN if key.state is KeyState.WITHDRAWN else (key, payload)
+
+
+@lru_cache(maxsize=256)  # every code of a key has the same few bytes here
+def _header(protected: bytes) -> tuple[object, bytes]:
+    """Algorithm and key that a header names; an algorithm may be anything, the key decides.
+
+    Raises:
+        Malformed: It names more or less.
+    """
+    header = cose.read(protected)
+    if not isinstance(header, dict) or header.keys() != {1, 4} or not isinstance(header[4], bytes):
+        raise cose.Malformed
+    return header[1], header[4]

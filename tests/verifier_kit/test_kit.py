@@ -18,7 +18,7 @@ import pytest
 
 from services.card import cose
 from services.card.crypto import selftest
-from tools.verifier_kit.hrss_verifier import GROUPS, Verifier, coding, curves
+from tools.verifier_kit.hrss_verifier import GROUPS, Refused, Verifier, coding, curves
 from tools.verifier_vectors import NOW
 
 KIT = Path(__file__).resolve().parents[2] / "tools" / "verifier_kit"
@@ -142,13 +142,8 @@ def test_two_readers_agree_on_random_values_and_bytes() -> None:
 
 
 def test_threat_12_hostile_texts_are_refused_quickly() -> None:
-    vector = json.loads((KIT / "vectors.json").read_text())[0]
-    verifier = Verifier([("ES256", bytes.fromhex(vector["root"]["point"]))])
-
-    loads = [step for step in vector["steps"] if step["what"] in {"trust", "status"} and step["expect"] == "ok"]
-    verifier.load_trust_list(base64.b64decode(loads[0]["data"]), NOW)
-    verifier.load_status_list(base64.b64decode(loads[1]["data"]), NOW)
-    good = next(step["text"] for step in vector["steps"] if step["expect"] == "ok" and step["what"] == "verify")
+    verifier, steps = loaded()
+    good = next(step["text"] for step in steps if step["expect"] == "ok" and step["what"] == "verify")
     raw = cose.base45_read(good.removeprefix("NTD1:"))
     draw = random.Random(7)
     codes, slow = set(), 0
@@ -168,3 +163,48 @@ def test_threat_12_hostile_texts_are_refused_quickly() -> None:
     assert "ok" not in codes
     assert {"malformed", "bad_issuer_signature", "bad_device_signature", "unknown_key"} <= codes
     assert slow < FUZZ / 50
+
+
+def loaded(*skip: str) -> tuple[Verifier, list[dict[str, str]]]:
+    """A verifier that took over what the vectors of profile I load, up to the first codes; and the steps."""
+    vector = json.loads((KIT / "vectors.json").read_text())[0]
+    verifier = Verifier([("ES256", bytes.fromhex(vector["root"]["point"]))])
+    steps: list[dict[str, str]] = vector["steps"]
+    for what, load in (("trust", verifier.load_trust_list), ("status", verifier.load_status_list)):
+        if what not in skip:
+            first = next(step for step in steps if step["what"] == what and step["expect"] == "ok")
+            load(base64.b64decode(first["data"]), NOW)
+    return verifier, steps
+
+
+def test_threat_07_a_stale_or_rolled_back_list_never_becomes_ok() -> None:
+    """Without a list, after 25 hours, and with an older one offered after a newer, nothing is accepted by mistake."""
+    verifier, steps = loaded()
+    without, _ = loaded("status")
+    good = [step["text"] for step in steps if step["what"] == "verify" and step["expect"] == "ok"]
+    late = next(step for step in steps if step["expect"] == "status_unknown" and int(step["now"]) > NOW + 86_400)
+    older = next(step for step in steps if step["what"] == "status" and step["expect"] == "replayed")
+
+    assert without.verify(good[0], NOW).code == "status_unknown"
+    assert verifier.verify(late["text"], int(late["now"])).code == "status_unknown"
+    with pytest.raises(Refused) as caught:
+        verifier.load_status_list(base64.b64decode(older["data"]), NOW)
+    assert caught.value.code == "replayed"
+    assert verifier.verify(good[0], NOW).code == "ok"
+    assert GROUPS["status_unknown"] == GROUPS["list_expired"] == GROUPS["unknown_key"] == "cannot_check"
+
+
+def test_threat_06_a_withdrawn_key_is_refused_with_the_next_trust_list_and_no_older_one_comes_back() -> None:
+    verifier, steps = loaded()
+    trusts = [base64.b64decode(step["data"]) for step in steps if step["what"] == "trust" and step["expect"] == "ok"]
+    lower = next(step for step in steps if step["what"] == "trust" and step["expect"] == "replayed")
+    refused = next(step for step in steps if step["expect"] == "key_withdrawn")
+
+    assert verifier.verify(refused["text"], NOW).code == "ok"
+    assert verifier.load_trust_list(trusts[1], NOW) == 6
+    assert verifier.verify(refused["text"], NOW).code == "key_withdrawn"
+    for older in (trusts[0], base64.b64decode(lower["data"])):
+        with pytest.raises(Refused) as caught:
+            verifier.load_trust_list(older, NOW)
+        assert caught.value.code == "replayed"
+    assert verifier.sequence == 6

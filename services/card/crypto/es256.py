@@ -14,6 +14,7 @@ from services.card.crypto.algorithms import FIELD_BYTES, KeyWrong, halves
 
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _ECDSA = ec.ECDSA(hashes.SHA256())
+_CURVE = ec.SECP256R1()
 
 
 class Es256Public:
@@ -21,10 +22,10 @@ class Es256Public:
 
     __slots__ = ("_key", "alg", "point")
 
-    def __init__(self, key: ec.EllipticCurvePublicKey) -> None:
+    def __init__(self, key: ec.EllipticCurvePublicKey, point: bytes = b"") -> None:
         self.alg = algorithms.ES256
         self._key = key
-        self.point = key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+        self.point = point or key.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
 
     @classmethod
     def read(cls, point: bytes) -> Self:
@@ -36,7 +37,7 @@ class Es256Public:
         if len(point) != algorithms.POINT_BYTES:
             raise KeyWrong("a point has 33 bytes")
         try:
-            return cls(ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point))
+            return cls(ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, point), point)
         except ValueError:
             raise KeyWrong("no point of P-256") from None
 
