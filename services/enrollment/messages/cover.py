@@ -23,7 +23,7 @@ from services.enrollment.cover import (
     check_permit_no,
 )
 from services.enrollment.domain.contributions import Scheme
-from services.enrollment.messages.requests import POSTS, identity_of, month_of, name_of, person_id
+from services.enrollment.messages.requests import POSTS, BirthFields, identity_of, month_of, name_of, person_id
 from services.enrollment.register import WAGE_MAX, EndReason, check_division, check_phone, check_receipt_no, check_wage
 
 _NAME_MIN, _NAME_MAX = 2, 100
@@ -50,7 +50,7 @@ class _Fields(Protocol):
     def HasField(self, field_name: Any) -> bool: ...
 
 
-class _PersonFields(Protocol):
+class _PersonFields(BirthFields, Protocol):
     name: str
     id_no: str
     phone: str
@@ -317,7 +317,7 @@ def platform_cover(request: pb.GetPlatformCoverRequest) -> tuple[UUID, date]:
 def _person(request: _PersonFields, today: date, *, allow_test_region: bool) -> commands.NewPerson:
     return commands.NewPerson(
         name=name_of(normalise_name, request.name),
-        identity=identity_of(request.id_no, today, allow_test_region=allow_test_region),
+        identity=identity_of(request.id_no, today, allow_test_region=allow_test_region, beside=request),
         phone=check_phone(request.phone),
     )
 

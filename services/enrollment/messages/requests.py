@@ -7,15 +7,18 @@ from decimal import Decimal
 from typing import Any, Protocol
 from uuid import UUID
 
+from chassis.values import date_of
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
+from hrss.type.v1 import calendar_pb2
 from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from kernel.identity import (
     ResidentIdCheck,
+    Sex,
     check_credit_code,
-    check_resident_id,
+    check_document,
     full_number,
     is_foreign_2017,
     normalise_employer_name,
@@ -47,6 +50,7 @@ _REASONS = {
     model.END_REASON_RETIRED: EndReason.RETIRED,
     model.END_REASON_DIED: EndReason.DIED,
 }
+_SEXES: dict[int, Sex] = {model.SEX_MALE: "male", model.SEX_FEMALE: "female"}
 _BILL_STATES = {
     model.BILL_STATE_ISSUED: BillState.ISSUED,
     model.BILL_STATE_PART_PAID: BillState.PART_PAID,
@@ -60,6 +64,19 @@ _ROSTER_MODES = {
 
 class _Request(Protocol):
     def HasField(self, field_name: Any) -> bool: ...
+
+
+class BirthFields(Protocol):
+    """Birth and sex beside a number that does not say them."""
+
+    sex: Any
+
+    @property
+    def birth_date(self) -> calendar_pb2.Date:
+        """The date of birth, where it is given."""
+
+    def HasField(self, field_name: Any) -> bool:
+        """Whether a field is given."""
 
 
 def register_employer(request: pb.RegisterEmployerRequest) -> commands.RegisterEmployer:
@@ -145,7 +162,7 @@ def enroll_person(request: pb.EnrollPersonRequest, *, today: date, allow_test_re
     return commands.EnrollPerson(
         employer_id=ids.parse("emp", request.employer_id, field="employer_id"),
         name=name_of(normalise_name, request.name),
-        identity=identity_of(request.id_no, today, allow_test_region=allow_test_region),
+        identity=identity_of(request.id_no, today, allow_test_region=allow_test_region, beside=request),
         phone=check_phone(request.phone),
         start_month=month_of(request, "start_month"),
         wage=_wage(request),
@@ -281,13 +298,17 @@ def _check_upload(request: pb.ImportHistoryRequest | pb.ImportRosterRequest) -> 
         raise InvalidInput("DIGEST_INVALID", "a digest has 64 hexadecimal digits", field="digest")
 
 
-def identity_of(id_no: str, today: date, *, allow_test_region: bool) -> ResidentIdCheck:
-    """Read an identity number.
+def identity_of(
+    id_no: str, today: date, *, allow_test_region: bool, beside: BirthFields | None = None
+) -> ResidentIdCheck:
+    """Read an identity number, with the birth and sex that stand beside it where it does not say them.
 
     Raises:
         InvalidInput: ID_NO_INVALID with its cause.
     """
-    identity = check_resident_id(id_no, today, allow_test_region=allow_test_region)
+    birth = date_of(beside.birth_date, "birth_date") if beside and beside.HasField("birth_date") else None
+    sex = _SEXES.get(beside.sex) if beside else None
+    identity = check_document(id_no, today, allow_test_region=allow_test_region, birth=birth, sex=sex)
     if not identity.valid:
         raise InvalidInput("ID_NO_INVALID", "the identity number is not valid", field="id_no", cause=identity.reason)
     return identity

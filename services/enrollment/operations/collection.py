@@ -32,7 +32,7 @@ from services.enrollment.domain.contributions import Scheme
 from services.enrollment.operations import bills as billed
 from services.enrollment.operations.collection_settlement import settle_waiting
 from services.enrollment.register import bill_not_found
-from services.enrollment.store import bills, collection
+from services.enrollment.store import bills, collection, debts
 
 FUNDS = {
     Scheme.EMPLOYEE_PENSION: accounting.PENSION_FUND,
@@ -137,7 +137,7 @@ async def find(tx: Transaction, document: str) -> Target | None:
         if document.startswith("bil_"):
             bill = await bills.bill(tx, ids.parse("bil", document), lock=True)
             return Target(bill.employer_id, bill.month, bill.open, bill) if bill else None
-        demand = await collection.demand(tx, ids.parse("dem", document))
+        demand = await debts.demand(tx, ids.parse("dem", document))
     except InvalidInput:
         return None
     if demand is None:
@@ -165,7 +165,7 @@ async def apply(
         _, settled = await billed.pay(tx, target.bill, receipt, suspense_id=suspense_id)
         return settled
     demand = target.demand
-    paid = await collection.pay_demand(tx, demand, receipt, suspense_id)
+    paid = await debts.pay_demand(tx, demand, receipt, suspense_id)
     origin = accounting.TAX if suspense_id is None else rules.SUSPENSE
     entries = [
         ledger.Entry(
@@ -217,7 +217,7 @@ async def _use(tx: Transaction, money: Suspense, target: Target, amount: Money) 
 async def _collect_plan(tx: Transaction, one: Incoming, payer: UUID) -> tuple[Verdict, str]:
     """Money for an instalment plan goes to its oldest debts, through the suspense account."""
     try:
-        found = await collection.plan(tx, ids.parse("pln", one.document))
+        found = await debts.plan(tx, ids.parse("pln", one.document))
     except InvalidInput:
         found = None
     if found is None or found[0].state is not PlanState.AGREED:

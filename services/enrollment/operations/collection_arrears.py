@@ -21,8 +21,8 @@ from services.enrollment.collection import Arrear, Demand, DemandKind, Instalmen
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.operations.office import Office
 from services.enrollment.register import bill_not_found
-from services.enrollment.store import bills, collection, people
-from services.enrollment.store.collection import OpenDocument
+from services.enrollment.store import bills, collection, debts, people
+from services.enrollment.store.debts import OpenDocument
 
 PLAN_KIND = "instalment_plan"
 
@@ -36,7 +36,7 @@ async def set_due_date(tx: Transaction, month: Month, due: date | None, office: 
     """
     day = office.policy.due_rule.on(month.first_day).value.of(month) if due is None else due
     rules.check_due_date(day, month)
-    count = await collection.set_due_date(tx, month, day)
+    count = await debts.set_due_date(tx, month, day)
     tx.audit("SetDueDate", detail={"month": str(month), "due_date": str(day), "bills": str(count)})
     return day, count
 
@@ -56,7 +56,7 @@ async def list_arrears(
     if await people.employer(tx, employer_id) is None:
         raise employer_not_found()
     day = on or tx.today
-    documents = [*await collection.open_documents(tx, employer_id), *await collection.late_bills(tx, employer_id)]
+    documents = [*await debts.open_documents(tx, employer_id), *await debts.late_bills(tx, employer_id)]
     arrears = [
         Arrear(one.document, one.month, one.open, await _due(one, office), await _fee(tx, one, day, office))
         for one in documents
@@ -77,7 +77,7 @@ async def reminder(
     if await people.employer(tx, employer_id) is None:
         raise employer_not_found()
     day = on or tx.today
-    documents = [*await collection.open_documents(tx, employer_id), *await collection.late_bills(tx, employer_id)]
+    documents = [*await debts.open_documents(tx, employer_id), *await debts.late_bills(tx, employer_id)]
     found = []
     for one in documents:
         due = due_of(one.due_date, one.month, office)
@@ -112,7 +112,7 @@ async def demand_late_fee(tx: Transaction, bill_id: UUID, office: Office) -> Dem
     if bill.employer_id is None or bill.kind is BillKind.BACK_PAYMENT:
         raise Refused("NOT_LATE", "a flexible worker owes no late fee, and a back payment holds its own")
     name = ids.to_text("bil", bill_id)
-    document = OpenDocument(name, bill.month, Money.ZERO, bill.paid, await collection.due_date(tx, bill_id), bill_id)
+    document = OpenDocument(name, bill.month, Money.ZERO, bill.paid, await debts.due_date(tx, bill_id), bill_id)
     fee = await _fee(tx, document, tx.today, office)
     if fee.total == Money.ZERO:
         raise Refused("NOT_LATE", "the bill was paid in time, or the fee is less than a fen")
@@ -132,7 +132,7 @@ async def demand_late_fee(tx: Transaction, bill_id: UUID, office: Office) -> Dem
         policy_version=office.policy.version,
         assess_date=tx.today,
     )
-    if not await collection.add_demand(tx, demand):
+    if not await debts.add_demand(tx, demand):
         raise AlreadyExists("LATE_FEE_DEMANDED", "the late fee of this bill was demanded before")
     tx.audit("DemandLateFee", detail={"bill_id": name, "demand_id": ids.to_text("dem", demand.demand_id)})
     return demand
@@ -148,7 +148,7 @@ async def list_demands(
     """
     page = paging.read(tx, size=size, token=token, query=f"demands {employer_id}")
     before = UUID(hex=page.after) if page.after else None
-    rows = await collection.demand_page(tx, employer_id=employer_id, before=before, limit=page.size + 1)
+    rows = await debts.demand_page(tx, employer_id=employer_id, before=before, limit=page.size + 1)
     shown = rows[: page.size]
     return shown, paging.following(tx, page, shown[-1].demand_id.hex) if len(rows) > page.size else ""
 
@@ -166,7 +166,7 @@ async def prepare_instalments(
     """
     if await people.lock_employer(tx, employer_id) is None:
         raise employer_not_found()
-    owed = await collection.open_documents(tx, employer_id)
+    owed = await debts.open_documents(tx, employer_id)
     rules.check_instalments(parts, Money.total(one.open for one in owed), tx.today)
     plan_id = ids.new_id()
     draft = Plan(
@@ -184,7 +184,7 @@ async def prepare_instalments(
         tx, kind=PLAN_KIND, subject=ids.to_text("emp", employer_id), payload=_payload(draft)
     )
     plan = Plan(plan_id, employer_id, draft.state, draft.total, draft.reason, approval_id, parts, draft.documents)
-    await collection.add_plan(tx, plan, owed)
+    await debts.add_plan(tx, plan, owed)
     tx.audit("PrepareInstalments", detail={"plan_id": ids.to_text("pln", plan_id), "fen": str(plan.total.fen)})
     return plan, Money.ZERO
 
@@ -207,7 +207,7 @@ async def decide_instalments(tx: Transaction, plan_id: UUID, *, approve: bool) -
             subject=ids.to_text("emp", plan.employer_id),
             payload=_payload(plan),
         )
-    await collection.decide_plan(tx, plan_id, PlanState.AGREED if approve else PlanState.REJECTED)
+    await debts.decide_plan(tx, plan_id, PlanState.AGREED if approve else PlanState.REJECTED)
     tx.audit("DecideInstalments", detail={"plan_id": ids.to_text("pln", plan_id), "approve": str(approve)})
     return await _plan(tx, plan_id)
 
@@ -222,7 +222,7 @@ async def plan(tx: Transaction, plan_id: UUID) -> tuple[Plan, Money]:
 
 
 async def _plan(tx: Transaction, plan_id: UUID, *, lock: bool = False) -> tuple[Plan, Money]:
-    found = await collection.plan(tx, plan_id, lock=lock)
+    found = await debts.plan(tx, plan_id, lock=lock)
     if found is None:
         raise NotFound("PLAN_NOT_FOUND", "no such instalment plan")
     return found
@@ -252,5 +252,5 @@ async def _fee(tx: Transaction, one: OpenDocument, day: date, office: Office) ->
     due = await _due(one, office)
     if one.bill_id is None or due is None:
         return Statement(())  # a late fee bears none, and a difference of final limits neither
-    paid = await collection.payments(tx, one.bill_id)
+    paid = await debts.payments(tx, one.bill_id)
     return rules.fee_of(paid, one.open, due, day, office.policy.late_fee_daily)

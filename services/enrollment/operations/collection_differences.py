@@ -25,7 +25,7 @@ from services.enrollment.collection import Demand, DemandKind, Difference
 from services.enrollment.domain.contributions import Scheme, contribution_rates
 from services.enrollment.operations.collection_settlement import settle_waiting
 from services.enrollment.operations.office import Office
-from services.enrollment.store import bills, collection, differences
+from services.enrollment.store import bills, debts, differences
 
 KIND = "settle_limits"
 CHUNK_PERSONS = 2_000  # of a chunk, or one bill
@@ -111,7 +111,7 @@ async def _settle(tx: Transaction, bill_ids: Sequence[UUID], office: Office) -> 
     for row in made:
         total = Money(row["total_fen"])
         if total > Money.ZERO:
-            await collection.add_demand(tx, _demand(tx, row, total, office))
+            await debts.add_demand(tx, _demand(tx, row, total, office))
             continue
         bill = await bills.bill(tx, row["bill_id"], lock=True)
         if bill is not None and bill.state is BillState.PAID:

@@ -25,7 +25,7 @@ from services.enrollment.operations.archive import Archive
 from services.enrollment.operations.collection import collect
 from services.enrollment.operations.office import Office
 from services.enrollment.receipts_file import TEXTS, BillRow, ReceiptsFile, RowWrong
-from services.enrollment.store import collection
+from services.enrollment.store import bureau_files, collection
 
 IMPORT = "import_receipts"
 COMPARE = "compare_receipts"
@@ -95,7 +95,7 @@ async def list_rows(tx: Transaction, job_id: UUID, *, size: int, token: str) -> 
     """
     await jobs.get(tx, job_id)
     page = paging.read(tx, size=size, token=token, query=f"receipt rows {job_id}")
-    rows = await collection.verdicts(tx, job_id, after=int(page.after or 0), limit=page.size + 1)
+    rows = await bureau_files.verdicts(tx, job_id, after=int(page.after or 0), limit=page.size + 1)
     shown = rows[: page.size]
     return shown, paging.following(tx, page, str(shown[-1]["line"])) if len(rows) > page.size else ""
 
@@ -113,7 +113,7 @@ async def export_bills(tx: Transaction, month: Month, office: Office) -> Record:
             due_date=row["due_date"],
             credit=Money(row["credit_fen"]),
         )
-        for row in await collection.bills_out(tx, month)
+        for row in await bureau_files.bills_out(tx, month)
     ]
     data, count, total, still_open = await asyncio.to_thread(receipts_file.bills_file, month, rows)
     ref = await office.files.put(data)
@@ -128,7 +128,7 @@ async def export_bills(tx: Transaction, month: Month, office: Office) -> Record:
         "open_fen": still_open.fen,
         "business_date": tx.today,
     }
-    file = await collection.add_bill_file(tx, values)
+    file = await bureau_files.add_bill_file(tx, values)
     tx.audit("ExportBills", detail={"file_id": ids.to_text("fil", file["file_id"]), "digest": ref.digest})
     return file
 
@@ -140,7 +140,7 @@ async def read_bills(tx: Transaction, file_id: UUID, offset: int, office: Office
         NotFound: BILL_FILE_NOT_FOUND.
         InvalidInput: OFFSET_INVALID.
     """
-    file = await collection.bill_file(tx, file_id)
+    file = await bureau_files.bill_file(tx, file_id)
     if file is None:
         raise NotFound("BILL_FILE_NOT_FOUND", "no such file of bills")
     data = await office.files.get(file["upload_id"], file["digest"])
@@ -191,7 +191,7 @@ async def _book(tx: Transaction, job: Job, chunk: Chunk, file: ReceiptsFile) -> 
         verdict, code = await collect(tx, one, payers)
         verdicts.append((line, one.receipt_no, verdict, code))
         await asyncio.sleep(0)
-    await collection.add_verdicts(tx, job.id, verdicts)
+    await bureau_files.add_verdicts(tx, job.id, verdicts)
     counts = {one: sum(verdict == one for _, _, verdict, _ in verdicts) for one in Verdict}
     tx.audit(
         "ImportReceiptsChunk",

@@ -16,7 +16,7 @@ from services.enrollment import collection as rules
 from services.enrollment.collection import Refund, RefundKind, RefundState, SuspenseState
 from services.enrollment.operations.collection import open_suspense
 from services.enrollment.operations.office import Office
-from services.enrollment.store import collection
+from services.enrollment.store import collection, refunds
 
 KIND = "refund"
 
@@ -41,7 +41,7 @@ async def prepare(
         subject = ids.to_text("sus", suspense_id)
     else:
         assert person_id is not None
-        left, employer_id = await collection.withheld(tx, person_id)
+        left, employer_id = await refunds.withheld(tx, person_id)
         receipt_no, kind, subject = "", RefundKind.WITHHELD, ids.to_text("per", person_id)
         if left <= Money.ZERO:
             raise Refused("NOTHING_WITHHELD", "no share of this person waits for a refund")
@@ -62,7 +62,7 @@ async def prepare(
         reference="",
         receipt_no=receipt_no,
     )
-    await collection.add_refund(tx, refund)
+    await refunds.add_refund(tx, refund)
     tx.audit("PrepareRefund", person_id=person_id, detail={"refund_id": ids.to_text("rfd", refund_id)})
     return refund
 
@@ -84,7 +84,7 @@ async def decide(tx: Transaction, refund_id: UUID, *, approve: bool) -> Refund:
         await _take(tx, refund)
         await _book(tx, refund, "refund_order", origin=_origin(refund), to=rules.ORDERED)
     state = RefundState.ORDERED if approve else RefundState.REJECTED
-    await collection.move_refund(tx, refund_id, state)
+    await refunds.move_refund(tx, refund_id, state)
     tx.audit("DecideRefund", detail={"refund_id": ids.to_text("rfd", refund_id), "approve": str(approve)})
     return await _refund(tx, refund_id)
 
@@ -105,7 +105,7 @@ async def record_result(
     if refund.state is not RefundState.ORDERED:
         raise Refused("REFUND_NOT_ORDERED", "this refund does not wait for an answer", state=refund.state)
     state = RefundState.CONFIRMED if is_paid else RefundState.RETURNED
-    if not await collection.move_refund(tx, refund_id, state, reference=reference, simulated=simulated):
+    if not await refunds.move_refund(tx, refund_id, state, reference=reference, simulated=simulated):
         raise AlreadyExists("RECEIPT_NO_REUSED", "a refund with this reference was recorded", field="reference")
     if is_paid:
         await _book(tx, refund, "refund_paid", origin=rules.ORDERED, to=rules.PAID_BACK)
@@ -129,7 +129,7 @@ async def list_refunds(
     """
     page = paging.read(tx, size=size, token=token, query=f"refunds {state}")
     before = UUID(hex=page.after) if page.after else None
-    rows = await collection.refund_page(tx, state=state, before=before, limit=page.size + 1)
+    rows = await refunds.refund_page(tx, state=state, before=before, limit=page.size + 1)
     shown = rows[: page.size]
     if tx.principal.is_staff:  # some of them name a person
         tx.audit("ListRefunds", detail={"refunds": str(len(shown))})
@@ -139,7 +139,7 @@ async def list_refunds(
 async def _take(tx: Transaction, refund: Refund) -> None:
     """Make sure that the money is still there, and take it."""
     if refund.suspense_id is None:
-        left, _ = await collection.withheld(tx, _person(refund))
+        left, _ = await refunds.withheld(tx, _person(refund))
         if left < refund.amount:
             raise Refused("NOTHING_WITHHELD", "less waits for a refund than was prepared")
         return
@@ -172,7 +172,7 @@ def _person(refund: Refund) -> UUID:
 
 
 async def _refund(tx: Transaction, refund_id: UUID) -> Refund:
-    refund = await collection.refund(tx, refund_id)
+    refund = await refunds.refund(tx, refund_id)
     if refund is None:
         raise NotFound("REFUND_NOT_FOUND", "no such refund")
     return refund

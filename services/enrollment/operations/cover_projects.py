@@ -17,7 +17,7 @@ from services.enrollment.commands import AddProjectWorker, RegisterProject, Repo
 from services.enrollment.cover import PlatformMonth, PlatformOrders, Project, project_not_found
 from services.enrollment.domain.projects import platform_premium, project_premium
 from services.enrollment.operations import cover_people
-from services.enrollment.operations.cover_months import check_simulated, receipt_no_reused
+from services.enrollment.operations.cover_residents import check_simulated, receipt_no_reused
 from services.enrollment.operations.office import Office
 from services.enrollment.store import cover_projects as store
 from services.enrollment.store import people

@@ -23,7 +23,7 @@ from services.enrollment.domain.bridging import Direction
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.messages import facts
 from services.enrollment.moving import Bridge
-from services.enrollment.operations import cover_months, cover_people
+from services.enrollment.operations import cover_overlaps, cover_people
 from services.enrollment.operations import moving_transfer as moving
 from services.enrollment.operations.office import Office
 from services.enrollment.register import EndReason
@@ -128,7 +128,7 @@ async def _check(tx: Transaction, person_id: UUID, direction: Direction, office:
         raise Refused("MONTHS_UNPAID", "a month is not paid", source=("SIL",), month=str(unpaid))
     if direction is Direction.TO_RESIDENT and not any(one.kind is CoverKind.RESIDENT for one in covers):
         raise Refused("NO_RESIDENT_COVER", "the person is not insured as a resident", source=rules.SOURCE)
-    if await cover_months.overlap(tx, person_id):
+    if await cover_overlaps.overlap(tx, person_id):
         raise Refused("OVERLAP_OPEN", "months that were paid twice go back first", source=rules.SOURCE)
     return paid
 

@@ -20,7 +20,7 @@ from services.enrollment.commands import SingleReceipt
 from services.enrollment.cover import CoverKind, check_single_receipt
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.operations import bills as billed
-from services.enrollment.operations.cover_months import check_simulated, credit_payment, receipt_no_reused
+from services.enrollment.operations.cover_residents import check_simulated, credit_payment, receipt_no_reused
 from services.enrollment.operations.office import Office
 from services.enrollment.register import bill_not_found
 from services.enrollment.store import bills, cover, cover_money, people

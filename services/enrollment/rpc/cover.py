@@ -9,9 +9,11 @@ from services.enrollment.messages.requests import person_id as person_id_of
 from services.enrollment.operations import (
     cover_interest,
     cover_months,
+    cover_overlaps,
     cover_people,
     cover_posts,
     cover_projects,
+    cover_residents,
     cover_rests,
 )
 from services.enrollment.operations.office import Office
@@ -83,7 +85,7 @@ class CoverRpc(Servicer):
         """Assess a resident's yearly payment."""
         command = requests.assess_resident_year(request)
         return await call.once(
-            lambda tx: cover_months.assess_resident_year(tx, command, self.office), replies.resident_year_assessed
+            lambda tx: cover_residents.assess_resident_year(tx, command, self.office), replies.resident_year_assessed
         )
 
     async def RecordResidentPayment(
@@ -92,7 +94,7 @@ class CoverRpc(Servicer):
         """Record the receipt of a resident's payment."""
         command = requests.resident_receipt(request)
         return await call.once(
-            lambda tx: cover_months.record_resident_payment(tx, command, self.office), replies.resident_paid
+            lambda tx: cover_residents.record_resident_payment(tx, command, self.office), replies.resident_paid
         )
 
     async def ListSchemeAccounts(
@@ -100,7 +102,7 @@ class CoverRpc(Servicer):
     ) -> pb.ListSchemeAccountsResponse:
         """Show accounts beside that of the employee pension."""
         person_id = person_id_of(request.person_id)
-        return await call.read(lambda tx: cover_months.scheme_accounts(tx, person_id), replies.scheme_accounts)
+        return await call.read(lambda tx: cover_residents.scheme_accounts(tx, person_id), replies.scheme_accounts)
 
     async def CloseSchemeAccountYear(
         self, request: pb.CloseSchemeAccountYearRequest, call: Call
@@ -153,14 +155,14 @@ class CoverRpc(Servicer):
         """Show what was paid twice."""
         person_id, version = person_id_of(request.person_id), self.office.policy.version
         return await call.read(
-            lambda tx: cover_months.overlap(tx, person_id), lambda found: replies.overlap(found, version)
+            lambda tx: cover_overlaps.overlap(tx, person_id), lambda found: replies.overlap(found, version)
         )
 
     async def RefundOverlap(self, request: pb.RefundOverlapRequest, call: Call) -> pb.RefundOverlapResponse:
         """Take back what was paid twice."""
         person_id, version = person_id_of(request.person_id), self.office.policy.version
         return await call.once(
-            lambda tx: cover_months.refund_overlap(tx, person_id, self.office),
+            lambda tx: cover_overlaps.refund_overlap(tx, person_id, self.office),
             lambda found: replies.overlap_refunded(found, version),
         )
 
