@@ -211,12 +211,13 @@ async def test_the_catalogue_is_searched_while_typing(site: Site, browser: Brows
 
 
 async def test_a_life_with_the_pages(site: Site, browser: Browser) -> None:
+    persona = await site.persona()  # before the provider's page is made
     context = await opened(browser, site, "en")
     page = context.pages[0]
 
     await page.goto(site.url)
     await page.click("text=See my contributions")
-    await page.check(f'input[name=persona][value="{await site.persona()}"]')
+    await page.check(f'input[name=persona][value="{persona}"]')
     await page.click("button[type=submit]")
     await page.wait_for_url(f"{site.url}/contributions")
     assert await page.locator("tbody tr").count() == 12
