@@ -296,6 +296,8 @@ def recompute(kind: Kind, inputs: dict[str, Any], month: Month, policy: Benefits
             statement = pension_statement(PensionInputs.from_plain(inputs), policy)
         case Kind.UNEMPLOYMENT:
             statement = unemployment_statement(UnemploymentInputs.from_plain(inputs), month, policy)
+        case _:
+            raise ValueError(f"{kind} is not determined here")
     return Calculation(kind, policy.version, inputs, statement)
 
 

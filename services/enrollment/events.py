@@ -24,6 +24,10 @@ CONSUMERS = [
             events.BenefitEnded: ignore,
             events.PaymentConfirmed: ignore,
             events.PaymentReturned: ignore,
+            events.BenefitSuspended: ignore,
+            events.BenefitResumed: ignore,
+            events.BenefitsAdjusted: ignore,
+            events.OverpaymentFound: ignore,
         },
     )
 ]

@@ -47,6 +47,10 @@ TEXTS = {
     "YEAR_INVALID": ("年度应在 1996 年之后且已结束", "a year is 1996 or later and over"),
     "BALANCE_INVALID": ("余额应为不小于 0 的金额", "a balance is an amount of 0 or more"),
     "COLUMN_NOT_EMPTY": ("该类行的其他列应留空", "the other columns of this kind of row stay empty"),
+    "PERSON_TWICE": (
+        "同一人以两个号码出现在文件中；请合并为一个号码后重新导入",
+        "one person stands in the file under two numbers; deliver the rows under one of them",
+    ),
     "NAME_MISMATCH": ("姓名与该号码已登记的姓名不一致；请核对后更正", "the registered name differs; check both"),
     "PERSON_RETIRED": ("该人已享受养老待遇，历史数据不能再迁入", "the person draws a pension; history is closed"),
     "MONTH_INSURED_HERE": ("该月已在本平台参保，以本平台记录为准", "the month is insured here, and that record counts"),

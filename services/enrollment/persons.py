@@ -303,11 +303,17 @@ def check_merge(survivor: Record, other: Record) -> None:
 
     Raises:
         Refused: MERGE_STANDING (the record that would go up carries a pension, a settlement or a death),
+            MERGE_STILL_INSURED (nobody ended the insurance of the other record with the death),
             MERGE_MONTHS_COLLIDE with the months, MERGE_ACCOUNTS_COLLIDE.
     """
     if other.is_retired or other.is_dead or other.is_settled:
         raise Refused("MERGE_STANDING", "the record with the pension or the death has to be the survivor")
+    if survivor.is_dead and any(one.end_month is None for one in other.employments):
+        raise Refused("MERGE_STILL_INSURED", "one record says the person died, the other is still insured")
     months = {month for month, _ in survivor.months & other.months} | (survivor.billed & other.billed)
+    months |= (survivor.billed & {month for month, _ in other.months}) | (
+        other.billed & {month for month, _ in survivor.months}
+    )
     for one in other.employments:
         for held in survivor.employments:
             months |= _common(one, held)

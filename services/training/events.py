@@ -83,6 +83,10 @@ BENEFITS = Consumer(
         benefits.BenefitEnded: many(on_benefit_ended),
         benefits.PaymentConfirmed: ignore,
         benefits.PaymentReturned: ignore,
+        benefits.BenefitSuspended: ignore,
+        benefits.BenefitResumed: ignore,
+        benefits.BenefitsAdjusted: ignore,
+        benefits.OverpaymentFound: ignore,
     },
 )
 CONSUMERS = (ENROLLMENT, BENEFITS)

@@ -87,6 +87,7 @@ class Client:
         return b"done"
 
 
+@pytest.mark.slow
 async def test_killed_servers_lose_nothing_and_double_nothing(home: Path) -> None:
     keys = Keys(home / "keys")
     consumer = a_consumer()

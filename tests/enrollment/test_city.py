@@ -31,6 +31,7 @@ from tests.enrollment.conftest import Bureau, run_side_by_side
 from tests.enrollment.test_bills import a_bill, an_assessment
 from tests.enrollment.test_races import run_process
 from tests.plugins.grpc_harness import serve
+from tests.plugins.marks import slow
 
 if TYPE_CHECKING:
     from tests.plugins.databases import NewDatabase
@@ -163,7 +164,15 @@ async def test_who_comes_after_the_run_is_on_a_supplement_and_who_was_billed_bef
     assert await shown(bureau) == run
 
 
-@pytest.mark.parametrize("step", ["chunk_taken:3", "chunk_before_done:2", "before_commit:4", "after_commit:3"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "chunk_taken:3",
+        slow("chunk_before_done:2"),
+        slow("before_commit:4"),
+        slow("after_commit:3"),
+    ],
+)
 async def test_a_run_that_is_killed_goes_on_where_it_was(
     bureau: Bureau, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

@@ -35,6 +35,7 @@ from tests.enrollment.conftest import Bureau, run_side_by_side
 from tests.enrollment.test_bills import a_bill, pay
 from tests.enrollment.test_races import run_process
 from tests.plugins.grpc_harness import a_principal
+from tests.plugins.marks import slow
 
 if TYPE_CHECKING:
     from chassis.principal import Principal
@@ -324,7 +325,14 @@ async def all_verdicts(bureau: Bureau, job: job_pb2.Job) -> list[tuple[int, str,
     return [(row["line"], row["verdict"], row["code"]) for row in rows]
 
 
-@pytest.mark.parametrize("point", ["chunk_taken:2", "chunk_before_done:2", "before_commit:2"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        slow("chunk_taken:2"),
+        "chunk_before_done:2",
+        slow("before_commit:2"),
+    ],
+)
 async def test_a_file_that_is_killed_goes_on_where_it_was(bureau: Bureau, point: str) -> None:
     _, code, bill = await a_payer(bureau)
     rows = [a_row(f"TAX-{number:04d}", code, bill.bill_id, "1.00") for number in range(120)]

@@ -21,6 +21,7 @@ from services.enrollment import moving, years_file
 from tests.enrollment.builders import TODAY, an_id_no
 from tests.enrollment.moving import a_balance_row, a_year_row, a_years_file
 from tests.enrollment.test_history import bring_in
+from tests.plugins.marks import slow
 
 if TYPE_CHECKING:
     from tests.enrollment.conftest import Bureau
@@ -61,7 +62,7 @@ async def worked(bureau: Bureau, job_id: str) -> job_pb2.Job:
 @pytest.mark.parametrize(
     "at",
     [
-        "chunk_taken:3", "chunk_before_done:4", "chunk_before_done:6", "before_commit:7",
+        slow("chunk_taken:3"), "chunk_before_done:4", slow("chunk_before_done:6"), slow("before_commit:7"),
     ],
 )  # fmt: skip
 async def test_a_delivery_goes_on_where_a_killed_worker_was(

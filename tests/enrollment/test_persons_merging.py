@@ -21,6 +21,7 @@ from tests.enrollment.builders import NOW, PARTNER, TODAY, a_receipt, an_id_no, 
 from tests.enrollment.persons import DONE, SUPERVISOR, approved, ask
 from tests.enrollment.test_bills import a_bill, an_assessment
 from tests.enrollment.test_races import run_process
+from tests.plugins.marks import slow
 
 if TYPE_CHECKING:
     from chassis.transaction import Transaction
@@ -201,7 +202,14 @@ async def test_duplicates_are_found_decided_and_not_found_again(bureau: Bureau) 
         await ask(bureau, "DismissDuplicate", person_id=survivor, other_person_id="per_" + "1" * 32)
 
 
-@pytest.mark.parametrize("step", ["chunk_taken:2", "chunk_before_done:2", "before_commit:2"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        slow("chunk_taken:2"),
+        "chunk_before_done:2",
+        slow("before_commit:2"),
+    ],
+)
 async def test_a_search_that_is_killed_finds_the_same(bureau: Bureau, step: str) -> None:
     for year in (1980, 1985, 1990):
         for _ in range(2):

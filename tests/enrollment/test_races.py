@@ -35,6 +35,7 @@ from tests.enrollment.conftest import LOCAL_VALUES
 from tests.enrollment.test_bills import a_bill, an_assessment
 from tests.enrollment.test_history import NAME, bring_in
 from tests.plugins.grpc_harness import serve
+from tests.plugins.marks import slow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -184,7 +185,14 @@ async def test_a_wage_and_an_end_beside_a_bill_come_before_it_or_are_refused(
         assert [row["wage_fen"] for row in lines] == [600_000 if isinstance(declared, Refused) else 700_000]
 
 
-@pytest.mark.parametrize("step", ["chunk_taken:3", "chunk_before_done:2", "after_commit:2"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        slow("chunk_taken:3"),
+        slow("chunk_before_done:2"),
+        "after_commit:2",
+    ],
+)
 async def test_an_import_that_is_killed_goes_on_where_it_was(
     bureau: Bureau, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

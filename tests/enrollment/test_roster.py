@@ -25,6 +25,7 @@ from tests.enrollment.builders import NOW, PARTNER, TODAY, a_roster_file, a_rost
 from tests.enrollment.conftest import run_side_by_side
 from tests.enrollment.test_history import NAME, person_of, rejects
 from tests.enrollment.test_races import run_process
+from tests.plugins.marks import slow
 
 if TYPE_CHECKING:
     from tests.enrollment.conftest import Bureau
@@ -217,7 +218,14 @@ async def test_all_or_nothing_sees_the_register_too(bureau: Bureau) -> None:
     assert (await register(bureau))[:4] == before[:4]
 
 
-@pytest.mark.parametrize("step", ["chunk_taken:3", "chunk_before_done:2", "after_commit:2"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        slow("chunk_taken:3"),
+        slow("chunk_before_done:2"),
+        "after_commit:2",
+    ],
+)
 async def test_a_roster_that_is_killed_goes_on_where_it_was(
     bureau: Bureau, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

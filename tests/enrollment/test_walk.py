@@ -29,6 +29,7 @@ from tests.enrollment.builders import (
 from tests.enrollment.test_accounts import a_settlement
 from tests.enrollment.test_bills import an_assessment
 from tests.enrollment.test_history import NAME, bring_in
+from tests.plugins.marks import slow
 from tests.system import oracle_enrollment
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Walk:
         self.today = date(later.year, later.month, 15)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, slow(2), slow(3)])
 async def test_the_books_are_right_after_every_walk(bureau: Bureau, seed: int) -> None:
     walk = Walk(bureau, seed, [await bureau.employer() for _ in range(2)])
 

@@ -91,6 +91,7 @@ CHECKS = (
 FEW = settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="module")
 async def test_whatever_is_sent_is_answered_as_described(running: Running) -> None:
     logins = {role: await running.login(f"staff-{role.lower()}-1") for role in ("CLERK", "SUPERVISOR", "OPERATOR")}

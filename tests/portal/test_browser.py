@@ -10,6 +10,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from hrss.card.v1 import card_service_pb2
+from tests.plugins.marks import slow
 from tests.portal import answers, register
 from tests.portal.browser import chromium, faults, needs_chromium
 
@@ -65,8 +66,8 @@ VARIANTS = {
     "elder": ("zh", "elder", "light"),
     "elder-dark": ("zh", "elder", "dark"),
 }
-# Every page in every variant takes minutes: of the last one the default run sees the pages of the register.
-EACH = [pytest.param(name, marks=pytest.mark.slow) if name == "elder-dark" else name for name in VARIANTS]
+# Every page in every variant takes minutes; the default run sees the pages of the register in three others.
+EACH = ["zh", slow("en"), slow("elder"), slow("elder-dark")]
 BUDGET_BYTES = 60 * 1024
 SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 # What a finger has to hit. Links inside a sentence are excused, as WCAG 2.2 excuses them.
@@ -137,7 +138,7 @@ async def wrong_on(page: Page, *, elder: bool) -> list[str]:
 _SOME = ("/insurance", "/contributions/all", "/account", "/covers", "/lists/roster", "/books", "/duplicates", "/funds")
 
 
-@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=[pytest.mark.slow, pytest.mark.timeout(600)])])
+@pytest.mark.parametrize("whole", [False, slow(True)])
 async def test_pages_of_the_register_have_no_fault_on_a_telephone_and_a_desk(
     site: Site, browser: Browser, *, whole: bool
 ) -> None:

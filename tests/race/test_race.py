@@ -4,7 +4,7 @@ In each round one person is enrolled, gets a card, activates it, loses the job a
 one of these steps is asked four times at the same instant, twice as the same request and twice as requests that do not
 know of each other. Afterwards rows are counted by their natural keys and facts in the streams by what they are about.
 
-The default run plays 40 rounds; `make race` plays 1,000 and prints the same figure.
+`make test-slow` plays 40 rounds; `make race` plays 1,000 and prints the same figure.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from ops.client import Login
 
+pytestmark = pytest.mark.slow  # a platform with two of every service
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "40"))
 AT_ONCE = 6  # rounds side by side, so 24 calls
 NAME = "张示例"

@@ -7,9 +7,14 @@ too; a test spoils a row for each of them. The others stand here in their own wo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import asyncpg
 
 from services.enrollment.store.books import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CHECKS: dict[str, str] = {
     **{rule.code: rule.query for rule in RULES},
@@ -29,8 +34,14 @@ CHECKS: dict[str, str] = {
         SELECT bill_id FROM bill_line LEFT JOIN bill USING (bill_id) WHERE bill.bill_id IS NULL
     """,
     "a person-month is billed or brought in, never both": """
-        SELECT line.person_id, line.month FROM bill_line AS line JOIN contribution USING (person_id, month)
+        SELECT line.person_id, line.month FROM bill_line AS line JOIN bill USING (bill_id)
+        JOIN contribution ON contribution.person_id = line.person_id AND contribution.month = line.month
         WHERE contribution.bill_id IS DISTINCT FROM line.bill_id AND line.refund_id IS NULL
+          AND CASE contribution.scheme  -- a government post may have no unemployment or injury insurance here
+              WHEN 110 THEN bill.kind <> 'GOVERNMENT'
+              WHEN 210 THEN line.unemployment_employer_fen + line.unemployment_employee_fen > 0
+              WHEN 410 THEN line.injury_employer_fen > 0
+              ELSE bill.kind = 'GOVERNMENT' END
     """,
     "a month that was refunded is kept with its refund": """
         SELECT line.bill_id FROM bill_line AS line JOIN bill USING (bill_id)
@@ -276,7 +287,33 @@ async def broken(owner_url: str) -> dict[str, int]:
     connection = await asyncpg.connect(owner_url)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):  # one moment for all checks
-            found = {name: len(await connection.fetch(query)) for name, query in CHECKS.items()}
+            return await _broken(connection)
     finally:
         await connection.close()
+
+
+async def unseen(owner_url: str, spoils: Iterable[tuple[str, str]]) -> list[str]:
+    """The statements that spoil a healthy database and break no invariant of the name beside them.
+
+    Each is tried in a transaction of its own, which is rolled back.
+    """
+    connection = await asyncpg.connect(owner_url)
+    missed = []
+    try:
+        assert await _broken(connection) == {}
+        for spoil, name in spoils:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute(spoil)
+            found = await _broken(connection)
+            await transaction.rollback()
+            if not any(one.startswith(name) for one in found):
+                missed.append(f"{spoil}: {sorted(found)}")
+    finally:
+        await connection.close()
+    return missed
+
+
+async def _broken(connection: asyncpg.Connection) -> dict[str, int]:
+    found = {name: len(await connection.fetch(query)) for name, query in CHECKS.items()}
     return {name: count for name, count in found.items() if count}

@@ -134,6 +134,7 @@ async def test_without_one_service_its_routes_say_so_and_the_others_work(platfor
         assert employers["employer"]["employer_id"]
 
 
+@pytest.mark.slow
 async def test_a_parameter_that_nobody_knows_is_named(server_home: Path) -> None:
     with running(server_home / "unknown", HRSS_POLICY_LOCAL="") as platform:
         async with stage_of(platform, "unknown parameter") as stage:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tests.system.running import Running
 
 
+pytestmark = pytest.mark.slow  # each brings up a platform of its own
+
+
 async def short_suite(platform: Running) -> list[str]:
     """Two acts with every request sent twice, NATS killed meanwhile, everything published again; what is wrong."""
     async with httpx.AsyncClient(timeout=15) as http:

@@ -15,6 +15,7 @@ from services.benefits.messages.states import (
     BENEFIT_STATES,
     DETERMINATION_STATES,
     END_REASONS,
+    PAYMENT_ITEMS,
     PAYROLL_STATES,
 )
 
@@ -216,6 +217,7 @@ def _payment(shown: PaymentShown) -> model.Payment:
         month=to_month(row.month),
         amount=to_money(row.amount),
         state=_payment_state(row.state, shown.payroll_state),
+        item=PAYMENT_ITEMS[row.item],
         statement=to_statement(shown.calculation.statement, shown.calculation.policy_version),
         bank_reference=row.bank_reference,
         simulated=row.simulated,

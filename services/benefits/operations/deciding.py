@@ -132,6 +132,8 @@ def _require_nothing_else(row: DeterminationRow, known: Sequence[BenefitRow]) ->
             same_loss = (one for one in known if one.kind is Kind.UNEMPLOYMENT and one.event_month >= row.event_month)
             if any(runs_in(one, row.first_month) for one in known) or any(same_loss):
                 raise benefit_running()
+        case _:
+            pass
 
 
 async def _require_same_facts(
@@ -150,6 +152,8 @@ async def _require_same_facts(
             before = next((one for one in known if one.kind is Kind.UNEMPLOYMENT), None)
             history = history.after(before.event_month) if before else history
             same = history == UnemploymentInputs.from_plain(made.inputs).history
+        case _:
+            same = True
     if not same:
         raise Refused("STATEMENT_CHANGED", "contributions or account changed since the determination was prepared")
 
@@ -176,6 +180,7 @@ def _benefit(row: DeterminationRow, result: Calculation) -> BenefitRow:
         division=row.division,
         digest=row.digest,
         payee_id=row.payee_id,
+        share=row.share,
     )
 
 

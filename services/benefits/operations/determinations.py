@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from services.benefits.calculation import Calculation
     from services.benefits.store.rows import BenefitRow, DeterminationRow, PayeeRow, PersonRow
 
-APPROVAL_KINDS = {Kind.EMPLOYEE_PENSION: "pension", Kind.UNEMPLOYMENT: "unemployment_benefit"}
+APPROVAL_KINDS = {kind: kind.value.lower() for kind in Kind} | {
+    Kind.EMPLOYEE_PENSION: "pension",
+    Kind.UNEMPLOYMENT: "unemployment_benefit",
+}
 
 
 @dataclass(frozen=True, slots=True)

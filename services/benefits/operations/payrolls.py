@@ -13,9 +13,10 @@ from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import Forbidden, NotFound, PolicyParameterMissing, Refused
 from services.benefits import calculation
-from services.benefits.lifecycle import Kind, PayrollState
+from services.benefits.lifecycle import FUND_OF, Kind, PayrollState
 from services.benefits.operations import payroll_approval
 from services.benefits.store import decisions, payrolls
+from services.benefits.store.decisions import amount_of
 from services.benefits.store.payrolls import Due
 from services.benefits.store.rows import PayrollRow
 
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 
     from chassis.jobs import Chunk, Job
     from chassis.transaction import Transaction
+    from kernel.money import Money
     from services.benefits.calculation import Calculation
     from services.benefits.commands import Approve
     from services.benefits.policy import BenefitsPolicy
+    from services.benefits.store.decisions import Amount
     from services.benefits.store.rows import BenefitRow
 
 JOB = "payroll"
@@ -35,9 +38,9 @@ CHUNK_BENEFITS = (
 )
 SLICE = 10  # benefits between two turns of the event loop: some milliseconds
 CLEARING = "clearing:bank"
-FUNDS = {Kind.EMPLOYEE_PENSION: "fund:employee_pension", Kind.UNEMPLOYMENT: "fund:unemployment"}
-PAID = {Kind.EMPLOYEE_PENSION: "paid:employee_pension", Kind.UNEMPLOYMENT: "paid:unemployment"}
-RETURNED = {Kind.EMPLOYEE_PENSION: "returned:employee_pension", Kind.UNEMPLOYMENT: "returned:unemployment"}  # owed
+FUNDS = {kind: f"fund:{fund}" for kind, fund in FUND_OF.items()}
+PAID = {kind: f"paid:{kind.value.lower()}" for kind in Kind}
+RETURNED = {kind: f"returned:{kind.value.lower()}" for kind in Kind}  # owed
 
 
 async def prepare(tx: Transaction, month: Month, policy: BenefitsPolicy) -> PayrollRow:
@@ -164,20 +167,22 @@ async def _run_chunk(tx: Transaction, job_: Job, chunk: Chunk, *, policy: Benefi
         return await _plan(tx, job_, month, size)
     after = UUID(chunk.params["after"]) if chunk.params["after"] else None
     benefits = await payrolls.lock_to_pay(tx, month, after, UUID(chunk.params["last"]))
-    inputs = await decisions.calculations(tx, (one.digest for one in benefits))
+    amounts = await decisions.amounts(tx, (one.benefit_id for one in benefits))
+    varying = [one for one in benefits if one.kind is Kind.UNEMPLOYMENT]
+    inputs = await decisions.calculations(tx, (one.digest for one in varying))
     due: list[Due] = []
     made: list[Calculation] = []
     rejects: list[Reject] = []
     for place, benefit in enumerate(benefits):
         try:
-            months = _months(benefit, month, inputs[benefit.digest], policy)
+            months = _months(benefit, month, policy, amounts[benefit.benefit_id], inputs.get(benefit.digest))
         except PolicyParameterMissing as missing:
             rejects.append(_reject(place, missing))
             continue
         if place % SLICE == SLICE - 1:
             await asyncio.sleep(0)
-        due.extend(Due(ids.new_id(), benefit, paid, one.statement.total, one.digest) for paid, one in months)
-        made.extend(one for _, one in months)
+        due.extend(Due(ids.new_id(), benefit, paid, amount, digest) for paid, amount, digest, _ in months)
+        made.extend(one for *_, one in months if one is not None)
     await decisions.add_calculations(tx, made)
     written = await payrolls.add_payments(tx, UUID(job_.params["payroll_id"]), due)
     tx.audit("payments_prepared", detail={"count": str(written), "chunk": str(chunk.number)})
@@ -196,16 +201,24 @@ async def _plan(tx: Transaction, job_: Job, month: Month, size: int) -> ChunkRes
 
 
 def _months(
-    benefit: BenefitRow, until: Month, determined: Calculation, policy: BenefitsPolicy
-) -> Sequence[tuple[Month, Calculation]]:
-    """The unpaid months of a benefit with what each is worth: a pension is constant, the other's cap may change."""
+    benefit: BenefitRow,
+    until: Month,
+    policy: BenefitsPolicy,
+    amounts: Sequence[Amount],
+    determined: Calculation | None,
+) -> Sequence[tuple[Month, Money, bytes, Calculation | None]]:
+    """The unpaid months of a benefit with what each is worth and the calculation that says so.
+
+    The cap of the unemployment benefit may change every month, so each is computed; every other kind has amounts.
+    """
     last = until if benefit.last_month is None else min(until, benefit.last_month)
     months = list(Month.range(benefit.next_month, last))
-    match benefit.kind:
-        case Kind.EMPLOYEE_PENSION:
-            return [(month, determined) for month in months]
-        case Kind.UNEMPLOYMENT:
-            return list(zip(months, calculation.recompute_months(determined, months, policy), strict=True))
+    if benefit.kind is Kind.UNEMPLOYMENT:
+        assert determined is not None
+        made = calculation.recompute_months(determined, months, policy)
+        return [(month, one.statement.total, one.digest, one) for month, one in zip(months, made, strict=True)]
+    worth = ((month, amount_of(amounts, month)) for month in months)
+    return [(month, one.amount, one.digest, None) for month, one in worth]
 
 
 def _reject(place: int, missing: PolicyParameterMissing) -> Reject:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
 from kernel import ids
+from kernel.calendar import Month
+from kernel.money import Money
 from kernel.statement import Statement
 from services.benefits.calculation import Calculation, canonical
 from services.benefits.lifecycle import BenefitState, Kind
@@ -20,6 +23,21 @@ if TYPE_CHECKING:
     from chassis.transaction import Transaction
     from services.benefits.commands import Payee
     from services.benefits.entitlement import End
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """What a benefit is worth from a month on, with the digest of the calculation that says so."""
+
+    from_month: Month
+    amount: Money
+    digest: bytes
+
+
+def amount_of(amounts_: Sequence[Amount], month: Month) -> Amount:
+    """The amount of a month: the newest of those that begin in it or before."""
+    return next(one for one in reversed(amounts_) if one.from_month <= month)
+
 
 # FOR NO KEY UPDATE: keeps changes apart, but lets others refer to the row by its key.
 LOCK = {"key_share": True}
@@ -136,10 +154,14 @@ async def start(tx: Transaction, row: BenefitRow) -> bool:
     """
     found = await tx.fetchrow(
         """
-        INSERT INTO benefit (benefit_id, determination_id, person_id, kind, state, monthly_fen, first_month, last_month,
-                             next_month, event_month, provisional, division, digest, payee_id)
-        VALUES ($1, $2, $3, $4, 'ACTIVE', $5, $6, $7, $6, $8, $9, $10, $11, $12)
-        ON CONFLICT DO NOTHING RETURNING benefit_id
+        WITH started AS (
+          INSERT INTO benefit (benefit_id, determination_id, person_id, kind, state, monthly_fen, first_month,
+                               last_month, next_month, event_month, provisional, division, digest, payee_id, share)
+          VALUES ($1, $2, $3, $4, 'ACTIVE', $5, $6, $7, $6, $8, $9, $10, $11, $12, $13)
+          ON CONFLICT DO NOTHING RETURNING benefit_id
+        )
+        INSERT INTO benefit_amount (benefit_id, number, from_month, amount_fen, digest, cause, business_date)
+        SELECT benefit_id, 1, $6, $5, $11, 'DETERMINED', $14 FROM started RETURNING benefit_id
         """,
         row.benefit_id,
         row.determination_id,
@@ -153,8 +175,25 @@ async def start(tx: Transaction, row: BenefitRow) -> bool:
         row.division,
         row.digest,
         row.payee_id,
+        row.share,
+        tx.today,
     )
     return found is not None
+
+
+async def amounts(tx: Transaction, benefit_ids: Iterable[UUID]) -> dict[UUID, list[Amount]]:
+    """Every amount that some benefits ever had, in the order in which they came about."""
+    found: dict[UUID, list[Amount]] = {}
+    for row in await tx.fetch(
+        """
+        SELECT benefit_id, from_month, amount_fen, digest FROM benefit_amount
+        WHERE benefit_id = ANY ($1::uuid[]) ORDER BY benefit_id, number
+        """,
+        list(benefit_ids),
+    ):
+        amount = Amount(Month.of(row["from_month"]), Money(row["amount_fen"]), row["digest"])
+        found.setdefault(row["benefit_id"], []).append(amount)
+    return found
 
 
 def end(row: BenefitRow, how: End) -> None:

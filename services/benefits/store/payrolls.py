@@ -145,10 +145,11 @@ async def add_payments(tx: Transaction, payroll_id: UUID, due: Sequence[Due]) ->
     written = await tx.execute(
         """
         INSERT INTO payment (payment_id, payroll_id, benefit_id, person_id, kind, month, amount_fen, digest, payee_id,
-                             state)
-        SELECT payment_id, $1, benefit_id, person_id, kind, month, amount, digest, payee_id, 'OPEN'
-        FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::date[], $7::bigint[], $8::bytea[], $9::uuid[])
-          AS due (payment_id, benefit_id, person_id, kind, month, amount, digest, payee_id)
+                             share, state)
+        SELECT payment_id, $1, benefit_id, person_id, kind, month, amount, digest, payee_id, share, 'OPEN'
+        FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::date[], $7::bigint[], $8::bytea[], $9::uuid[],
+                    $10::text[])
+          AS due (payment_id, benefit_id, person_id, kind, month, amount, digest, payee_id, share)
         ON CONFLICT DO NOTHING
         """,
         payroll_id,
@@ -160,6 +161,7 @@ async def add_payments(tx: Transaction, payroll_id: UUID, due: Sequence[Due]) ->
         [one.amount.fen for one in due],
         [one.digest for one in due],
         [one.benefit.payee_id for one in due],
+        [one.benefit.share for one in due],
     )
     for one in due:  # ascending months, so the last one stays
         one.benefit.next_month = one.month.next

@@ -13,7 +13,15 @@ from kernel.calendar import Month
 from kernel.money import Money
 from services.benefits.domain.retirement import Track
 from services.benefits.history import Scheme
-from services.benefits.lifecycle import BenefitState, DeterminationState, EndReason, Kind, PaymentState, PayrollState
+from services.benefits.lifecycle import (
+    BenefitState,
+    DeterminationState,
+    EndReason,
+    Kind,
+    PaymentItem,
+    PaymentState,
+    PayrollState,
+)
 
 
 class Table(SQLModel, registry=registry()):
@@ -113,10 +121,15 @@ class DeterminationRow(Table, table=True):
     checker: str | None = None
     decide_date: date | None = None
     rejection_reason: str = ""
+    share: str = ""
 
 
 class BenefitRow(Table, table=True):
-    """A benefit (待遇). `next_month` is the first month that stands in no payroll yet."""
+    """A benefit (待遇). `next_month` is the first month that stands in no payroll yet.
+
+    `monthly` and `digest` are those of now; the amounts of earlier months stand in `benefit_amount`. `share` tells
+    several of one kind apart: dependants of one death, injuries of one person.
+    """
 
     __tablename__ = "benefit"
     benefit_id: UUID = Field(primary_key=True)
@@ -134,6 +147,9 @@ class BenefitRow(Table, table=True):
     division: str
     digest: bytes
     payee_id: UUID
+    share: str = ""
+    suspended_from: Month | None = Field(default=None, sa_type=MonthColumn)
+    suspend_reason: str | None = None
 
 
 # What is paid -------------------------------------------------------------------------------------------------------
@@ -161,7 +177,7 @@ class PayrollRow(Table, table=True):
 
 
 class PaymentRow(Table, table=True):
-    """One month of one benefit, paid once."""
+    """One month of one benefit, paid once; or, as `item` says, a difference for months before, or one sent again."""
 
     __tablename__ = "payment"
     payment_id: UUID = Field(primary_key=True)
@@ -177,3 +193,5 @@ class PaymentRow(Table, table=True):
     bank_reference: str = ""
     simulated: bool = False
     answer_date: date | None = None
+    share: str = ""
+    item: PaymentItem = Field(default=PaymentItem.MONTH, sa_type=words(PaymentItem))

@@ -5,7 +5,7 @@ worker process and keep it aside; let a kept slice take effect. The last chunk o
 transaction, so a kill anywhere leaves a phase that goes on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +30,7 @@ from services.enrollment.operations.office import Office
 from services.enrollment.store import history
 from services.enrollment.store import moving as store
 from services.enrollment.store.history import Balance
-from services.enrollment.store.moving import Delivery, Judged, PartPerson
+from services.enrollment.store.moving import Delivery, Judged, KnownPerson, PartPerson
 from services.enrollment.years_file import YearRow, YearsFile
 
 KIND = "bring_in_history"
@@ -181,10 +181,7 @@ async def _apply(tx: Transaction, job: Job, part: int) -> ChunkResult:
     persons = await store.part_persons(tx, job.id, part)
     new = await store.register(tx, job.id, part)
     known = {one.given: one for one in await store.known(tx, job.id, part, new)} if len(new) < len(persons) else {}
-    verdicts = {
-        one.given: "NAME_MISMATCH" if not one.has_name else "PERSON_RETIRED" if one.is_retired else ""
-        for one in known.values()
-    }
+    verdicts = _verdicts(known.values())
     taken, judged = await store.copy_years(
         tx, job.id, part, {given: (one.person_id, verdicts[given]) for given, one in known.items()}
     )
@@ -211,6 +208,19 @@ async def _apply(tx: Transaction, job: Job, part: int) -> ChunkResult:
     if not open_chunks:
         await tx.execute("UPDATE history_delivery SET state = 'DONE' WHERE job_id = $1", job.id)
     return ChunkResult(done=done, skipped=skipped, rejects=_rejects(sorted(wrong)))
+
+
+def _verdicts(known: Iterable[KnownPerson]) -> Mapping[UUID, str]:
+    """Why no row of a known person is taken, or ''; of two numbers of one person in a part the first is read."""
+    found: dict[UUID, str] = {}
+    owners: set[UUID] = set()
+    for one in known:
+        if one.person_id in owners:
+            found[one.given] = "PERSON_TWICE"
+        else:
+            found[one.given] = "NAME_MISMATCH" if not one.has_name else "PERSON_RETIRED" if one.is_retired else ""
+        owners.add(one.person_id)
+    return found
 
 
 def _say_of_known(tx: Transaction, judged: Sequence[Judged], sources: Mapping[UUID, str]) -> None:

@@ -18,7 +18,7 @@ async def check(tx: Transaction, command: Merge) -> None:
 
     Raises:
         NotFound: PERSON_NOT_FOUND.
-        Refused: PERSONS_SAME, PERSON_MERGED, MERGE_STANDING, MERGE_MONTHS_COLLIDE with the months,
+        Refused: PERSONS_SAME, PERSON_MERGED, MERGE_STANDING, MERGE_STILL_INSURED, MERGE_MONTHS_COLLIDE with the months,
             MERGE_ACCOUNTS_COLLIDE, MERGE_OTHER_RECORDS with what the other record has beside.
     """
     both = {command.survivor_id, command.other_id}

@@ -32,10 +32,12 @@ PERSONS = """
     SELECT person_id, line, source, birth_date, sex, division, identity, fact, account_line, account_year, account_fen
     FROM history_part_person WHERE job_id = $1 AND chunk = $2 ORDER BY line
 """
+# A number of a record that went up in another finds the survivor.
 KNOWN = """
     SELECT part.person_id AS given, part.name_sealed AS delivered_name, known.person_id, known.name_sealed,
            known.retirement_month IS NOT NULL AS is_retired
-    FROM history_part_person AS part JOIN person AS known USING (id_no_index)
+    FROM history_part_person AS part JOIN person AS named USING (id_no_index)
+    JOIN person AS known ON known.person_id = coalesce(named.merged_into, named.person_id)
     WHERE job_id = $1 AND chunk = $2 AND NOT part.person_id = ANY($3::uuid[])
     ORDER BY known.person_id FOR UPDATE OF known
 """

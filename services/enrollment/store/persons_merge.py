@@ -27,6 +27,8 @@ KNOWN = frozenset(
     }
 )  # fmt: skip
 
+NEVER = 2200  # the last year an account may begin in: one that went up in another is never closed
+
 
 async def record(tx: Transaction, person_id: UUID) -> Record:
     """What of a locked record decides whether it can be merged."""
@@ -174,7 +176,7 @@ async def _move(
             await _write_account(tx, source, accounts[1] or {**accounts[0], "balance_fen": 0, "closed_through": None})
         else:
             await _write_account(tx, target, _together(*accounts))
-            await _write_account(tx, source, {**accounts[0], "balance_fen": 0, "closed_through": None})
+            await _write_account(tx, source, {"balance_fen": 0, "first_year": NEVER, "closed_through": None})
     await tx.execute("SELECT move_person_rows($1, $2, $3::jsonb)", source, target, json.dumps(moved))
 
 
@@ -219,12 +221,14 @@ async def _mark(tx: Transaction, survivor: UUID, moved: Mapping[str, Any]) -> li
             (SELECT count(*) FROM account_entry WHERE person_id = $1) AS entries,
             (SELECT count(*) FROM account_year WHERE person_id = $1) AS years,
             (SELECT retirement_month::text FROM person WHERE person_id = $1) AS retired,
-            (SELECT settle_month::text FROM account WHERE person_id = $1) AS settled
+            (SELECT settle_month::text FROM account WHERE person_id = $1) AS settled,
+            (SELECT count(*) FROM contribution WHERE person_id = $1 AND bill_id = ANY($5::uuid[])) AS settled_since
         """,
         survivor,
         [UUID(one) for one in moved["enrollments"]],
         [date.fromisoformat(month) for month, _ in moved["months"]],
         [scheme for _, scheme in moved["months"]],
+        [UUID(one) for one in moved["bills"]],
     )
     assert row is not None
     mark = list(row.values())
