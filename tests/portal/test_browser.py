@@ -138,9 +138,9 @@ async def wrong_on(page: Page, *, elder: bool) -> list[str]:
 _SOME = ("/insurance", "/contributions/all", "/account", "/covers", "/lists/roster", "/books", "/duplicates", "/funds")
 
 
-@pytest.mark.parametrize("whole", [False, slow(True)])
+@pytest.mark.parametrize("pages", ["some", slow("all")])
 async def test_pages_of_the_register_have_no_fault_on_a_telephone_and_a_desk(
-    site: Site, browser: Browser, *, whole: bool
+    site: Site, browser: Browser, pages: str
 ) -> None:
     """All of them, each in one variant in turn and without scrolling at a desk too; by default some."""
     register.program(site.echo)
@@ -152,9 +152,9 @@ async def test_pages_of_the_register_have_no_fault_on_a_telephone_and_a_desk(
     )
     wrong: dict[str, list[str]] = {}
     for who, paths, usual in visitors:
-        for number, variant in enumerate(VARIANTS if whole else (usual,)):
+        for number, variant in enumerate(VARIANTS if pages == "all" else (usual,)):
             some = [one for one in paths if any(part in one for part in _SOME)]
-            asked = paths[number :: len(VARIANTS)] if whole else some
+            asked = paths[number :: len(VARIANTS)] if pages == "all" else some
             if not asked:
                 continue
             context = await opened(browser, site, variant, who)
