@@ -156,11 +156,12 @@ def seed(
 @app.command()
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="pension codes start memory hop enrol city; 空为全部 / all.")
+        list[str] | None, typer.Argument(help="pension codes start memory hop enrol city payroll; 空为全部 / all.")
     ] = None,
     *,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="轮数 / rounds.")] = 5,
     share: Annotated[float, typer.Option(min=0.001, max=10, help="每轮工作量 / part of the usual work.")] = 1.0,
+    persons: Annotated[int, typer.Option(min=0, help="发放人数，0 为通常 / persons of a payroll.")] = 0,
     out: Annotated[Path | None, typer.Option(help="结果目录 / directory of the tables.")] = None,
 ) -> None:
     """性能对比 / benchmarks beside a peer or limit in the same run, on a platform of their own."""
@@ -169,14 +170,14 @@ def bench(
     unknown = sorted(set(names or ()) - runner.BENCHMARKS.keys())
     if unknown:
         raise _refusal(f"没有 / no such benchmark: {', '.join(unknown)}; {', '.join(runner.BENCHMARKS)}")
-    options = runner.Options(rounds=rounds, share=share)
+    options = runner.Options(rounds=rounds, share=share, persons=persons)
     folder = out or Home.of(os.environ).root / "bench"
     raise typer.Exit(runner.main(names or (), options, folder, console))
 
 
 @app.command()
 def reconcile(
-    service: Annotated[str, typer.Argument(help="enrollment")] = "enrollment", *, as_json: Json = False
+    service: Annotated[str, typer.Argument(help="enrollment | benefits")] = "enrollment", *, as_json: Json = False
 ) -> None:
     """总对账：证明账目相符，否则指出第一处差异 / prove the books, or name the first difference (exit code 1)."""
     from ops import reconcile as command

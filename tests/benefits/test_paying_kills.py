@@ -41,17 +41,20 @@ async def killed(bureau: Bureau, at: str) -> None:
 
 
 async def run_through(bureau: Bureau, month: str, kills: list[str]) -> None:
-    """A month from preparing to the bank's answer; each of its three jobs is killed once."""
+    """A month from preparing to the bank's answer; its three jobs are killed as named."""
+    kills += [""] * (3 - len(kills))
     await bureau.start_payroll(month)
     await killed(bureau, kills[0])
     row = await bureau.approve_payroll(await bureau.paid(month))
     await bureau.as_clerk(paying_bank.make_file, row.payroll_id)
-    await killed(bureau, kills[1])
+    if kills[1]:
+        await killed(bureau, kills[1])
     await bureau.work_off()
     text = await bureau.file(row)
     back = text.splitlines()[2].split(",")[0]
     await bureau.upload(row, answer_of(row, text, [back]), is_worked=False)
-    await killed(bureau, kills[2])
+    if kills[2]:
+        await killed(bureau, kills[2])
     await bureau.work_off()
 
     (counted,) = await owner_fetch(
@@ -74,13 +77,15 @@ async def bureau(database: Database, policy: BenefitsPolicy) -> Bureau:
 
 
 async def test_a_month_goes_on_where_its_worker_was_killed(bureau: Bureau) -> None:
-    await run_through(bureau, "2026-01", ["chunk_before_done:4", "before_commit:5", "chunk_before_done:1"])
+    await run_through(bureau, "2026-01", ["chunk_before_done:4"])
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 async def test_months_go_on_where_their_workers_were_killed_at_random(bureau: Bureau) -> None:
     draw = random.Random(SEED)  # a seed can be repeated
-    for number in (1, 2):
+    await run_through(bureau, "2026-01", ["chunk_before_done:4", "before_commit:5", "chunk_before_done:1"])
+    for number in (2, 3):
         points = [draw.choice(("chunk_taken", "chunk_before_done", "before_commit")) for _ in range(3)]
         kills = [f"{point}:{draw.randrange(1, CHUNKS)}" for point in points[:2]] + [f"{points[2]}:1"]
         await run_through(bureau, f"2026-0{number}", kills)

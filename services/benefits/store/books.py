@@ -146,8 +146,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "PAYEE_WAS_ALIVE",
-        "支付在死亡月份之后且未登记多发",
-        "a payment for a month after a death that nobody wrote down as overpaid",
+        "支付或待遇延续到死亡月份之后",
+        "a payment for a month after a death that nobody wrote down as overpaid, or a benefit that runs past a death",
         f"""
         WITH death AS (
             SELECT {_ROOT.format("one")} AS root, min(month) AS died FROM (
@@ -158,6 +158,9 @@ RULES: tuple[Rule, ...] = (
         SELECT {_PMT} FROM payment LEFT JOIN forward USING (person_id) JOIN death ON root = {_ROOT.format("payment")}
         WHERE payment.month > died AND {_STANDS.format("payment")} AND kind NOT IN ({_OF_A_DEATH})
           AND {_NOT_OVERPAID.format("payment")}
+        UNION ALL
+        SELECT {_BEN} FROM benefit LEFT JOIN forward USING (person_id) JOIN death ON root = {_ROOT.format("benefit")}
+        WHERE state <> 'ENDED' AND coalesce(last_month > died, true) AND kind NOT IN ({_OF_A_DEATH})
         """,  # noqa: S608 - constant
     ),
     Rule(

@@ -1,0 +1,166 @@
+"""The payroll of a city: stored with gates, digests and ledger, beside a raw COPY of the same payments.
+
+Benefits come from `ops.seed.benefits`; payrolls run in a process of their own (`ops.bench.payroll_jobs`), with the
+worker of the service. What is said of 1.68 million persons is extrapolated and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from kernel.calendar import Month
+from ops.bench.ground import NotReady
+from ops.bench.measure import median
+from ops.bench.result import Row
+from ops.home import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ops.bench.ground import Ground
+    from ops.bench.main import Options
+
+PERSONS = 200_000
+TENTH = 10
+CITY_PERSONS = 1_680_000
+FIRST = Month(2026, 1)
+ROUNDS = 3
+RATE = 10_000.0
+TENFOLD = 10.5
+MEMORY_SHARE = 0.85
+JOB_SECONDS = 600.0
+
+
+def payroll(ground: Ground, options: Options) -> Iterator[Row]:
+    """Payrolls at a tenth and at the whole; answers of the bank; a raw COPY of the same rows."""
+    ground.up(HRSS_ROLES="rpc")
+    persons = options.persons or max(1_000, int(PERSONS * options.share))
+    rounds = min(options.rounds, ROUNDS)
+    months = iter(Month.range(FIRST, Month(2026, 12)))
+    _do(ground, "seed", str(persons // TENTH))
+    asyncio.run(_analysed(ground))
+    _do(ground, "pay", str(next(months)))  # the first payments of everybody: not the usual month
+    small = [_do(ground, "pay", str(next(months))) for _ in range(rounds)]
+    seeded = _do(ground, "seed", str(persons))
+    asyncio.run(_analysed(ground))
+    yield Row(
+        "benefits seeded",
+        seeded["done"] / seeded["seconds"],
+        "/s",
+        note=f"{persons:,} persons with determination, benefit and amount by COPY, accounts not sealed",
+    )
+    _do(ground, "pay", str(next(months)))  # the others catch up with every month since the first
+    asyncio.run(_analysed(ground))
+    large, raw = [], []
+    for _ in range(rounds):
+        month = next(months)
+        large.append(_do(ground, "pay", str(month)))
+        raw.append(asyncio.run(_copied(ground, month)))
+    yield from _pay_rows(small, large, raw)
+    month = next(months)
+    _do(ground, "pay", str(month))
+    said = _do(ground, "answer", str(month))
+    note = "a file in, checked on three levels; payments, ledger and a fact for each; "
+    note += f"{said['processor'] / said['done'] * 1e6:.0f} µs of processor a row in the worker"
+    yield Row("payroll: answers of the bank booked", said["done"] / said["seconds"], "rows/s", note=note)
+    ground.down()
+
+
+def _pay_rows(small: list[dict[str, Any]], large: list[dict[str, Any]], raw: list[float]) -> Iterator[Row]:
+    rate = median(one["done"] / one["seconds"] for one in large)
+    persons = int(median(one["done"] for one in large))
+    note = f"{persons:,} benefits, {large[0]['chunks'] - 1} chunks: locked, thirteen gates, payments, digest, approval"
+    note += f" ({median(one['approve_seconds'] for one in large):.1f} s), ledger; a payroll says no facts of its own"
+    yield Row("payroll of a month, stored", rate, "persons/s", "limit", RATE, required=1, note=note)
+    ratio = median(one["done"] / one["seconds"] / keyed for one, keyed in zip(large, raw, strict=True))
+    yield Row(
+        "payroll: payments stored",
+        rate,
+        "rows/s",
+        "one COPY of the same rows into a table with the same keys and checks",
+        rate / ratio,
+        note="the payroll also reads the benefits, moves each on, looks through the gates and makes the digests",
+    )
+    times = median(one["seconds"] for one in large) / median(one["seconds"] for one in small)
+    grown = persons / median(one["done"] for one in small)
+    note = f"{grown:.1f} times the benefits"
+    yield Row(
+        "payroll: time of ten times the rows", times, "times", "limit", TENFOLD, required=1, is_cost=True, note=note
+    )
+    yield Row(
+        "payroll: memory of the worker",
+        max(one["memory_mib"] for one in large),
+        "MiB",
+        "at a tenth of the persons",
+        max(one["memory_mib"] for one in small),
+        required=MEMORY_SHARE,
+        is_cost=True,
+    )
+    note = "extrapolated from the rate above, not measured: indexes that outgrow the memory would cost more"
+    yield Row(f"payroll of {CITY_PERSONS:,} persons", CITY_PERSONS / rate, "s", note=note)
+
+
+async def _analysed(ground: Ground) -> None:
+    connection = await asyncpg.connect(ground.databases.owner_urls["benefits"])
+    try:
+        await connection.execute("VACUUM (ANALYZE)", timeout=JOB_SECONDS)
+    finally:
+        await connection.close()
+
+
+async def _copied(ground: Ground, month: Month) -> float:
+    """Rows a second of one COPY of the month's payments into a table with the same keys and checks."""
+    connection = await asyncpg.connect(ground.databases.owner_urls["benefits"])
+    try:
+        held = io.BytesIO()
+        await connection.copy_from_query(
+            "SELECT payment.* FROM payment JOIN payroll USING (payroll_id) WHERE payroll.month = $1"
+            " ORDER BY payment_id",
+            month.first_day,
+            output=held,
+            format="binary",
+            timeout=JOB_SECONDS,
+        )
+        await connection.execute(
+            "DROP TABLE IF EXISTS bench.paid; CREATE SCHEMA IF NOT EXISTS bench;"
+            "CREATE TABLE bench.paid (LIKE payment INCLUDING ALL)"
+        )
+        held.seek(0)
+        begun = time.perf_counter()
+        said = await connection.copy_to_table(
+            "paid", schema_name="bench", source=held, format="binary", timeout=JOB_SECONDS
+        )
+        seconds = time.perf_counter() - begun
+        await connection.execute("DROP TABLE bench.paid")
+    finally:
+        await connection.close()
+    return int(said.rpartition(" ")[2]) / seconds
+
+
+def _do(ground: Ground, what: str, of: str) -> dict[str, Any]:
+    """One step in a process of its own; what it says."""
+    url = "owner_urls" if what == "seed" else "app_urls"
+    told = {
+        **{name: value for name, value in ground.environ.items() if not name.startswith("HRSS_")},
+        "HRSS_ENV": "dev",
+        "HRSS_DATABASE_URL": getattr(ground.databases, url)["benefits"],
+        "HRSS_KEYS_DIR": str(ground.home.keys),
+        "HRSS_FILES_DIR": str(ground.home.files),
+        "HRSS_POLICY_LOCAL": str(ROOT / "policy" / "local" / "demo.yaml"),
+    }
+    command = [sys.executable, "-m", "ops.bench.payroll_jobs", what, of]
+    done = subprocess.run(  # noqa: S603 - our own program
+        command, cwd=ROOT, env=told, capture_output=True, text=True, check=False, timeout=JOB_SECONDS
+    )
+    if done.returncode:
+        raise NotReady(f"{what} {of}: {done.stderr[-2000:]}")
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return said
