@@ -100,7 +100,7 @@ def _people(count: int) -> Pensioners:
         balance=draw.integers(1_000_000, 40_000_001, count),
         payout=_PAYOUT[draw.integers(0, len(_PAYOUT), count)],
         transitional=index4 * 10**4,
-        pre1996=draw.integers(0, 240, count) * (draw.random(count) < 0.5),
+        pre1996=draw.integers(0, 240, count) * draw.integers(0, 2, count),
         old=none,
         has_old=np.zeros(count, dtype=np.bool_),
         is_exact=np.ones(count, dtype=np.bool_),
@@ -187,9 +187,9 @@ async def _copied(ground: Ground, adjustment_id: str) -> float:
     made = {
         "calculation": "SELECT digest, kind, policy_version, inputs, statement, total_fen, provisional, terms_id"
         f" FROM calculation WHERE terms_id = '{adjustment_id}'",
-        "benefit_amount": f"SELECT * FROM benefit_amount WHERE cause_id = '{adjustment_id}' AND cause = 'ADJUSTED'",
-        "difference": f"SELECT * FROM difference WHERE cause_id = '{adjustment_id}'",
-    }  # ids of ours
+        "benefit_amount": f"SELECT * FROM benefit_amount WHERE cause_id = '{adjustment_id}' AND cause = 'ADJUSTED'",  # noqa: S608
+        "difference": f"SELECT * FROM difference WHERE cause_id = '{adjustment_id}'",  # noqa: S608
+    }
     connection = await asyncpg.connect(ground.databases.owner_urls["benefits"])
     seconds, persons = 0.0, 0
     try:
