@@ -15,6 +15,7 @@ import time
 from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import asyncpg
 import numpy as np
@@ -55,6 +56,7 @@ YEAR = 2026
 _CHECKED = 2_000  # people whose fen are compared with the one-person form
 _PAYOUT = np.array([2330, 1950, 1700, 1695, 1390, 1384, 1373, 1010], dtype=np.int64)
 JOB_SECONDS = 600.0
+_CALCULATION = "digest, kind, policy_version, inputs, statement, total_fen, provisional, terms_id"
 
 
 # Computed -----------------------------------------------------------------------------------------------------------
@@ -100,7 +102,7 @@ def _people(count: int) -> Pensioners:
         balance=draw.integers(1_000_000, 40_000_001, count),
         payout=_PAYOUT[draw.integers(0, len(_PAYOUT), count)],
         transitional=index4 * 10**4,
-        pre1996=draw.integers(0, 240, count) * (draw.random(count) < 0.5),
+        pre1996=draw.integers(0, 240, count) * draw.integers(0, 2, count),
         old=none,
         has_old=np.zeros(count, dtype=np.bool_),
         is_exact=np.ones(count, dtype=np.bool_),
@@ -185,11 +187,13 @@ async def _grown(ground: Ground, persons: int) -> None:
 async def _copied(ground: Ground, adjustment_id: str) -> float:
     """Persons a second of COPY of the rows that a run wrote, one table after the other."""
     made = {
-        "calculation": "SELECT digest, kind, policy_version, inputs, statement, total_fen, provisional, terms_id"
-        f" FROM calculation WHERE terms_id = '{adjustment_id}'",
-        "benefit_amount": f"SELECT * FROM benefit_amount WHERE cause_id = '{adjustment_id}' AND cause = 'ADJUSTED'",
-        "difference": f"SELECT * FROM difference WHERE cause_id = '{adjustment_id}'",
-    }  # ids of ours
+        table: f"SELECT {columns} FROM {table} WHERE {column} = '{UUID(adjustment_id)}'{also}"  # noqa: S608 - constants and an id
+        for table, columns, column, also in (
+            ("calculation", _CALCULATION, "terms_id", ""),
+            ("benefit_amount", "*", "cause_id", " AND cause = 'ADJUSTED'"),
+            ("difference", "*", "cause_id", ""),
+        )
+    }
     connection = await asyncpg.connect(ground.databases.owner_urls["benefits"])
     seconds, persons = 0.0, 0
     try:

@@ -34,10 +34,20 @@ if TYPE_CHECKING:
     from services.benefits.store.adjusting import Run
 
 TODAY = "BENCH_TODAY"  # variable with the business day
-MAKER, CHECKER = (
-    Principal(subject=f"idp|{name}", client="bench", roles=frozenset({role}), acr=3, purpose="bench")
-    for name, role in (("maker", "CLERK"), ("checker", "SUPERVISOR"))
-)
+
+
+def _person(name: str, role: str) -> Principal:
+    return Principal(
+        subject=f"idp|{name}",
+        client="bench",
+        roles=frozenset({role}),
+        acr=4,
+        purpose="bench",
+        natural_person=f"bench|{name}",
+    )
+
+
+MAKER, CHECKER = _person("maker", "CLERK"), _person("checker", "SUPERVISOR")
 
 
 async def main(year: int) -> None:

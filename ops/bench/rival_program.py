@@ -3,94 +3,32 @@
 `rival_program.py PEOPLE.npz TOTALS.npy BASE RATE COEFFICIENT`; prints one line of JSON with the seconds.
 """
 
+from __future__ import annotations
+
+import importlib
 import json
 import sys
 import time
+from typing import Any
 
 import numpy as np
-from openfisca_core import periods
-from openfisca_core.entities import build_entity
-from openfisca_core.simulation_builder import SimulationBuilder
-from openfisca_core.taxbenefitsystems import TaxBenefitSystem
-from openfisca_core.variables import Variable
 
 PERIOD = "2025-07"
 ROUNDS = 3
-
-Person = build_entity(key="person", plural="persons", label="a person", is_person=True)
-
-
-def _half_up(amount):
-    return np.floor(amount * 100 + 0.5) / 100
+_INPUTS = {"index": float, "months": int, "balance": float, "payout": float, "pre1996": int}
 
 
-def _input(name, kind):
-    return type(
-        name,
-        (Variable,),
-        {"value_type": kind, "entity": Person, "definition_period": periods.MONTH, "label": name},
-    )
-
-
-def _system(base, rate, coefficient):
-    class basic(Variable):  # noqa: N801 - a variable is named as its class
-        value_type = float
-        entity = Person
-        definition_period = periods.MONTH
-        label = "basic item"
-
-        def formula(person, period):  # noqa: N805 - as the library wants it
-            share = (1 + person("index", period)) / 2 * person("months", period) / 12
-            return _half_up(base * share * rate)
-
-    class account(Variable):  # noqa: N801
-        value_type = float
-        entity = Person
-        definition_period = periods.MONTH
-        label = "account item"
-
-        def formula(person, period):  # noqa: N805
-            return _half_up(person("balance", period) / person("payout", period))
-
-    class transitional(Variable):  # noqa: N801
-        value_type = float
-        entity = Person
-        definition_period = periods.MONTH
-        label = "transitional item"
-
-        def formula(person, period):  # noqa: N805
-            years = person("pre1996", period) / 12
-            return _half_up(base * person("index", period) * years * coefficient)
-
-    class pension(Variable):  # noqa: N801
-        value_type = float
-        entity = Person
-        definition_period = periods.MONTH
-        label = "what is paid"
-
-        def formula(person, period):  # noqa: N805
-            total = person("basic", period) + person("account", period) + person("transitional", period)
-            return np.ceil(np.round(total * 10, 4)) / 10
-
-    system = TaxBenefitSystem([Person])
-    inputs = {"index": float, "months": int, "balance": float, "payout": float, "pre1996": int}
-    for name, kind in inputs.items():
-        system.add_variable(_input(name, kind))
-    for variable in (basic, account, transitional, pension):
-        system.add_variable(variable)
-    return system
-
-
-def main(given, found, base, rate, coefficient):
+def main(given: str, found: str, base: float, rate: float, coefficient: float) -> None:
     """Compute the pensions a few times; the median time counts."""
     people = dict(np.load(given))
-    system = _system(float(base), float(rate), float(coefficient))
-    count = len(people["index"])
-    seconds = []
+    system = _system(base, rate, coefficient)
+    builder_module = importlib.import_module("openfisca_core.simulation_builder")
+    seconds: list[float] = []
+    totals: Any = None
     for _ in range(ROUNDS):
-        builder = SimulationBuilder()
+        builder = builder_module.SimulationBuilder()
         builder.create_entities(system)
-        builder.declare_person_entity("person", np.arange(count))
+        builder.declare_person_entity("person", np.arange(len(people["index"])))
         simulation = builder.build(system)
         for name, column in people.items():
             simulation.set_input(name, PERIOD, column)
@@ -101,5 +39,40 @@ def main(given, found, base, rate, coefficient):
     sys.stdout.write(json.dumps({"seconds": sorted(seconds)[ROUNDS // 2], "dtype": str(totals.dtype)}) + "\n")
 
 
+def _system(base: float, rate: float, coefficient: float) -> Any:
+    """The law as variables of the library."""
+    month = importlib.import_module("openfisca_core.periods").MONTH
+    variable = importlib.import_module("openfisca_core.variables").Variable
+    person = importlib.import_module("openfisca_core.entities").build_entity(
+        key="person", plural="persons", label="a person", is_person=True
+    )
+
+    def basic(of: Any, period: Any) -> Any:
+        return _half_up(base * (1 + of("index", period)) / 2 * of("months", period) / 12 * rate)
+
+    def account(of: Any, period: Any) -> Any:
+        return _half_up(of("balance", period) / of("payout", period))
+
+    def transitional(of: Any, period: Any) -> Any:
+        return _half_up(base * of("index", period) * of("pre1996", period) / 12 * coefficient)
+
+    def pension(of: Any, period: Any) -> Any:
+        total = of("basic", period) + of("account", period) + of("transitional", period)
+        return np.ceil(np.round(total * 10, 4)) / 10
+
+    system = importlib.import_module("openfisca_core.taxbenefitsystems").TaxBenefitSystem([person])
+    common = {"entity": person, "definition_period": month}
+    for name, kind in _INPUTS.items():
+        system.add_variable(type(name, (variable,), {**common, "value_type": kind, "label": name}))
+    for formula in (basic, account, transitional, pension):
+        name = formula.__name__
+        system.add_variable(type(name, (variable,), {**common, "value_type": float, "label": name, "formula": formula}))
+    return system
+
+
+def _half_up(amount: Any) -> Any:
+    return np.floor(amount * 100 + 0.5) / 100
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1], sys.argv[2], *(float(one) for one in sys.argv[3:6]))

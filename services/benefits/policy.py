@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chassis.policy import PolicyStore
-from kernel.calendar import Month
 from kernel.identity import Sex
 from services.benefits.domain.adjustment import AdjustmentLaw, Amounts, TiltBand, YearBand
 from services.benefits.domain.certification import CertificationLaw
@@ -29,6 +28,9 @@ from services.benefits.domain.retirement import (
 from services.benefits.domain.survivors import MonthsTable, SurvivorLaw
 from services.benefits.domain.unemployment import DurationBand, RateBand, UnemploymentLaw
 from services.benefits.projection import ProjectionLaw
+
+if TYPE_CHECKING:
+    from kernel.calendar import Month
 
 ACCOUNT = "personal-account.yaml"
 CERTIFICATION = "certification.yaml"

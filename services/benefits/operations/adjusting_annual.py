@@ -203,6 +203,7 @@ async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) 
         ranges = await store.made_ranges(tx, run.adjustment_id, size)
         return await plan(tx, job, ranges)
     after, last = UUID(chunk.params["after"]), UUID(chunk.params["last"])
+    await store.plan_for_many(tx)
     undone = await store.lock_made(tx, run.adjustment_id, after, last)
     january = terms.from_month.first_day
     await store.withdraw(tx, run.adjustment_id, [one.benefit_id for one in undone])
@@ -253,6 +254,7 @@ async def plan(tx: Transaction, job: Job, ranges: list[dict[str, Any]]) -> Chunk
 
 async def _people(tx: Transaction, run: Run, terms: Terms, chunk: Chunk, *, lock: bool = False) -> People:
     after, last = UUID(chunk.params["after"]), UUID(chunk.params["last"])
+    await store.plan_for_many(tx)
     return await store.people(tx, run.kinds, terms.from_month.first_day, after, last, lock=lock)
 
 

@@ -305,6 +305,14 @@ async def summed(tx: Transaction, job_id: UUID) -> Impact:
 # Chunks -------------------------------------------------------------------------------------------------------------
 
 
+async def plan_for_many(tx: Transaction) -> None:
+    """Let each statement of this transaction be planned for the rows that it is given.
+
+    After some chunks a connection would take one plan for all of them, made for ten rows or for the whole table.
+    """
+    await tx.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+
+
 async def annual_ranges(tx: Transaction, kinds: Sequence[Kind], january: date, size: int) -> list[dict[str, Any]]:
     """Runs of so many benefits to adjust: after which id, up to which, and how many."""
     statement = BOUNDARIES.format(ADJUSTABLE, "$3")
