@@ -143,7 +143,6 @@ _TEXTS = {
     "dimension": "age",
     "band": "70-74",
     "value": "9300.00",
-    "notice_no": "苏人社发(2026)1号",
     "other_area": "310115",
     "letter_no": "LXH-20251123-0A1B2C3D",
     "form_no": "XXB-20251123-0A1B2C3D",
