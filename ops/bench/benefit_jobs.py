@@ -21,8 +21,8 @@ from chassis.principal import Principal
 from chassis.worker import Worker
 from ops.bench.measure import peak_mib
 from services.benefits.adjusting import AmountsSource
+from services.benefits.adjusting_commands import CreateAdjustment, Reverse
 from services.benefits.commands import Approve
-from services.benefits.commands_adjusting import CreateAdjustment, Reverse
 from services.benefits.operations import adjusting
 from services.benefits.service import build, policy_of_benefits
 

@@ -10,8 +10,6 @@ from chassis.policy import policy_of
 from chassis.service import Service
 from services.benefits import bank_file
 from services.benefits.events import CONSUMERS
-from services.benefits.keeping_rpc import KeepingRpc
-from services.benefits.kinds_rpc import DeterminationsRpc
 from services.benefits.operations import (
     adjusting_annual,
     adjusting_recompute,
@@ -23,9 +21,11 @@ from services.benefits.operations import (
     payrolls,
 )
 from services.benefits.policy import BenefitsPolicy
+from services.benefits.rpc.adjusting import AdjustingRpc
 from services.benefits.rpc.benefits import BenefitsRpc
+from services.benefits.rpc.determinations import DeterminationsRpc
+from services.benefits.rpc.keeping import KeepingRpc
 from services.benefits.rpc.paying import PayingRpc
-from services.benefits.rpc_adjusting import AdjustingRpc
 from services.benefits.settings import limits_of
 
 if TYPE_CHECKING:

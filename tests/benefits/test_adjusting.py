@@ -16,8 +16,8 @@ from kernel.errors import AlreadyExists, Forbidden, InvalidInput, PolicyParamete
 from kernel.money import Money
 from ops.seed import benefits as seed
 from services.benefits.adjusting import AmountsSource, RunState, Terms
+from services.benefits.adjusting_commands import CreateAdjustment, Discard, Reverse
 from services.benefits.commands import Approve
-from services.benefits.commands_adjusting import CreateAdjustment, Discard, Reverse
 from services.benefits.domain.adjustment import (
     Adjustment,
     AdjustmentFacts,
@@ -34,6 +34,7 @@ from services.benefits.store import adjusting as store
 from services.benefits.store import decisions
 from tests.benefits.builders import CLERK, OTHER_CLERK, SUPERVISOR, Benefits
 from tests.plugins.databases import owner_execute, owner_fetch
+from tests.system.oracle_benefits import violations
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -190,7 +191,9 @@ async def test_an_adjustment_is_looked_at_approved_run_explained_and_reversed(
         await city.create()
     assert twice.value.metadata["adjustment"] == run.text_id
 
+    assert await violations(database.settings.database_owner_url, benefits.policy) == []
     await prove_reversal(database, city, done, before, gain)
+    assert await violations(database.settings.database_owner_url, benefits.policy) == []
 
 
 async def prove_reversal(database: Database, city: Office, done: Run, before: list[dict[str, Any]], gain: int) -> None:

@@ -15,8 +15,8 @@ from kernel.errors import AlreadyExists, Forbidden, InvalidInput, Refused
 from kernel.money import Money
 from services.benefits import calculation
 from services.benefits.adjusting import AmountsSource, RunState, Terms, owed
+from services.benefits.adjusting_commands import CreateAdjustment, CreateRecomputation, CreateWhatIf, Discard
 from services.benefits.commands import Approve
-from services.benefits.commands_adjusting import CreateAdjustment, CreateRecomputation, CreateWhatIf, Discard
 from services.benefits.domain.adjustment import AdjustmentFacts, adjust, age_for, full_years
 from services.benefits.lifecycle import Kind
 from services.benefits.operations import adjusting, adjusting_annual, adjusting_recompute, adjusting_whatif

@@ -16,7 +16,7 @@ from kernel import ids
 from kernel.errors import AlreadyExists, InvalidInput, NotFound, Refused
 from ops.seed import benefits as seed
 from services.benefits.operations import adjusting_annual, adjusting_recompute
-from services.benefits.rpc_adjusting import AdjustingRpc
+from services.benefits.rpc.adjusting import AdjustingRpc
 from tests.benefits.builders import TODAY, Benefits
 from tests.plugins.databases import owner_fetch
 from tests.plugins.grpc_harness import a_principal, serve

@@ -14,8 +14,7 @@ from kernel.errors import InvalidInput
 from kernel.money import Money
 from kernel.statement import Statement
 from services.benefits.adjusting import AmountsSource, Facts, Purpose, RunState, Terms, statement_of
-from services.benefits.commands import Approve, PageOf
-from services.benefits.commands_adjusting import (
+from services.benefits.adjusting_commands import (
     CreateAdjustment,
     CreateRecomputation,
     CreateWhatIf,
@@ -23,6 +22,7 @@ from services.benefits.commands_adjusting import (
     PageOfRuns,
     Reverse,
 )
+from services.benefits.commands import Approve, PageOf
 from services.benefits.domain.adjustment import DEMO_KEY, Amounts, TiltBand, YearBand
 from services.benefits.lifecycle import Kind
 from services.benefits.messages.states import AMOUNT_CAUSES, BENEFIT_KINDS

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from chassis.jobs import Job
     from chassis.transaction import Transaction
     from kernel.dated import DatedValue
+    from services.benefits.adjusting_commands import CreateAdjustment, Discard, Reverse
     from services.benefits.commands import Approve
-    from services.benefits.commands_adjusting import CreateAdjustment, Discard, Reverse
     from services.benefits.domain.adjustment import Amounts
     from services.benefits.lifecycle import Kind
     from services.benefits.policy import BenefitsPolicy

@@ -17,9 +17,9 @@ from services.benefits.store.adjusting import StoredAmount
 if TYPE_CHECKING:
     from chassis.jobs import Job
     from chassis.transaction import Transaction
+    from services.benefits.adjusting_commands import PageOfRuns
     from services.benefits.calculation import Calculation
     from services.benefits.commands import PageOf
-    from services.benefits.commands_adjusting import PageOfRuns
     from services.benefits.store.adjusting import Overpaid, Run
 
 

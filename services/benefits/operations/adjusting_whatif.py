@@ -17,7 +17,7 @@ from services.benefits.store import adjusting as store
 
 if TYPE_CHECKING:
     from chassis.transaction import Transaction
-    from services.benefits.commands_adjusting import CreateRecomputation, CreateWhatIf
+    from services.benefits.adjusting_commands import CreateRecomputation, CreateWhatIf
     from services.benefits.store.adjusting import Run
 
 SAMPLE_MOST = 10_000

@@ -92,6 +92,18 @@ RULES: tuple[Rule, ...] = (
         """,  # noqa: S608 - constant
     ),
     Rule(
+        "BENEFIT_HAS_ITS_NEWEST_AMOUNT",
+        "待遇金额不是最近一次确定的金额",
+        "a benefit has another amount than its newest",
+        f"""
+        SELECT {_BEN} FROM benefit LEFT JOIN LATERAL (
+            SELECT amount_fen, digest FROM benefit_amount AS one WHERE one.benefit_id = benefit.benefit_id
+            ORDER BY number DESC LIMIT 1
+        ) AS newest ON true
+        WHERE (newest.amount_fen, newest.digest) IS DISTINCT FROM (benefit.monthly_fen, benefit.digest)
+        """,  # noqa: S608 - constant
+    ),
+    Rule(
         "TWO_PERSONS_DECIDED",
         "核定或发放批次未经两人办理",
         "approved without an executed approval of the same two persons",
