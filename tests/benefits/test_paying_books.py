@@ -10,7 +10,7 @@ import pytest
 from chassis import jobs
 from kernel import ids
 from services.benefits.operations import paying_books
-from services.benefits.store import books
+from services.benefits.store import books, keeping_rules
 from tests.benefits.paying_bureau import Bureau, answer_of
 from tests.system.oracle_benefits import violations
 
@@ -30,6 +30,7 @@ SPOILED = {
     "DETERMINATION_IS_A_BENEFIT": "INSERT INTO determination SELECT gen_random_uuid(), person_id, kind, state,"
     " first_month, last_month, event_month, division, digest, payee_id, notes, approval_id, maker, prepare_date,"
     " checker, decide_date, rejection_reason, 'other' FROM determination LIMIT 1",
+    "BENEFIT_HAS_ITS_NEWEST_AMOUNT": f"UPDATE benefit SET monthly_fen = monthly_fen + 1 WHERE benefit_id = {ONE}",
     "TWO_PERSONS_DECIDED": "UPDATE approval SET checker_person = 'somebody else' WHERE kind = 'payroll'",
     "ONE_RUNNING_BENEFIT": "DROP INDEX benefit_one_running; ALTER TABLE benefit DROP CONSTRAINT"
     " benefit_determination_id_key; INSERT INTO benefit SELECT (jsonb_populate_record(one,"
@@ -60,7 +61,7 @@ SPOILED = {
     "PAYROLL_IS_ITS_PAYMENTS": "UPDATE payroll SET total_fen = total_fen + 1",
     "PAYROLL_IS_ITS_CHUNKS": "UPDATE payroll_chunk SET finding_count = finding_count + 1",
     "ANSWERED_WAS_RELEASED": "UPDATE payroll SET state = 'PREPARED', checker = NULL, approve_date = NULL",
-    "WITHDRAWN_WAS_AFTER_THE_END": f"UPDATE payment SET state = 'WITHDRAWN' WHERE payment_id = {OPEN}",
+    "WITHDRAWN_WAS_NOT_OWED_YET": f"UPDATE payment SET state = 'WITHDRAWN' WHERE payment_id = {OPEN}",
     "LEDGER_IS_PAYMENTS": "INSERT INTO ledger_entry (kind, key, business_date) VALUES ('payroll', 'x', '2026-01-01');"
     " INSERT INTO ledger_posting SELECT id, line, account, fen FROM ledger_entry, (VALUES (1, 'fund:pension', -1),"
     " (2, 'clearing:bank', 1)) AS one (line, account, fen) WHERE key = 'x'",
@@ -88,7 +89,7 @@ async def test_every_rule_holds_and_names_what_breaks_it(bureau: Bureau) -> None
         )
         await bureau.released("2026-02")
         assert await violations(url, bureau.policy) == []
-        assert set(SPOILED) == set(books.BY_CODE)
+        assert set(SPOILED) == set(books.BY_CODE) - {rule.code for rule in keeping_rules.RULES}  # they have their own
         for code, statement in SPOILED.items():
             change = connection.transaction()
             await change.start()
