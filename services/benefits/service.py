@@ -11,9 +11,9 @@ from chassis.service import Service
 from services.benefits import bank_file
 from services.benefits.events import CONSUMERS
 from services.benefits.operations import paying_bank, paying_books, paying_returns, payrolls
+from services.benefits.paying_rpc import PayingRpc
 from services.benefits.policy import BenefitsPolicy
-from services.benefits.rpc.benefits import BenefitsRpc
-from services.benefits.rpc.paying import PayingRpc
+from services.benefits.rpc import BenefitsRpc
 from services.benefits.settings import limits_of
 
 if TYPE_CHECKING:

@@ -199,9 +199,11 @@ RULES: tuple[Rule, ...] = (
         "the next month of a benefit is not the one after the last that was paid",
         f"""
         SELECT {_BEN} FROM benefit LEFT JOIN (
-            SELECT benefit_id, max(month) AS last FROM payment WHERE item = 'MONTH' GROUP BY benefit_id
+            SELECT benefit_id, max(month) FILTER (WHERE state <> 'WITHDRAWN') AS last, max(month) AS ever
+            FROM payment WHERE item = 'MONTH' GROUP BY benefit_id
         ) AS paid USING (benefit_id)
-        WHERE next_month <> coalesce((last + interval '1 month')::date, first_month)
+        WHERE next_month NOT BETWEEN coalesce((last + interval '1 month')::date, first_month)
+                             AND coalesce((ever + interval '1 month')::date, first_month)
         """,  # noqa: S608 - constant
     ),
     Rule(
@@ -209,10 +211,11 @@ RULES: tuple[Rule, ...] = (
         "中间月份漏发",
         "a month of a benefit was left out",
         f"""
-        SELECT {_BEN} FROM benefit LEFT JOIN payment ON payment.benefit_id = benefit.benefit_id AND item = 'MONTH'
+        SELECT {_BEN} FROM benefit
+        LEFT JOIN payment ON payment.benefit_id = benefit.benefit_id AND item = 'MONTH' AND month < next_month
         GROUP BY benefit.benefit_id
-        HAVING count(payment_id) <> (extract(year FROM next_month) - extract(year FROM first_month)) * 12
-                                    + extract(month FROM next_month) - extract(month FROM first_month)
+        HAVING count(DISTINCT month) <> (extract(year FROM next_month) - extract(year FROM first_month)) * 12
+                                        + extract(month FROM next_month) - extract(month FROM first_month)
         """,  # noqa: S608 - constant
     ),
     Rule(
