@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -9,6 +11,7 @@ import pytest
 
 from chassis import jobs
 from kernel import ids
+from services.benefits.__main__ import reconcile
 from services.benefits.operations import paying_books
 from services.benefits.store import books, keeping_rules
 from tests.benefits.paying_bureau import Bureau, answer_of
@@ -127,3 +130,15 @@ async def _payrolls(url: str) -> list[UUID]:
         return [row["payroll_id"] for row in await connection.fetch("SELECT payroll_id FROM payroll")]
     finally:
         await connection.close()
+
+
+async def test_hrss_reconcile_proves_benefits(bureau: Bureau, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = bureau.database.settings
+    held = await asyncio.to_thread(reconcile, settings)
+    await _spoil(settings.database_owner_url, f"UPDATE benefit SET next_month = '2026-05-01' WHERE benefit_id = {ONE}")
+    broken = await asyncio.to_thread(reconcile, settings)
+
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{"))
+    assert (held, first) == (0, {"rules": len(books.RULES), "broken": []})
+    assert broken == 1
+    assert {one["code"] for one in second["broken"]} == {"NEXT_MONTH_FOLLOWS", "NO_MONTH_IS_LEFT_OUT"}

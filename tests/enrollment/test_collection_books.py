@@ -138,7 +138,7 @@ async def test_hrss_reconcile_is_honest_about_what_it_found(database: Database, 
         )
         bill_id = (await bureau.rows("SELECT bill_id FROM bill WHERE paid_fen = 1"))[0]["bill_id"]
         broken = await reconcile(database)
-        nobody = await reconcile(database, service="benefits")
+        nobody = await reconcile(database, service="training")
 
     assert held == (0, {"rules": len(RULES), "broken": []})
     code, found = broken

@@ -1,4 +1,4 @@
-"""BenefitsService: estimates, determinations, payrolls."""
+"""The edge of benefits for callers: three lines a method."""
 
 from __future__ import annotations
 
