@@ -115,6 +115,7 @@ async def test_pages_without_anything_to_show_say_so(site: Site) -> None:
         (AUDITOR, "/desk/receipts"),
         (CLERK, "/desk/funds"),
     ],
+    ids=["months", "roster", "receipts", "funds"],
 )
 async def test_a_page_is_closed_to_roles_that_the_api_refuses(site: Site, who: str, path: str) -> None:
     (page,) = await opened(site, path, who=who)
