@@ -44,18 +44,6 @@ RELEASABLE = frozenset(
     {Gate.AFTER_DEATH, Gate.DOUBLE, Gate.ACCOUNT_SHARED, Gate.JUMP, Gate.PAYEE_PARKED, Gate.CERTIFICATION}
 )
 
-# Benefits that a death begins: the insured person of these is dead, the payee is not.
-OF_A_DEATH = frozenset(
-    {
-        Kind.INJURY_FUNERAL,
-        Kind.INJURY_DEATH_GRANT,
-        Kind.INJURY_DEPENDANT,
-        Kind.SURVIVOR_FUNERAL,
-        Kind.SURVIVOR_GRANT,
-        Kind.RESIDENT_FUNERAL,
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:

@@ -25,6 +25,7 @@ from services.benefits.domain.impact import People as Group
 from services.benefits.domain.population import adjustments
 from services.benefits.lifecycle import AmountCause, Kind
 from services.benefits.messages import adjusting_facts
+from services.benefits.operations import keeping_recovery
 from services.benefits.operations.adjusting import (
     DRY_JOBS,
     PLAN,
@@ -222,6 +223,7 @@ async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) 
         ],
         now=[(one.benefit_id, one.before_fen, one.before_digest, one.provisional) for one in undone],
     )
+    over = [(one.benefit_id, one.first_month, one.last_month, one.over_fen) for one in undone if one.over_fen]
     for place, one in enumerate(undone, start=1):
         tx.emit(
             adjusting_facts.adjusted(
@@ -237,6 +239,7 @@ async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) 
         )
         if place % SLICE == 0:
             await asyncio.sleep(0)
+    await keeping_recovery.note_overpaid_differences(tx, run.adjustment_id, "ADJUSTMENT_REVERSED", over)
     tx.audit("benefits_adjustment_reversed", detail={"adjustment_id": run.text_id, "count": str(len(undone))})
     return ChunkResult(done=len(undone))
 

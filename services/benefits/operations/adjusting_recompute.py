@@ -26,6 +26,7 @@ from services.benefits.domain.impact import Impact, impact
 from services.benefits.domain.impact import People as Group
 from services.benefits.lifecycle import AmountCause, Kind
 from services.benefits.messages import adjusting_facts
+from services.benefits.operations import keeping_recovery
 from services.benefits.operations.adjusting import DRY_JOBS, PLAN, RUN_JOBS, dry_run_done, found, run_done, run_of
 from services.benefits.operations.adjusting_annual import plan
 from services.benefits.operations.adjusting_whatif import Overlay
@@ -241,6 +242,8 @@ async def _write(tx: Transaction, run: Run, changed: Sequence[Renewed]) -> None:
         differences=differences,
         now=now,
     )
+    over = [(one.benefit_id, one.first_month, one.last_month, -one.fen) for one in differences if one.fen < 0]
+    await keeping_recovery.note_overpaid_differences(tx, run.adjustment_id, AmountCause.RECOMPUTED.value, over)
 
 
 def _impact(tx: Transaction, renewed: Sequence[Renewed], rejects: Sequence[Reject]) -> Impact:

@@ -20,6 +20,7 @@ from services.benefits.store import keeping_recoveries as store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -65,6 +66,29 @@ async def note_overpaid_difference(
         return None
     await _found(tx, found)
     return found.recovery_id
+
+
+async def note_overpaid_differences(
+    tx: Transaction, cause_id: UUID, reason: str, over: Sequence[tuple[UUID, date, date, int]]
+) -> None:
+    """A run over many benefits says less than was paid: each difference is a recovery; see `store.open_differences`."""
+    found = await store.open_differences(tx, cause_id, reason, over) if over else []
+    await ledger.post_many(
+        tx,
+        [
+            ledger.Entry(
+                "recovery_found",
+                f"recovery/{ids.to_text('rcv', one.recovery_id)}",
+                [(_account("receivable", one), one.amount), (_account("overpaid", one), -one.amount)],
+                tx.today,
+            )
+            for one in found
+        ],
+    )
+    for one in found:
+        tx.emit(keeping_facts.overpayment_found(one))
+    if found:
+        tx.audit("recoveries_found", detail={"reason": reason, "count": str(len(found))})
 
 
 async def repay(tx: Transaction, command: Repay) -> Recovery:

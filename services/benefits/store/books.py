@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from chassis import books
 from chassis.books import Finding, Rule, finding
-from services.benefits.lifecycle import FUND_OF, Kind
-from services.benefits.paying import EXCLUSIONS, OF_A_DEATH
+from services.benefits.lifecycle import AFTER_DEATH, FUND_OF, Kind
+from services.benefits.paying import EXCLUSIONS
 from services.benefits.store import keeping_rules, paying
 
 __all__ = ["BY_CODE", "RULES", "Finding", "Rule", "finding", "prove"]
@@ -32,7 +32,7 @@ _BEN, _PMT, _PRL, _DET = (
     _key("prl", "payroll.payroll_id"),
     _key("det", "determination.determination_id"),
 )
-_OF_A_DEATH = _list(sorted(one.value for one in OF_A_DEATH))
+_AFTER_DEATH = _list(sorted(one.value for one in AFTER_DEATH))
 # Merged records stand under the one that survived.
 _ROOT = "coalesce(forward.survivor_id, {}.person_id)"
 _NOT_OVERPAID = (
@@ -168,11 +168,11 @@ RULES: tuple[Rule, ...] = (
             ) AS one LEFT JOIN forward USING (person_id) GROUP BY 1
         )
         SELECT {_PMT} FROM payment LEFT JOIN forward USING (person_id) JOIN death ON root = {_ROOT.format("payment")}
-        WHERE payment.month > died AND {_STANDS.format("payment")} AND kind NOT IN ({_OF_A_DEATH})
+        WHERE payment.month > died AND {_STANDS.format("payment")} AND kind NOT IN ({_AFTER_DEATH})
           AND {_NOT_OVERPAID.format("payment")}
         UNION ALL
         SELECT {_BEN} FROM benefit LEFT JOIN forward USING (person_id) JOIN death ON root = {_ROOT.format("benefit")}
-        WHERE state <> 'ENDED' AND coalesce(last_month > died, true) AND kind NOT IN ({_OF_A_DEATH})
+        WHERE state <> 'ENDED' AND coalesce(last_month > died, true) AND kind NOT IN ({_AFTER_DEATH})
         """,  # noqa: S608 - constant
     ),
     Rule(

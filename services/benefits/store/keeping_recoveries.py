@@ -148,6 +148,43 @@ async def open_difference(
     return await recovery(tx, row["recovery_id"]) if row else None
 
 
+async def open_differences(
+    tx: Transaction, cause_id: UUID, reason: str, over: Sequence[tuple[UUID, date, date, int]]
+) -> Sequence[Recovery]:
+    """Recoveries of what a run left overpaid; those that it left before are not made again.
+
+    Args:
+        tx: The transaction, which holds the benefits locked.
+        cause_id: The run.
+        reason: An UPPER_SNAKE word.
+        over: Benefit, first and last month, fen.
+    """
+    rows = await tx.fetch(
+        """
+        INSERT INTO recovery (recovery_id, benefit_id, person_id, kind, reason, cause_id, first_month, last_month,
+                              amount_fen, found_date)
+        SELECT recovery_id, benefit_id, person_id, kind, $1, $2, one.first_month, one.last_month, amount, $3
+        FROM unnest($4::uuid[], $5::uuid[], $6::date[], $7::date[], $8::bigint[])
+          AS one (recovery_id, benefit_id, first_month, last_month, amount)
+        JOIN benefit USING (benefit_id)
+        ON CONFLICT ON CONSTRAINT recovery_once DO NOTHING RETURNING recovery_id
+        """,
+        reason,
+        cause_id,
+        tx.today,
+        [ids.new_id() for _ in over],
+        [benefit_id for benefit_id, *_ in over],
+        [first for _, first, *_ in over],
+        [last for _, _, last, _ in over],
+        [fen for *_, fen in over],
+    )
+    found = await tx.fetch(
+        f"SELECT {COLUMNS} FROM recovery WHERE recovery_id = ANY($1::uuid[]) ORDER BY benefit_id",  # noqa: S608 - constant
+        [row["recovery_id"] for row in rows],
+    )
+    return [_recovery(row) for row in found]
+
+
 async def recovery(tx: Transaction, recovery_id: UUID, *, lock: bool = False) -> Recovery | None:
     """A recovery; locked when money moves."""
     if lock:

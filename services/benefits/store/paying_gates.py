@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from services.benefits.paying import EXCLUSIONS, OF_A_DEATH, RELEASABLE, Effect, Gate
+from services.benefits.lifecycle import AFTER_DEATH
+from services.benefits.paying import EXCLUSIONS, RELEASABLE, Effect, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -244,7 +245,7 @@ async def look(tx: Transaction, chunk: Chunk, limits: Limits) -> Sequence[Counte
         [one.fen for one in chunk.computed.values()],
         list(chunk.missing),
         list(chunk.missing.values()),
-        sorted(one.value for one in OF_A_DEATH),
+        sorted(one.value for one in AFTER_DEATH),
         [one.gives_way.value for one in EXCLUSIONS],
         [one.to.value for one in EXCLUSIONS],
         limits.shared_warn,

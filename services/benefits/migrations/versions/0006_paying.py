@@ -13,10 +13,23 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
+    ordered_ids()
     chunks()
     gates()
     returned()
     files()
+
+
+def ordered_ids() -> None:
+    """UUIDs of version 7 in SQL: PostgreSQL 18 brings its own of this name, which is found first."""
+    op.execute("""
+        CREATE FUNCTION uuidv7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+            SELECT encode(set_bit(set_bit(overlay(
+                uuid_send(gen_random_uuid())
+                PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+                FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
+        $$
+    """)
 
 
 def chunks() -> None:
