@@ -109,7 +109,7 @@ async def _recomputed(connection: asyncpg.Connection[asyncpg.Record], policy: Be
         SELECT 'determination' AS what, determination_id AS id, digest, first_month AS month, NULL AS fen
         FROM determination
         UNION ALL SELECT 'benefit', benefit_id, digest, first_month, monthly_fen FROM benefit
-        UNION ALL SELECT 'payment', payment_id, digest, month, amount_fen FROM payment
+        UNION ALL SELECT 'payment', payment_id, digest, month, amount_fen FROM payment WHERE item = 'MONTH'
         """
     )
     for row in decided:
