@@ -37,7 +37,10 @@ if TYPE_CHECKING:
     from tests.system.running import Running
 
 # The story does not enter these rooms; their own tests and one way of all RPCs (chassis/once.py) stand for repetitions.
-ROOMS_BESIDE_THE_STORY = {"CityService", "CollectionService", "CoverService", "MovingService", "PersonsService"}
+ROOMS_BESIDE_THE_STORY = {
+    "AdjustingService", "CityService", "CodesService", "CollectionService", "CoverService", "DeterminationsService",
+    "KeepingService", "KeysService", "MovingService", "PayingService", "PersonsService", "SupportService",
+}  # fmt: skip
 OTHER_TURNS_OF_A_CASE = ("correct", "decline", "request-correction", "retry", "submit", "withdraw")
 
 
