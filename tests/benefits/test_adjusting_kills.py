@@ -65,7 +65,7 @@ async def dies(database: Database, point: str) -> None:
 async def test_a_killed_adjustment_goes_on_in_the_next_process(
     database: Database,
     benefits: Benefits,
-    city: Office,  # noqa: F811
+    city: Office,  # noqa: F811 - the fixture by its name
     point: str,
 ) -> None:
     before = await pensioners(database)

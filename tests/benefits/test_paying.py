@@ -372,7 +372,8 @@ async def test_what_came_back_goes_out_again_and_is_parked_after_three_tries(bur
         WITH old AS (SELECT benefit_id, payee.* FROM payment JOIN benefit USING (benefit_id)
                      JOIN payee ON payee.payee_id = benefit.payee_id WHERE payment_id = $1),
         made AS (INSERT INTO payee SELECT $2, person_id, name_sealed, account_sealed, account_index, account_tail
-                 FROM old)
+                 FROM old),
+        said AS (INSERT INTO payee_change SELECT benefit_id, 1, payee_id, $2, '2026-02-10' FROM old)
         UPDATE benefit SET payee_id = $2 FROM old WHERE benefit.benefit_id = old.benefit_id
         """,
         payment_id,

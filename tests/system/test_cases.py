@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FIRST, LAST = Month(2025, 1), Month(2025, 12)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_lost_job_becomes_a_benefit_through_one_application(server_home: Path) -> None:
     with running(server_home / "cases") as platform:

@@ -90,6 +90,7 @@ async def test_without_nats_commands_go_on_and_arrive_later(platform: Running) -
         assert await differences(platform.owner_url) == []
 
 
+@pytest.mark.slow
 async def test_without_postgresql_writes_say_come_back_and_nothing_is_half_done(platform: Running) -> None:
     async with stage_of(platform, "postgres away") as stage:
         impatient = replace(stage.office, patience=0.0)

@@ -176,6 +176,7 @@ class ReceiptRow(Table, table=True):
     paid_date: date
     simulated: bool
     suspense_id: UUID | None = None
+    land_use_id: UUID | None = None
 
 
 class ContributionRow(Table, table=True):
