@@ -98,7 +98,8 @@ RULES: tuple[Rule, ...] = (
         f"""
         SELECT {_BEN} FROM benefit LEFT JOIN LATERAL (
             SELECT amount_fen, digest FROM benefit_amount AS one
-            WHERE one.benefit_id = benefit.benefit_id AND (number = 1 OR cause <> 'DETERMINED')  -- a last month may differ
+            WHERE one.benefit_id = benefit.benefit_id
+              AND (number = 1 OR cause <> 'DETERMINED')  -- a determined last month may differ
             ORDER BY number DESC LIMIT 1
         ) AS newest ON true
         WHERE (newest.amount_fen, newest.digest) IS DISTINCT FROM (benefit.monthly_fen, benefit.digest)
