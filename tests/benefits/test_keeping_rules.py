@@ -43,8 +43,14 @@ async def a_city(database: Database, kept: Keeping, people: int) -> None:
             FROM generate_series(1, {people}) AS number;
             INSERT INTO person SELECT twin.person_id, birth_date, sex, division, NULL FROM person, twin
               WHERE person.person_id = '{kept.person_id}';
-            INSERT INTO payee SELECT twin.payee_id, twin.person_id, name_sealed, account_sealed, account_index,
-              account_tail FROM payee, twin WHERE payee.payee_id = '{row["payee_id"]}';
+            INSERT INTO participation SELECT gen_random_uuid(), twin.person_id, employer_id, scheme, start_month,
+              end_month, end_reason, track, division, ended_after FROM participation, twin
+              WHERE participation.person_id = '{kept.person_id}' AND scheme = 'EMPLOYEE_PENSION';
+            INSERT INTO contribution_year SELECT twin.person_id, scheme, year, bases_fen, states
+              FROM contribution_year, twin WHERE contribution_year.person_id = '{kept.person_id}';
+            INSERT INTO payee SELECT twin.payee_id, twin.person_id, name_sealed, account_sealed,
+              decode(md5(twin.payee_id::text), 'hex'), account_tail FROM payee, twin
+              WHERE payee.payee_id = '{row["payee_id"]}';
             INSERT INTO approval SELECT twin.approval_id, kind, twin.determination_id::text, payload_hash, maker_person,
               checker_person, state, reason, created, expires, decided, executed FROM approval, twin
               WHERE approval.id = (SELECT approval_id FROM determination

@@ -68,7 +68,7 @@ async def a_population(bureau: Bureau, persons: int, draw: random.Random) -> dic
 async def agree(bureau: Bureau, persons: int, seed: int) -> int:
     """Pay two months and compare each payment with what the one-person form says; how many were compared."""
     terms = await a_population(bureau, persons, random.Random(seed))
-    bureau.limits = type(bureau.limits)(jump_percent=10**6)
+    bureau.limits = type(bureau.limits)(jump_percent=10**9)
     for month in (UNTIL.plus(-2), UNTIL):
         await bureau.released(str(month))
     known = await bureau.run(lambda tx: decisions.amounts(tx, list(terms)))
