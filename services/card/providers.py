@@ -25,7 +25,8 @@ from services.card.crypto import sm2
 from services.card.crypto.algorithms import ES256, KeyWrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from services.card.crypto.algorithms import Private, Public
@@ -144,7 +145,10 @@ def create_keys(keys_dir: Path) -> Path:
 
 def _complete(path: Path, purposes: Sequence[Purpose], names: Sequence[str]) -> Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    used = profiles.PROFILES.values() if sm2.is_available() else (profiles.I,)
+    used = tuple(profiles.PROFILES.values()) if sm2.is_available() else (profiles.I,)
+    wanted = {(purpose.value, profile.alg) for purpose in purposes for profile in used}
+    if path.exists() and _has(_content(path), wanted, names):
+        return path  # nothing to lock: where it is complete it may lie on a volume that nobody writes
     with _changing(path) as content:
         for name in names:
             content.setdefault(name, base64.b64encode(os.urandom(_SECRET_BYTES)).decode())
@@ -154,6 +158,11 @@ def _complete(path: Path, purposes: Sequence[Purpose], names: Sequence[str]) -> 
                 if (purpose.value, profile.alg) not in there:
                     content["signing"].append(_entry(purpose, profile.generate()))
     return path
+
+
+def _has(content: Mapping[str, Any], wanted: AbstractSet[tuple[str, int]], names: Sequence[str]) -> bool:
+    there = {(one["purpose"], int(one["alg"])) for one in content.get("signing", ())}
+    return wanted <= there and all(name in content for name in names) and "token" not in content
 
 
 @contextmanager
