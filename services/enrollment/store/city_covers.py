@@ -105,7 +105,7 @@ ASSESS_FLEXIBLE = f"""
     INSERT INTO bill (bill_id, payer_id, month, number, state, person_count, {_CHARGED}, total_fen, terms, provisional,
                       policy_version, assess_date, kind)
     SELECT bill_id, person_id, $3,
-           (SELECT coalesce(max(number), 0) + 1 FROM bill WHERE payer_id = line.person_id AND month = $3),
+           (SELECT coalesce(max(number), 0) + 1 FROM bill WHERE payer_id = line.person_id AND month + 0 = $3),
            'ISSUED', 1, 0, pension_employee_fen, 0, 0, 0, 0, 0, pension_employee_fen, $10::jsonb, $11, $12, $13,
            'FLEXIBLE'
     FROM line RETURNING pension_employee_fen AS fen
