@@ -211,6 +211,8 @@ async def prove_reversal(database: Database, city: Office, done: Run, before: li
     open_ = await rows(database, "SELECT 1 FROM difference WHERE payment_id IS NULL AND withdrawn_date IS NULL")
     assert open_ == []
     over = await rows(database, "SELECT sum(amount_fen)::bigint AS fen, count(*) AS n FROM adjustment_overpaid")
+    owed = await rows(database, "SELECT sum(amount_fen)::bigint AS fen, count(*) AS n FROM recovery")
+    assert [tuple(row) for row in owed] == [tuple(row) for row in over]  # each of them is a recovery
     # April was prepared by the new amount; the differences too, where the payroll pays them already.
     assert over == [{"fen": gain * (4 if paid[0]["paid"] else 1), "n": len(before)}]
     assert (await city.create()).state is RunState.DRAFT  # the year is free again

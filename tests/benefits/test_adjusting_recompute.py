@@ -171,6 +171,8 @@ async def test_a_lower_final_value_is_listed_as_overpaid_and_one_benefit_can_be_
 
     done = await shown(benefits, run)
     over = await rows(database, "SELECT benefit_id, amount_fen FROM adjustment_overpaid")
+    owed = await rows(database, "SELECT benefit_id, amount_fen FROM recovery")
+    assert [tuple(row) for row in owed] == [tuple(row) for row in over]
     assert done.result is not None
     assert over == [{"benefit_id": first.benefit.benefit_id, "amount_fen": done.result.total.over_fen}]
     assert done.result.total.over_fen == -5 * done.result.total.monthly_fen > 0
