@@ -1,4 +1,4 @@
-"""The whole life of a card, and batches."""
+"""The whole life of a card."""
 
 revision = "0005"
 down_revision = "0004"

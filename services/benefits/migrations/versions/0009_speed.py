@@ -1,0 +1,8 @@
+"""Shapes that runs of a city need."""
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

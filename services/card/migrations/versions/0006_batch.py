@@ -1,0 +1,8 @@
+"""Cards by the batch."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

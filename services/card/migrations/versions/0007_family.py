@@ -1,0 +1,8 @@
+"""Family accounts and the devices of delegates."""
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

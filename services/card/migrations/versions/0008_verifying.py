@@ -1,0 +1,8 @@
+"""What verifiers are told beyond codes."""
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
