@@ -154,8 +154,13 @@ class Law:
             base * Fraction(self._on("contribution", "pension.employee.account_credit_rate", month.first_day))
         )
 
-    def pension(self, retiree: Employee) -> Pension:
-        """The employee pension of the retiree from August 2026."""
+    def pension(self, retiree: Employee, other_base: int | None = None) -> Pension:
+        """The employee pension of the retiree from August 2026.
+
+        Args:
+            retiree: Who.
+            other_base: Calculation base (计发基数) in fen that is assumed instead of the published one.
+        """
         paid = list(Month.range(HISTORY_FROM, HISTORY_TO))
         index = Fraction(0)
         for month in paid:
@@ -167,7 +172,7 @@ class Law:
         months = RETIREE_MONTHS_PRE_1996 + len(paid) + len(running)
         average = index / months
         index4 = Fraction(_half_up(average * 10_000), 10_000)
-        base = int(self._of_year("pension-employee", "calculation_base", RETIREMENT.year) * 100)
+        base = other_base or int(self._of_year("pension-employee", "calculation_base", RETIREMENT.year) * 100)
         basic = _half_up(Fraction(base, 200) * (1 + index4) * Fraction(months, YEAR))
         balance = self.at_retirement(retiree, RETIREE_BALANCE_2024)
         account = _half_up(balance / self._payout_months(retiree))
@@ -185,6 +190,26 @@ class Law:
     def skills_subsidy(self, level: int, day: date) -> int:
         """The skills subsidy for a certificate of a level in fen, without the uplift of urgent occupations."""
         return _fen(self._on("training", f"skill.amount.level_{level}", day))
+
+    def injury_grant(self, hurt: Employee, accident: Month, grade: int) -> int:
+        """The one-off grant of a grade in fen: months of the average base before the accident, between its limits."""
+        first = max(accident.plus(-YEAR), START)
+        bases = [self.contribution(wage_in(hurt, month), month).base for month in Month.range(first, accident.previous)]
+        area = self._of_year("work-injury", "area_average_wage", accident.year) * 100
+        limits = self._on("work-injury", "own_wage.limits", accident.first_day)
+        floor, ceiling = (_half_up(area * Fraction(limits[end])) for end in ("floor", "ceiling"))
+        wage = min(max(_half_up(Fraction(sum(bases), len(bases))), floor), ceiling)
+        rows = self._on("work-injury", "grades", accident.first_day)
+        return wage * next(int(row["one_off_months"]) for row in rows if row["grade"] == grade)
+
+    def survivors(self, dead: Employee, month: Month, last: Month = RETIREMENT) -> tuple[int, int]:
+        """What the dead paid in by `last`, and what the survivors are paid once: below five years at most that."""
+        income = self._of_year("survivor", "annual_income.jiangsu", month.year - 1)
+        base = _half_up(income / YEAR) * 100
+        months = self._on("survivor", "funeral_months", month.first_day)
+        months += self._on("survivor", "pension_months", month.first_day)["below_5"]
+        own = sum(self.contribution(wage_in(dead, each), each).pension_employee for each in Month.range(START, last))
+        return own, min(base * months, own)
 
     def unemployment(self, jobless: Employee, month: Month) -> int:
         """The benefit of one month in fen: 45 % of the last twelve bases, at most the month's minimum wage."""

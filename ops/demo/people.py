@@ -66,6 +66,16 @@ class Cast:
         return self.employees[1]
 
     @property
+    def deceased(self) -> Employee:
+        """The man who dies in service in September 2026."""
+        return self.employees[2]
+
+    @property
+    def injured(self) -> Employee:
+        """The one who has an accident at work."""
+        return self.employees[5]
+
+    @property
     def colleague(self) -> Employee:
         """The one whose account stands for everybody's who only pays."""
         return self.employees[3]

@@ -11,13 +11,14 @@ from ops.client import Gateway, IdentityProvider, key_of
 from ops.secrets import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from datetime import date
     from pathlib import Path
 
     import httpx
     from rich.console import Console
 
+    from kernel.calendar import Month
     from kernel.money import Money
     from ops.client import Json
 
@@ -124,3 +125,14 @@ async def until(look: Callable[[], Awaitable[Json]], good: Callable[[Json], bool
             raise TimeoutError(f"waited {WAIT_SECONDS:.0f} s for {what}")
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 0.5)
+
+
+def told(paid: Iterable[tuple[Month, str]]) -> str:
+    """Months and amounts in one line: a run of months with the same amount is told once."""
+    runs: list[list[tuple[Month, str]]] = []
+    for month, amount in sorted(paid):
+        if runs and runs[-1][-1] == (month.previous, amount):
+            runs[-1].append((month, amount))
+        else:
+            runs.append([(month, amount)])
+    return "; ".join(f"{run[0][0]} 起 {len(run)} × {run[0][1]}" for run in runs)

@@ -1,9 +1,10 @@
 """The working life, act by act, through the gateway's public API only.
 
-January 2025 to August 2026: a partner system registers an employer and enrols two hundred people, most of them by a
+January 2025 to October 2026: a partner system registers an employer and enrols two hundred people, most of them by a
 roster; one brings 28 years of history. Cards are made for all of them, and one is used. Every month is billed,
 collected by the (simulated) tax bureau and credited; one person loses the job and is paid unemployment benefit month by
 month; one earns a certificate and is paid a skills subsidy; one retires in the statutory month and is paid a pension.
+What an office does with benefits that run follows in `ops/demo/claims.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from kernel.calendar import Month
 from kernel.money import Money
-from ops.demo import applications, expectation
+from ops.demo import applications, claims, expectation
 from ops.demo.arriving import bring_history, job_end, register
 from ops.demo.cards import make_and_use_cards
 from ops.demo.expectation import JOBLESS_BALANCE_2024, RETIREE_BALANCE_2024, Law
@@ -29,11 +30,9 @@ from ops.demo.people import (
     draw,
 )
 from ops.demo.skills import CLAIMED, earn_and_claim
-from ops.demo.stage import until
+from ops.demo.stage import told, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ops.client import Json
     from ops.demo.stage import Stage
 
@@ -64,6 +63,11 @@ async def play(stage: Stage, size: int = EMPLOYEES) -> Life:
     await work_and_pay(stage, life, 10, claimed.next, RETIREMENT)
     await retire(stage, life)
     await draw_pension(stage, life)
+    await claims.be_injured(stage, life)
+    await claims.come_back(stage, life, pay_benefits)
+    await claims.die_in_service(stage, life)
+    await claims.work_again(stage, life, pay_benefits)
+    await claims.look_after(stage, life)
     return life
 
 
@@ -149,9 +153,13 @@ async def pay_benefits(stage: Stage, month: Month) -> None:
     )
     await until(
         lambda: stage.clerk.get(f"/v1/payrolls/{payroll_id}"),
-        lambda body: int(body["payroll"]["confirmed_count"]) == int(body["payroll"]["payment_count"]),
+        lambda body: _answered(body["payroll"]),
         f"the bank's answer for {month}",
     )
+
+
+def _answered(payroll: Json) -> bool:
+    return int(payroll["confirmed_count"]) + int(payroll["returned_count"]) == int(payroll["payment_count"])
 
 
 async def close_year(stage: Stage, life: Life) -> None:
@@ -226,28 +234,17 @@ async def draw_pension(stage: Stage, life: Life) -> None:
     mine = await stage.citizen(retiree.name, retiree.id_no)
     payments = (await mine.get(f"/v1/persons/{life.person_id(retiree)}/payments"))["payments"]
     expected = life.law.pension(retiree).total
-    stage.check("养老金发放", "pension paid", _told([(first, str(Money(expected)))]), _confirmed(payments))
+    stage.check("养老金发放", "pension paid", told([(first, str(Money(expected)))]), _confirmed(payments))
     hers = await stage.citizen(jobless.name, jobless.id_no)
     received = (await hers.get(f"/v1/persons/{life.person_id(jobless)}/payments"))["payments"]
     due = [(each, str(Money(life.law.unemployment(jobless, each)))) for each in Month.range(FIRST_BENEFIT, first)]
-    stage.check("失业金逐月发放", "unemployment benefit paid", _told(due), _confirmed(received))
+    stage.check("失业金逐月发放", "unemployment benefit paid", told(due), _confirmed(received))
     stage.say(f"失业金 {len(received)} 个月,养老金 1 个月", "every month paid once, confirmed by the (simulated) bank")
 
 
 def _confirmed(payments: list[Json]) -> str:
     """What the bank confirmed, month by month; anything else shows by its state."""
     good = "PAYMENT_STATE_CONFIRMED"
-    return _told(
+    return told(
         (Month.parse(each["month"]), each["amount"] if each["state"] == good else each["state"]) for each in payments
     )
-
-
-def _told(paid: Iterable[tuple[Month, str]]) -> str:
-    """Months and amounts in one line: a run of months with the same amount is told once."""
-    runs: list[list[tuple[Month, str]]] = []
-    for month, amount in sorted(paid):
-        if runs and runs[-1][-1] == (month.previous, amount):
-            runs[-1].append((month, amount))
-        else:
-            runs.append([(month, amount)])
-    return "; ".join(f"{run[0][0]} 起 {len(run)} × {run[0][1]}" for run in runs)

@@ -12,7 +12,7 @@ from kernel.errors import NotFound
 from kernel.money import Money
 from services.benefits.domain import backpay
 from services.benefits.keeping import benefit_not_found, recovery_not_found
-from services.benefits.operations import keeping_import, keeping_recovery, keeping_sweep
+from services.benefits.operations import keeping_import, keeping_recovery, keeping_sweep, paying_books
 from services.benefits.operations.determinations import known_person
 from services.benefits.store import decisions, keeping, keeping_recoveries
 
@@ -155,12 +155,12 @@ async def doubles(tx: Transaction, *, size: int, token: str) -> tuple[Sequence[R
 
 
 async def job(tx: Transaction, job_id: UUID) -> JobShown:
-    """A job that certifies or holds back.
+    """A job that certifies, holds back or proves the books.
 
     Raises:
         NotFound: JOB_NOT_FOUND.
     """
     found = await jobs.get(tx, job_id)
-    if found.kind not in {keeping_import.JOB, keeping_sweep.JOB}:
+    if found.kind not in {keeping_import.JOB, keeping_sweep.JOB, paying_books.JOB}:
         raise NotFound("JOB_NOT_FOUND", "no such job")
     return JobShown(found, [one for _, one in await jobs.rejects(tx, job_id, limit=REJECTS)])

@@ -130,7 +130,9 @@ async def prepare_survivors(tx: Transaction, command: PrepareSurvivors, policy: 
     ]
     office = _Office(tx, policy, person, known, notes)
     kinds = [Kind.SURVIVOR_GRANT] if command.without_funeral else [Kind.SURVIVOR_FUNERAL, Kind.SURVIVOR_GRANT]
-    return [await office.once(kind, facts, command.payee, command.death_date) for kind in kinds]
+    # Few own contributions may be used up by the funeral grant alone: what is left is paid, not refused with the rest.
+    paid = [kind for kind in kinds if facts.statement(kind, died, policy).total > Money.ZERO]
+    return [await office.once(kind, facts, command.payee, command.death_date) for kind in paid or kinds]
 
 
 async def prepare_resident_funeral(
