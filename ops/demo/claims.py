@@ -229,7 +229,9 @@ async def _what_if(stage: Stage, life: Life) -> None:
         "to_date": "2026-12-31",
         "value": str(OTHER_BASE),
     }
-    made = await stage.clerk.post("/v1/adjustments:what-if", {"change": change}, key=stage.key("what if"))
+    made = await stage.clerk.post(
+        "/v1/adjustments:what-if", {"change": change, "sample_size": 0}, key=stage.key("what if")
+    )
     number = made["adjustment"]["adjustment_id"]
     seen = await until(
         lambda: stage.clerk.get(f"/v1/adjustments/{number}"),

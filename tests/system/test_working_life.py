@@ -23,6 +23,7 @@ from ops.home import ROOT
 from ops.simulators.bank import answer_order, answer_subsidy
 from ops.simulators.skills import ISSUER_TYPE, Certificate, number_of, record
 from ops.simulators.tax import send_receipt
+from tests.system import benefit_rooms
 from tests.system.canary import leaks
 from tests.system.oracle import differences
 from tests.system.running import SMALL, running, settled
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
 # The story does not enter these rooms; their own tests and one way of all RPCs (chassis/once.py) stand for repetitions.
 ROOMS_BESIDE_THE_STORY = {
-    "AdjustingService", "CityService", "CodesService", "CollectionService", "CoverService", "DeterminationsService",
-    "KeepingService", "KeysService", "MovingService", "PayingService", "PersonsService", "SupportService",
+    "CityService", "CodesService", "CollectionService", "CoverService", "KeysService", "MovingService",
+    "PersonsService", "SupportService",
 }  # fmt: skip
 OTHER_TURNS_OF_A_CASE = ("correct", "decline", "request-correction", "retry", "submit", "withdraw")
 
@@ -87,10 +88,11 @@ async def test_every_change_was_made_once_although_it_was_sent_twice(played: Pla
         stage = Stage(played.running.platform, "system-test", http, Console(file=io.StringIO()))
         repeated = played.repeated | await _reject_one(stage, played) | await _answer_again(stage, played)
         repeated |= await _reject_a_claim(stage, played) | await _use_up_a_card(stage, played)
+        repeated |= await benefit_rooms.enter(stage, played.life)
 
     # The story's applications are simply accepted and approved: tests/gateway_cases/test_repeats.py sends the rest
     # twice. The other four are called by the workers of cases alone, again when one dies: tests/system/test_cases.py.
-    assert _changing_routes() - repeated == {
+    assert _changing_routes() - repeated == benefit_rooms.BESIDE | {
         *(f"POST /v1/cases/{{id}}:{what}" for what in OTHER_TURNS_OF_A_CASE),
         "POST /v1/claims/{id}:approve",
         "POST /v1/claims/{id}:prepare",

@@ -33,7 +33,9 @@ AT_ONCE = 8  # files in memory: 160 MiB
 METHOD = f"POST {PATH}"  # as the audit names it
 RULE = AccessRule(
     roles=frozenset({"CLERK", "PARTNER"}),
-    scopes=frozenset({"history.import", "enrollment.write", "receipts.write"}),
+    scopes=frozenset(
+        {"history.import", "enrollment.write", "receipts.write", "payments.write", "certifications.write"}
+    ),
     min_acr=2,
 )
 RATE_CLASS = "HEAVY"
