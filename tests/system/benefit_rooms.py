@@ -63,7 +63,9 @@ class Office:
         """An adjustment once it stands there."""
         answer = await until(
             lambda: self.clerk.get(path),
-            lambda body: body["adjustment"]["state"] == f"ADJUSTMENT_STATE_{state}",
+            lambda body: (
+                body["adjustment"]["state"] == f"ADJUSTMENT_STATE_{state}" and bool(body["adjustment"].get("digest"))
+            ),
             f"{path} to be {state}",
         )
         found: Json = answer["adjustment"]
