@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.policy import PolicyStore
 from kernel.identity import Sex
+from kernel.retirement import TrackRule
 from services.benefits.domain.adjustment import AdjustmentLaw, Amounts, TiltBand, YearBand
 from services.benefits.domain.certification import CertificationLaw
 from services.benefits.domain.disability import DisabilityLaw
@@ -23,7 +24,6 @@ from services.benefits.domain.retirement import (
     RetirementLaw,
     SpecialDelay,
     Track,
-    TrackRule,
 )
 from services.benefits.domain.survivors import MonthsTable, SurvivorLaw
 from services.benefits.domain.unemployment import DurationBand, RateBand, UnemploymentLaw
