@@ -9,8 +9,8 @@ from hrss.benefits.v1 import determinations_service_pb2 as pb
 from services.benefits.messages import kind_replies, kind_requests
 from services.benefits.operations import (
     comparing,
+    keeping_requests,
     kinds_death,
-    kinds_ending,
     kinds_injury,
     kinds_pensions,
     proving,
@@ -113,9 +113,9 @@ class DeterminationsRpc(Servicer):
         )
 
     async def EndBenefit(self, request: pb.EndBenefitRequest, call: Call) -> pb.EndBenefitResponse:
-        """End a benefit by decision."""
+        """Ask to end a benefit."""
         command = kind_requests.end_benefit(request)
-        return await call.once(lambda tx: kinds_ending.end_benefit(tx, command), kind_replies.ended)
+        return await call.once(lambda tx: keeping_requests.ask_end(tx, command), kind_replies.end_asked)
 
     async def RecomputeBenefit(self, request: pb.RecomputeBenefitRequest, call: Call) -> pb.RecomputeBenefitResponse:
         """Compute the amounts of a benefit again."""
