@@ -30,6 +30,8 @@ Reply = TypeVar(
     pb.PrepareWorkDeathResponse,
     pb.PrepareSurvivorsResponse,
     pb.PrepareResidentFuneralResponse,
+    pb.PrepareUnemploymentExtensionResponse,
+    pb.PrepareUnemploymentLumpSumResponse,
 )
 
 

@@ -13,6 +13,7 @@ from services.benefits.operations import (
     kinds_death,
     kinds_injury,
     kinds_pensions,
+    kinds_unemployment,
     proving,
 )
 
@@ -110,6 +111,26 @@ class DeterminationsRpc(Servicer):
         return await call.once(
             lambda tx: kinds_death.prepare_resident_funeral(tx, command, self.policy),
             kind_replies.prepared(pb.PrepareResidentFuneralResponse),
+        )
+
+    async def PrepareUnemploymentExtension(
+        self, request: pb.PrepareUnemploymentExtensionRequest, call: Call
+    ) -> pb.PrepareUnemploymentExtensionResponse:
+        """Determine that a claim goes on to the statutory age, first person."""
+        command = kind_requests.more_unemployment(request)
+        return await call.once(
+            lambda tx: kinds_unemployment.prepare_extension(tx, command, self.policy),
+            kind_replies.prepared(pb.PrepareUnemploymentExtensionResponse),
+        )
+
+    async def PrepareUnemploymentLumpSum(
+        self, request: pb.PrepareUnemploymentLumpSumRequest, call: Call
+    ) -> pb.PrepareUnemploymentLumpSumResponse:
+        """Determine the months that are left in one sum, first person."""
+        command = kind_requests.more_unemployment(request)
+        return await call.once(
+            lambda tx: kinds_unemployment.prepare_lump_sum(tx, command, self.policy),
+            kind_replies.prepared(pb.PrepareUnemploymentLumpSumResponse),
         )
 
     async def EndBenefit(self, request: pb.EndBenefitRequest, call: Call) -> pb.EndBenefitResponse:
