@@ -23,11 +23,11 @@ from services.benefits.domain.retirement import Retirement, Track
 from services.benefits.history import History
 from services.benefits.kinds import statement_of
 from services.benefits.kinds.contributed import facts_of
+from services.benefits.kinds.unemployment import month_of
 from services.benefits.lifecycle import Kind
 from services.benefits.policy import BenefitsPolicy
 
 _ENOUGH_MONTHS = 100 * 12  # more than any minimum: asks for the window alone
-AVERAGE_MONTHS = 12  # the average base is that of the 12 months before unemployment
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ class UnemploymentInputs:
         registration_date: Day of the registration; the law of that day decides duration and rate.
         division: Division of the employer, which decides the class of the minimum wage.
         carried_months: Unused months of an earlier spell.
+        premium_until: Month of the statutory age of who filed for the pension premium (代缴养老保险费).
     """
 
     history: History
@@ -101,6 +102,7 @@ class UnemploymentInputs:
     registration_date: date
     division: str
     carried_months: int = 0
+    premium_until: Month | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """The inputs as plain values."""
@@ -110,6 +112,8 @@ class UnemploymentInputs:
             "registration_date": self.registration_date.isoformat(),
             "division": self.division,
             "carried_months": self.carried_months,
+            # Said only where it is so, as above.
+            **({"premium_until": str(self.premium_until)} if self.premium_until else {}),
         }
 
     @classmethod
@@ -121,6 +125,7 @@ class UnemploymentInputs:
             registration_date=parse_date(plain["registration_date"]),
             division=plain["division"],
             carried_months=plain["carried_months"],
+            premium_until=Month.parse(plain["premium_until"]) if "premium_until" in plain else None,
         )
 
 
@@ -268,15 +273,13 @@ def unemployment_statement(inputs: UnemploymentInputs, month: Month, policy: Ben
         InvalidInput: CONTRIBUTION_MONTHS_SHORT, NO_CONTRIBUTION_MONTHS: nobody assessed the inputs.
         PolicyParameterMissing: The division has no wage class, or the month no minimum wage.
     """
-    law = policy.unemployment
-    paid = inputs.history.paid
-    average = unemployment.average_base([one.base for one in paid.last(AVERAGE_MONTHS).months])
-    return unemployment.monthly_benefit(
-        average,
-        law.rate(len(paid), inputs.registration_date),
-        law.cap(inputs.division, month),
-        law.floor(month),
-        law.apart(month),
+    return month_of(
+        inputs.history,
+        inputs.registration_date,
+        inputs.division,
+        month,
+        policy,
+        premium_until=inputs.premium_until,
     ).statement
 
 

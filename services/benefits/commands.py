@@ -61,6 +61,7 @@ class PrepareUnemployment:
     carried_months: int
     payee: Payee
     carried_document: str = ""
+    premium_filed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from kernel.calendar import Month
 from kernel.errors import Refused
-from services.benefits.lifecycle import FUNERALS, ONE_OFF, PENSIONS, BenefitState, EndReason, Kind
+from services.benefits.lifecycle import FUNERALS, GRANTS, ONE_OFF, PENSIONS, BenefitState, EndReason, Kind
 
 # What a benefit that starts ends, with the month before it.
 ENDS = {kind: frozenset({Kind.UNEMPLOYMENT, Kind.DISABILITY_ALLOWANCE, Kind.INJURY_ALLOWANCE}) for kind in PENSIONS}
@@ -58,6 +58,8 @@ def require_free(wanted: Wanted, known: Iterable[Held]) -> None:
     if wanted.kind in PENSIONS | {Kind.DISABILITY_ALLOWANCE} and kinds & PENSIONS:
         raise taken(Kind.EMPLOYEE_PENSION)
     if wanted.kind in FUNERALS and kinds & FUNERALS:
+        raise taken(wanted.kind)
+    if wanted.kind in GRANTS and kinds & GRANTS:
         raise taken(wanted.kind)
     same = [one for one in stand if one.kind is wanted.kind and base_of(one.share) == base_of(wanted.share)]
     if wanted.kind in ONCE_EACH and same:

@@ -61,6 +61,7 @@ class RequestKind(StrEnum):
     PAYEE = "PAYEE"
     PLAN = "PLAN"
     WRITE_OFF = "WRITE_OFF"
+    END = "END"
 
 
 class RequestState(StrEnum):

@@ -32,6 +32,7 @@ class PrepareGovernmentPension:
     new_total: Money | None
     payee: Payee
     document: str
+    early_by_service: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,16 @@ class PrepareSurvivors:
     drawn_months: int | None
     own_contributions: Money | None
     without_funeral: bool
+    payee: Payee
+    document: str
+    from_unemployment: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareMoreUnemployment:
+    """Determine what follows an unemployment benefit: its extension, or its last months in one sum; first person."""
+
+    person_id: UUID
     payee: Payee
     document: str
 

@@ -22,6 +22,9 @@ class Kind(StrEnum):
     SURVIVOR_FUNERAL = "SURVIVOR_FUNERAL"  # 丧葬补助金
     SURVIVOR_GRANT = "SURVIVOR_GRANT"  # 抚恤金
     RESIDENT_FUNERAL = "RESIDENT_FUNERAL"  # 居民丧葬补助金
+    UNEMPLOYMENT_LUMP_SUM = "UNEMPLOYMENT_LUMP_SUM"  # 一次性领取失业保险金
+    UNEMPLOYMENT_FUNERAL = "UNEMPLOYMENT_FUNERAL"  # 领金期间死亡丧葬补助金
+    UNEMPLOYMENT_GRANT = "UNEMPLOYMENT_GRANT"  # 领金期间死亡抚恤金
 
 
 PENSIONS = frozenset({Kind.EMPLOYEE_PENSION, Kind.GOVERNMENT_PENSION, Kind.RESIDENT_PENSION})  # one in a life
@@ -34,6 +37,9 @@ ONE_OFF = frozenset(
         Kind.SURVIVOR_FUNERAL,
         Kind.SURVIVOR_GRANT,
         Kind.RESIDENT_FUNERAL,
+        Kind.UNEMPLOYMENT_LUMP_SUM,
+        Kind.UNEMPLOYMENT_FUNERAL,
+        Kind.UNEMPLOYMENT_GRANT,
     }
 )  # paid once: the first month is the last
 AFTER_DEATH = frozenset(
@@ -44,9 +50,14 @@ AFTER_DEATH = frozenset(
         Kind.SURVIVOR_FUNERAL,
         Kind.SURVIVOR_GRANT,
         Kind.RESIDENT_FUNERAL,
+        Kind.UNEMPLOYMENT_FUNERAL,
+        Kind.UNEMPLOYMENT_GRANT,
     }
 )  # paid to others because the person died: a death ends none of them
-FUNERALS = frozenset({Kind.INJURY_FUNERAL, Kind.SURVIVOR_FUNERAL, Kind.RESIDENT_FUNERAL})  # one in all
+FUNERALS = frozenset(
+    {Kind.INJURY_FUNERAL, Kind.SURVIVOR_FUNERAL, Kind.RESIDENT_FUNERAL, Kind.UNEMPLOYMENT_FUNERAL}
+)  # one in all
+GRANTS = frozenset({Kind.SURVIVOR_GRANT, Kind.UNEMPLOYMENT_GRANT})  # one of the two (assumed: decision 0244)
 FUND_OF = {
     Kind.EMPLOYEE_PENSION: "employee_pension",
     Kind.UNEMPLOYMENT: "unemployment",
@@ -64,6 +75,9 @@ FUND_OF = {
     Kind.SURVIVOR_FUNERAL: "employee_pension",
     Kind.SURVIVOR_GRANT: "employee_pension",
     Kind.RESIDENT_FUNERAL: "resident_pension",
+    Kind.UNEMPLOYMENT_LUMP_SUM: "unemployment",
+    Kind.UNEMPLOYMENT_FUNERAL: "unemployment",
+    Kind.UNEMPLOYMENT_GRANT: "unemployment",
 }  # the fund (基金) that pays
 
 

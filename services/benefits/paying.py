@@ -68,6 +68,13 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
     Exclusion(Kind.SURVIVOR_FUNERAL, Kind.INJURY_FUNERAL, "SIL"),
     Exclusion(Kind.RESIDENT_FUNERAL, Kind.INJURY_FUNERAL, "SIL"),
     Exclusion(Kind.RESIDENT_FUNERAL, Kind.SURVIVOR_FUNERAL, "SIL"),
+    Exclusion(Kind.UNEMPLOYMENT_FUNERAL, Kind.INJURY_FUNERAL, "SIL"),
+    Exclusion(Kind.UNEMPLOYMENT_FUNERAL, Kind.SURVIVOR_FUNERAL, "SIL"),
+    Exclusion(Kind.RESIDENT_FUNERAL, Kind.UNEMPLOYMENT_FUNERAL, "SIL"),
+    # Two benefits for the same want: who cannot work at all does not look for work, one grant for a death, and the sum
+    # of the months that were left is instead of them.
+    Exclusion(Kind.UNEMPLOYMENT, Kind.DISABILITY_ALLOWANCE, "assumed"),
+    Exclusion(Kind.UNEMPLOYMENT_GRANT, Kind.SURVIVOR_GRANT, "assumed"),
 )
 
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.policy import PolicyStore
 from kernel.identity import Sex
+from kernel.retirement import TrackRule
 from services.benefits.domain.adjustment import AdjustmentLaw, Amounts, TiltBand, YearBand
 from services.benefits.domain.certification import CertificationLaw
 from services.benefits.domain.disability import DisabilityLaw
-from services.benefits.domain.government import GovernmentLaw
+from services.benefits.domain.government import EarlyService, GovernmentLaw
 from services.benefits.domain.injury import GradeTerms, InjuryLaw, Nursing, WageLimits
 from services.benefits.domain.injury_death import DeathLaw, DependantShares, MissingTerms
 from services.benefits.domain.injury_end import Reductions, TerminationLaw
@@ -23,7 +24,6 @@ from services.benefits.domain.retirement import (
     RetirementLaw,
     SpecialDelay,
     Track,
-    TrackRule,
 )
 from services.benefits.domain.survivors import MonthsTable, SurvivorLaw
 from services.benefits.domain.unemployment import DurationBand, RateBand, UnemploymentLaw
@@ -94,6 +94,9 @@ class BenefitsPolicy:
             wage_class=store.table(DIVISIONS, "minimum_wage_class", _wage_classes),
             medical=store.money(UNEMPLOYMENT, "medical.contribution"),
             price_allowance=store.money(UNEMPLOYMENT, "price_allowance.amount"),
+            premium=store.money(UNEMPLOYMENT, "premium.contribution"),
+            premium_months=store.integer(UNEMPLOYMENT, "premium.months_before_statutory"),
+            extension_months=store.integer(UNEMPLOYMENT, "extension.months_before_statutory"),
         )
         self.projection = ProjectionLaw(
             interest_rate=store.rate(ACCOUNT, "interest_rate"),
@@ -109,6 +112,7 @@ class BenefitsPolicy:
             ratio=store.rate(GOVERNMENT, "transition.ratio"),
             basic_rate=store.rate(GOVERNMENT, "basic_rate_per_year"),
             coefficient=store.rate(GOVERNMENT, "transitional_coefficient"),
+            early_service=store.table(GOVERNMENT, "early_retirement.service", lambda value: EarlyService(**value)),
         )
         self.resident = ResidentLaw(
             eligibility=store.table(RESIDENT, "eligibility", lambda value: Eligibility(**value)),

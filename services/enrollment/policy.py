@@ -10,9 +10,9 @@ from chassis.policy import PolicyStore
 from kernel.dated import Dated
 from kernel.identity import Divisions, Sex
 from kernel.money import Money
+from kernel.retirement import TrackRule
 from services.enrollment.collection import DueRule
 from services.enrollment.domain.account import AccountLaw, Method
-from services.enrollment.domain.bridging import DelayTrack
 from services.enrollment.domain.contributions import BaseLimits, ContributionLaw, IndustryRate, Scheme, Side
 from services.enrollment.domain.projects import ProjectTerms
 from services.enrollment.register import Track
@@ -91,7 +91,7 @@ class EnrollmentPolicy:
         """The age from which a relation in a new place is a temporary account, as the law is on a day."""
         return self._temporary_ages[sex].on(on).value
 
-    def delay_tracks(self, track: Track) -> Dated[DelayTrack]:
+    def delay_tracks(self, track: Track) -> Dated[TrackRule]:
         """How a track of retirement is delayed."""
         return self._delay_tracks.map(lambda tracks: tracks[track])
 
@@ -121,10 +121,10 @@ def _original_months(value: Mapping[str, Any]) -> Mapping[Track, int]:
     return MappingProxyType({track: value[track]["original_months"] for track in Track})
 
 
-def _delay_tracks(value: Mapping[str, Any]) -> Mapping[Track, DelayTrack]:
+def _delay_tracks(value: Mapping[str, Any]) -> Mapping[Track, TrackRule]:
     return MappingProxyType(
         {
-            track: DelayTrack(value[track]["original_months"], value[track]["step"], value[track]["max_delay"])
+            track: TrackRule(value[track]["original_months"], value[track]["step"], value[track]["max_delay"])
             for track in Track
         }
     )

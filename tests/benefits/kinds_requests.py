@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hrss.benefits.v1 import benefits_service_pb2 as service_pb
 from hrss.benefits.v1 import determinations_service_pb2 as pb
+from hrss.benefits.v1 import keeping_service_pb2 as keeping_pb
 from hrss.type.v1 import calendar_pb2, money_pb2
 from kernel import ids
 from kernel.money import Money
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from hrss.benefits.v1 import benefits_pb2 as model
     from tests.plugins.grpc_harness import Running
 
+_CONTRACTS = (pb, service_pb, keeping_pb)
 DOCUMENT = "通人社核〔2026〕001号"
 
 
@@ -55,7 +57,7 @@ class Counter:
 
     async def call(self, rpc: str, principal: Principal = CLERK, **values: Any) -> Any:
         """One call; ids of persons may be given as they are."""
-        request = getattr(pb, f"{rpc}Request", None) or getattr(service_pb, f"{rpc}Request")
+        request = next(getattr(one, f"{rpc}Request") for one in _CONTRACTS if hasattr(one, f"{rpc}Request"))
         names = {one.name for one in request.DESCRIPTOR.fields}
         given = {name: _id(name, value) for name, value in values.items()}
         if "request_id" in names:
@@ -75,6 +77,15 @@ class Counter:
             statement_digest=one.statement_digest,
         )
         return made
+
+    async def ended(self, **values: Any) -> None:
+        """A benefit, ended: a clerk asks, a supervisor decides."""
+        asked = (await self.call("EndBenefit", **values)).request
+        await self.decide(asked.keeping_request_id)
+
+    async def decide(self, keeping_request_id: str, principal: Principal = SUPERVISOR) -> Any:
+        """What waits for a second person, approved."""
+        return await self.call("DecideKeepingRequest", principal, keeping_request_id=keeping_request_id, approve=True)
 
     async def determined(self, rpc: str, **values: Any) -> list[model.Benefit]:
         """What comes of a preparation when all of it is approved."""

@@ -254,17 +254,9 @@ async def test_a_deduction_is_taken_when_the_bank_confirms(
     cause = ids.new_id()
 
     async def too_high(tx: Transaction) -> None:
-        row = await decisions.benefit(tx, kept.benefit_id, lock=True)
-        assert row is not None
-        await keeping_recovery.note_overpaid_difference(
-            tx,
-            row,
-            cause_id=cause,
-            first=month("2026-08"),
-            last=month("2026-09"),
-            amount=Money.yuan("250.00"),
-            reason="RECOMPUTED",
-        )
+        await decisions.benefit(tx, kept.benefit_id, lock=True)
+        over = [(kept.benefit_id, date(2026, 8, 1), date(2026, 9, 1), 25_000)]
+        await keeping_recovery.note_overpaid_differences(tx, cause, "RECOMPUTED", over)
 
     for _ in range(2):  # the same recomputation again finds nothing new
         await benefits.run(too_high, CLERK, day)

@@ -15,17 +15,18 @@ import pytest
 from chassis.policy import open_policy
 from hrss.benefits.v1 import benefits_pb2 as model
 from hrss.benefits.v1 import determinations_service_pb2 as pb
+from hrss.benefits.v1 import keeping_service_pb2 as kept
 from hrss.enrollment.v1 import enrollment_events_pb2 as heard
 from hrss.enrollment.v1 import enrollment_pb2 as register
 from kernel import ids
 from kernel.calendar import Month
-from kernel.errors import Conflict, Forbidden, InvalidInput, NotFound, Refused
+from kernel.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, NotFound, Refused
 from services.benefits import recompute
 from services.benefits.calculation import retirement_of
 from services.benefits.domain.retirement import Track
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.service import build
-from tests.benefits.builders import SUPERVISOR, refused
+from tests.benefits.builders import OTHER_CLERK, SUPERVISOR, refused
 from tests.benefits.conftest import POLICY_DIR, POLICY_LOCAL
 from tests.benefits.kinds_requests import DOCUMENT, Counter, amounts, day, month, payee, per, yuan
 from tests.plugins.databases import owner_fetch
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from tests.benefits.builders import Benefits, Enrollment
     from tests.plugins.databases import NewDatabase
 
+OTHER_SUPERVISOR = a_principal(["SUPERVISOR"], subject="idp|supervisor-2", purpose="review")
 INJURY = (register.SCHEME_WORK_INJURY,)
 GOVERNMENT = (register.SCHEME_GOVERNMENT_PENSION, register.SCHEME_OCCUPATIONAL_ANNUITY)
 RESIDENT = (register.SCHEME_RESIDENT_PENSION,)
@@ -338,26 +340,31 @@ async def test_retirement_ends_the_allowance_and_a_wrong_pension_is_revoked(
         with refused(Refused, "PENSION_ALREADY_DETERMINED"):
             await counter.call(rpc, person_id=retiring, **values)
 
-    # A wrong pension is revoked by a supervisor who did not prepare it; then another one may be determined.
+    # A wrong pension is revoked: one asks, another supervisor decides; then another one may be determined.
     revoke: dict[str, Any] = {
         "benefit_id": pension.benefit.benefit_id,
         "reason": model.BENEFIT_END_REASON_REVOKED,
         "last_month": month("2026-07"),
         "document": DOCUMENT,
     }
-    maker = a_principal(["CLERK", "SUPERVISOR"], subject="idp|clerk-1", purpose="counter", acr=3)
-    with refused(Forbidden, "SAME_PERSON"):
-        await counter.call("EndBenefit", maker, **revoke)
     for change, kind, reason in (
         ({"reason": model.BENEFIT_END_REASON_ENLISTED}, InvalidInput, "END_REASON_NOT_FITTING"),
         ({"last_month": month("2026-06")}, InvalidInput, "LAST_MONTH_INVALID"),
         ({"document": "x"}, InvalidInput, "DOCUMENT_INVALID"),
     ):
         with refused(kind, reason):
-            await counter.call("EndBenefit", SUPERVISOR, **(revoke | change))
-    assert (await counter.call("EndBenefit", SUPERVISOR, **revoke)).benefit.state == model.BENEFIT_STATE_ENDED
+            await counter.call("EndBenefit", **(revoke | change))
+    asked = await counter.call("EndBenefit", SUPERVISOR, **revoke)
+    assert (asked.benefit.state, asked.request.kind) == (model.BENEFIT_STATE_ACTIVE, kept.KEEPING_REQUEST_KIND_END)
+    with refused(AlreadyExists, "APPROVAL_PENDING"):
+        await counter.call("EndBenefit", **revoke)
+    for who, reason in ((SUPERVISOR, "SECOND_PERSON_REQUIRED"), (OTHER_CLERK, "ROLE_NOT_ALLOWED")):
+        with refused(Forbidden, reason):
+            await counter.decide(asked.request.keeping_request_id, who)
+    await counter.decide(asked.request.keeping_request_id, OTHER_SUPERVISOR)
+    assert (await state(database, pension.benefit))[:2] == ("ENDED", "REVOKED")
     with refused(Refused, "BENEFIT_ENDED"):
-        await counter.call("EndBenefit", SUPERVISOR, **revoke)
+        await counter.call("EndBenefit", **revoke)
     again = await counter.approve((await counter.call("PreparePension", person_id=retiring)).determination)
     assert again.benefit.first_month == month("2026-08")
 
@@ -408,7 +415,7 @@ async def test_one_death_has_one_funeral_grant_and_its_dependants_go_on(
         "document": DOCUMENT,
     }
 
-    await counter.call("EndBenefit", SUPERVISOR, **lost_right)
+    await counter.ended(**lost_right)
     overpaid = await owner_fetch(database, "SELECT reason, count(*) AS n FROM overpayment GROUP BY reason")
     assert {row["reason"]: row["n"] for row in overpaid} == {"ENTITLEMENT_LOST": 2}
     assert await violations(database.settings.database_owner_url, policy) == []
@@ -443,7 +450,7 @@ async def test_funeral_aid_and_an_unemployment_benefit_that_a_decision_ends(
         "last_month": month("2026-03"),
         "document": DOCUMENT,
     }
-    await counter.call("EndBenefit", SUPERVISOR, **enlisted)
+    await counter.ended(**enlisted)
     overpaid = await owner_fetch(database, "SELECT reason, count(*) AS n FROM overpayment GROUP BY reason")
     assert {row["reason"]: row["n"] for row in overpaid} == {"ENLISTED": 4}
     assert await violations(database.settings.database_owner_url, policy) == []
@@ -522,9 +529,7 @@ async def test_what_was_revoked_after_payment_is_overpaid_and_determined_anew(
         (ids.to_text("ben", wrong.benefit.benefit_id), "2026-05"),
         (grant.benefit_id, "2026-06"),
     ):
-        await counter.call(
-            "EndBenefit",
-            SUPERVISOR,
+        await counter.ended(
             benefit_id=benefit_id,
             reason=model.BENEFIT_END_REASON_REVOKED,
             last_month=month(last),

@@ -17,12 +17,13 @@ from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from hrss.type.v1 import job_pb2
 from kernel.calendar import Month
 from kernel.errors import InvalidInput, NotFound, Refused
-from services.enrollment.events import on_benefit_started
+from services.enrollment.events import on_benefit_ended, on_benefit_started
 from services.enrollment.operations import accounts
 from tests.enrollment import builders
 from tests.enrollment.builders import CLERK, PARTNER, a_receipt, an_enrollment, an_id_no, day, money, month
 from tests.enrollment.conftest import run_side_by_side
 from tests.enrollment.test_bills import an_assessment
+from tests.enrollment.test_cover_residents import a_resident_cover
 
 if TYPE_CHECKING:
     from tests.enrollment.conftest import Bureau
@@ -349,6 +350,52 @@ async def test_a_pension_that_starts_ends_the_participations(bureau: Bureau) -> 
         await bureau.call("EnrollPerson", an_enrollment(employer_id, id_no=id_no), by=CLERK)
 
 
+@pytest.mark.parametrize(
+    "kind", [benefits_pb2.BENEFIT_KIND_EMPLOYEE_PENSION, benefits_pb2.BENEFIT_KIND_GOVERNMENT_PENSION]
+)
+async def test_a_pension_that_is_revoked_opens_what_it_ended(
+    bureau: Bureau, kind: benefits_pb2.BenefitKind.ValueType
+) -> None:
+    id_no = an_id_no(date(1964, 3, 1))
+    _, one = await an_insured(bureau, id_no=id_no)
+    for fact in (
+        benefit_events.BenefitStarted.Fact(person_id=one.person_id, kind=kind, retirement_month=month(Month(2025, 3))),
+        benefit_events.BenefitEnded.Fact(
+            person_id=one.person_id, kind=kind, reason=benefits_pb2.BENEFIT_END_REASON_REVOKED
+        ),
+    ):
+        await hear(bureau, fact)
+
+    insurance = await bureau.call("GetInsurance", pb.GetInsuranceRequest(person_id=one.person_id))
+    assert {part.state for part in insurance.participations} == {model.PARTICIPATION_STATE_ACTIVE}
+    started = await bureau.said(events.ParticipationStarted)
+    assert len(started) == 2 * len(await bureau.said(events.ParticipationEnded))  # those that began, and again
+    died = benefit_events.BenefitEnded.Fact(
+        person_id=one.person_id, kind=kind, reason=benefits_pb2.BENEFIT_END_REASON_DIED
+    )
+    await hear(bureau, died)
+    assert await bureau.said(events.ParticipationStarted) == started
+
+
+async def test_a_resident_pension_ends_the_cover_of_residents_alone(bureau: Bureau) -> None:
+    person_id = (await a_resident_cover(bureau)).person_id
+    kind = benefits_pb2.BENEFIT_KIND_RESIDENT_PENSION
+    await hear(
+        bureau,
+        benefit_events.BenefitStarted.Fact(person_id=person_id, kind=kind, first_month=month(Month(2026, 3))),
+    )
+    (ended,) = await bureau.said(events.ParticipationEnded)
+    assert ended.reason == model.END_REASON_RETIRED
+    await hear(
+        bureau,
+        benefit_events.BenefitEnded.Fact(
+            person_id=person_id, kind=kind, reason=benefits_pb2.BENEFIT_END_REASON_REVOKED
+        ),
+    )
+    first, again = await bureau.said(events.ParticipationStarted)
+    assert first.header.aggregate_id == again.header.aggregate_id == ended.header.aggregate_id
+
+
 async def test_other_benefits_end_nothing(bureau: Bureau) -> None:
     _, one = await an_insured(bureau)
 
@@ -363,11 +410,12 @@ async def test_other_benefits_end_nothing(bureau: Bureau) -> None:
     assert not shown.enrollment.HasField("end_month")
 
 
-async def hear(bureau: Bureau, fact: benefit_events.BenefitStarted.Fact) -> None:
+async def hear(bureau: Bureau, fact: benefit_events.BenefitStarted.Fact | benefit_events.BenefitEnded.Fact) -> None:
     """Let the handler take a fact, as the inbox would."""
+    handler: Any = on_benefit_started if isinstance(fact, benefit_events.BenefitStarted.Fact) else on_benefit_ended
     await transaction.run(
         bureau.database,
-        lambda tx: on_benefit_started(tx, fact),
+        lambda tx: handler(tx, fact),
         principal=Principal.system("enrollment"),
         today=date(2025, 3, 28),
     )

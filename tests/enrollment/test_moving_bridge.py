@@ -12,7 +12,6 @@ from hrss.enrollment.v1 import enrollment_pb2 as model
 from hrss.enrollment.v1 import moving_service_pb2 as pb
 from kernel.calendar import Month
 from kernel.errors import AlreadyExists, NotFound, Refused
-from services.enrollment.domain.bridging import DelayTrack, statutory_month
 from tests.enrollment.builders import NOW, PARTNER, TODAY, a_history_file, a_month_row, an_account_row, an_id_no, month
 from tests.enrollment.collecting import broken_by, checked, ledger
 from tests.enrollment.cover_builders import CLERK_COUNTER, a_request_id, a_single_receipt
@@ -26,20 +25,6 @@ if TYPE_CHECKING:
 OF_AGE = date(1964, 6, 1)  # sixty in June 2024, before the delay began
 NAME = "王守田"
 TO_EMPLOYEE, TO_RESIDENT = pb.BRIDGE_DIRECTION_TO_EMPLOYEE, pb.BRIDGE_DIRECTION_TO_RESIDENT
-
-
-@pytest.mark.parametrize(
-    ("birth", "track", "expected"),
-    [
-        (Month(1964, 12), DelayTrack(720, 4, 36), Month(2024, 12)),
-        (Month(1965, 1), DelayTrack(720, 4, 36), Month(2025, 2)),
-        (Month(1965, 5), DelayTrack(720, 4, 36), Month(2025, 7)),
-        (Month(1990, 1), DelayTrack(720, 4, 36), Month(2053, 1)),
-        (Month(1975, 1), DelayTrack(600, 2, 60), Month(2025, 2)),
-    ],
-)
-def test_the_statutory_month_is_the_delayed_one(birth: Month, track: DelayTrack, expected: Month) -> None:
-    assert statutory_month(birth, track, Month(2025, 1)) == expected
 
 
 async def an_insured(bureau: Bureau, months: int, *, birth: date = OF_AGE) -> str:

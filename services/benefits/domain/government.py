@@ -35,6 +35,20 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyService:
+    """Service from which a civil servant may retire early: by itself, or less of it close to the age."""
+
+    service_months: int
+    near_months: int
+    near_service_months: int
+
+    def allows(self, service_months: int, months_left: int) -> bool:
+        """Whether so much service is enough so many months before the statutory age."""
+        is_near = months_left <= self.near_months and service_months >= self.near_service_months
+        return service_months >= self.service_months or is_near
+
+
+@dataclass(frozen=True, slots=True)
 class GovernmentLaw:
     """What the calculation needs of the law."""
 
@@ -43,6 +57,7 @@ class GovernmentLaw:
     ratio: Dated[Decimal]
     basic_rate: Dated[Decimal]
     coefficient: Dated[Decimal]
+    early_service: Dated[EarlyService]
 
     def group(self, retirement: date, joined: date | None = None) -> Group:
         """The group of a person.

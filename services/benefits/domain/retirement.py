@@ -17,6 +17,7 @@ from kernel.dated import Dated, DatedValue
 from kernel.errors import PolicyParameterMissing, Refused
 from kernel.identity import Sex
 from kernel.money import round_decimal
+from kernel.retirement import TrackRule, statutory_age
 from kernel.statement import ParameterUse
 
 _MONTHS = 12
@@ -30,15 +31,6 @@ class Track(StrEnum):
     MALE_60 = "male_60"
     FEMALE_55 = "female_55"
     FEMALE_50 = "female_50"
-
-
-@dataclass(frozen=True, slots=True)
-class TrackRule:
-    """A track: original age in months; each ``step`` months delay one more month, at most ``max_delay``."""
-
-    original_months: int
-    step: int
-    max_delay: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +163,10 @@ def _retire(
     track: Track, birth: Month, rule: TrackRule, rule_uses: tuple[ParameterUse, ...], law: RetirementLaw
 ) -> Retirement:
     delay_start = law.delay_start.on(birth.first_day)
-    original = birth.plus(rule.original_months)
-    waited = delay_start.value.months_until(original)
-    delay = 0 if waited < 0 else min(rule.max_delay, waited // rule.step + 1)
-    statutory = original.plus(delay)
+    reached = statutory_age(birth, rule, delay_start.value)
+    statutory = reached.month
     minimum = law.minimum_months.on(statutory.first_day)
-    flexible = waited >= 0
+    flexible = reached.is_delayed
     earliest = latest = statutory
     uses = [
         *rule_uses,
@@ -186,15 +176,15 @@ def _retire(
     if flexible:
         early = law.early_max_months.on(statutory.first_day)
         late = law.late_max_months.on(statutory.first_day)
-        earliest = max(original, statutory.plus(-early.value))
+        earliest = max(reached.original, statutory.plus(-early.value))
         latest = statutory.plus(late.value)
         uses += [early.use(), late.use()]
     age = birth.months_until(statutory)
     return Retirement(
         track=track,
         birth=birth,
-        original=original,
-        delay_months=delay,
+        original=reached.original,
+        delay_months=reached.delay_months,
         statutory=statutory,
         age_months=age,
         earliest=earliest,

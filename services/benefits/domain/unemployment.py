@@ -61,6 +61,9 @@ class UnemploymentLaw:
     wage_class: Dated[Mapping[str, str]]
     medical: Dated[Money]
     price_allowance: Dated[Money]
+    premium: Dated[Money]
+    premium_months: Dated[int]
+    extension_months: Dated[int]
 
     def cap(self, division: str, month: Month) -> DatedValue[Money]:
         """The minimum wage of a division in a month, the highest benefit.
@@ -93,10 +96,35 @@ class UnemploymentLaw:
         multiplier = self.floor_multiplier.on(day).value
         return self.subsistence.on(day).map(lambda standard: standard.times(multiplier))
 
-    def apart(self, month: Month) -> "Apart":
-        """What stands beside the benefit of a month, only where it is configured."""
+    def apart(self, month: Month, statutory: Month | None = None) -> "Apart":
+        """What stands beside the benefit of a month, only where it is configured.
+
+        Args:
+            month: The month that is paid.
+            statutory: Month of the statutory age of a claimant who filed for the pension premium (U06).
+        """
         day = month.first_day
-        return Apart(*(row.on(day) if row.covers(day) else None for row in (self.medical, self.price_allowance)))
+        is_near = statutory is not None and self.is_premium_paid(month, statutory)
+        return Apart(
+            self.medical.on(day) if self.medical.covers(day) else None,
+            self.price_allowance.on(day) if self.price_allowance.covers(day) else None,
+            self.premium.on(day) if is_near else None,
+        )
+
+    def is_premium_paid(self, month: Month, statutory: Month) -> bool:
+        """Whether the fund pays the pension premium of a month: within a year of the statutory age, from 2025 on."""
+        day = month.first_day
+        if not self.premium_months.covers(day):
+            return False
+        return 0 <= month.months_until(statutory) <= self.premium_months.on(day).value
+
+    def first_premium_month(self, first: Month, last: Month, statutory: Month) -> Month | None:
+        """The first month of a claim in which the fund may pay the premium, if any."""
+        return next((month for month in Month.range(first, last) if self.is_premium_paid(month, statutory)), None)
+
+    def extends(self, last: Month, statutory: Month) -> bool:
+        """Whether a claim that ended with a month goes on to the statutory age (U08): less than a year is left."""
+        return 0 < last.months_until(statutory) < self.extension_months.on(last.first_day).value
 
     def rate(self, contribution_months: int, day: date) -> DatedValue[Decimal]:
         """The share of the average base for a number of contribution months.
@@ -117,6 +145,7 @@ class Apart:
 
     medical: DatedValue[Money] | None = None  # 代缴职工医保费: no money of the claimant
     price_allowance: DatedValue[Money] | None = None  # 价格临时补贴: on top of the capped benefit
+    premium: DatedValue[Money] | None = None  # 代缴养老保险费: no money of the claimant
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +260,26 @@ def monthly_benefit(
     return MonthlyBenefit(Statement((*lines, *_apart(apart or Apart()))), rate.value, limited_by)
 
 
+def lump_sum(benefit: MonthlyBenefit, months: int) -> Statement:
+    """The months that are left, in one sum for who starts a business (U07): each at the benefit of today (assumed)."""
+    amount = benefit.monthly * months
+    return Statement(
+        (
+            Line(
+                code="lump_sum",
+                amount=amount,
+                title_zh="一次性领取剩余月份",
+                title_en="The months that are left in one sum",
+                formula=f"{benefit.monthly} × {months} = {amount}",
+                inputs=(("monthly", str(benefit.monthly)), ("months", str(months))),
+                sources=tuple(dict.fromkeys(source for one in benefit.statement.lines for source in one.sources)),
+                parameters=tuple(dict.fromkeys(use for one in benefit.statement.lines for use in one.parameters)),
+                provisional=benefit.statement.provisional,
+            ),
+        )
+    )
+
+
 def entitlement_months(
     contribution_months: int, bands: DatedValue[tuple[DurationBand, ...]], *, carried: int, total_max: DatedValue[int]
 ) -> int:
@@ -263,10 +312,16 @@ def _apart(apart: Apart) -> list[Line]:
             apart.medical,
             ("基金代缴职工医保费（不发给本人）", "Medical contribution paid by the fund, not in cash"),
         ),
+        (
+            "premium",
+            apart.premium,
+            ("基金代缴养老保险费（不发给本人）", "Pension premium paid by the fund, not in cash"),
+        ),
     ):
         if row is not None:
-            amount = Money.ZERO if code == "medical" else row.value
-            inputs = (("fund_pays", str(row.value)),) if code == "medical" else ()
+            is_cash = code == "price_allowance"
+            amount = row.value if is_cash else Money.ZERO
+            inputs = () if is_cash else (("fund_pays", str(row.value)),)
             lines.append(Line(code, amount, *titles, str(row.value), inputs, row.source, (row.use(),), row.provisional))
     return lines
 

@@ -15,6 +15,7 @@ from services.benefits.kinds.government import AnnuityFacts, GovernmentFacts
 from services.benefits.kinds.injury import InjuryFacts, TerminationFacts
 from services.benefits.kinds.resident import ResidentFacts, ResidentFuneralFacts
 from services.benefits.kinds.survivors import SurvivorFacts
+from services.benefits.kinds.unemployment import LumpSumFacts
 from services.benefits.kinds.work_death import WorkDeathFacts
 from services.benefits.lifecycle import Kind
 from services.benefits.policy import BenefitsPolicy
@@ -50,6 +51,9 @@ FACTS: Mapping[Kind, type[KindFacts]] = MappingProxyType(
         Kind.SURVIVOR_FUNERAL: SurvivorFacts,
         Kind.SURVIVOR_GRANT: SurvivorFacts,
         Kind.RESIDENT_FUNERAL: ResidentFuneralFacts,
+        Kind.UNEMPLOYMENT_LUMP_SUM: LumpSumFacts,
+        Kind.UNEMPLOYMENT_FUNERAL: SurvivorFacts,
+        Kind.UNEMPLOYMENT_GRANT: SurvivorFacts,
     }
 )
 

@@ -1,5 +1,7 @@
 """Survivors' benefits of the employee scheme (企业职工遗属待遇) from facts: funeral grant and one-off grant.
 
+Who dies while drawing unemployment benefit leaves the same, paid by the fund of unemployment (失业保险, U03).
+
 Both are determined apart, so that another fund may pay the funeral. Below five years own contributions limit the two
 together: the funeral grant comes first, the other grant gets what is left (assumed: decision 0193).
 """
@@ -13,7 +15,7 @@ from kernel.statement import Line, Statement
 from services.benefits.domain import survivors
 from services.benefits.domain.survivors import SurvivorBenefit
 from services.benefits.kinds.plain import Facts
-from services.benefits.lifecycle import Kind
+from services.benefits.lifecycle import FUNERALS, Kind
 from services.benefits.policy import BenefitsPolicy
 
 
@@ -49,7 +51,7 @@ class SurvivorFacts(Facts):
         del month
         made = self.assess(policy)
         limit = self.own_contributions if self.contribution_months < survivors.FEW_YEARS_MONTHS else None
-        if kind is Kind.SURVIVOR_FUNERAL:
+        if kind in FUNERALS:
             return _within(made.statement.line("funeral"), limit)
         taken = Money.ZERO if self.funeral_elsewhere else made.funeral
         left = None if limit is None else max(Money.ZERO, limit - taken)

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from chassis.values import date_of, money_of, month_of, to_money, to_month, word_of
 from hrss.benefits.v1 import benefits_events_pb2 as events
-from hrss.benefits.v1 import benefits_pb2 as pb
 from hrss.enrollment.v1 import enrollment_events_pb2 as heard_pb
 from hrss.enrollment.v1 import enrollment_pb2 as register_pb
 from hrss.type.v1 import fact_pb2
@@ -27,6 +26,7 @@ from services.benefits.heard import (
     StartedParticipation,
 )
 from services.benefits.history import MONTHS_PER_YEAR, NOTHING, Scheme, Standing, YearRecord
+from services.benefits.lifecycle import PENSIONS
 from services.benefits.messages.states import BENEFIT_KINDS, END_REASONS
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def benefit_started(benefit: BenefitRow) -> events.BenefitStarted.Fact:
     )
     if benefit.last_month is not None:
         fact.last_month.CopyFrom(to_month(benefit.last_month))
-    if fact.kind == pb.BENEFIT_KIND_EMPLOYEE_PENSION:
+    if benefit.kind in PENSIONS:
         fact.retirement_month.CopyFrom(to_month(benefit.event_month))
     return fact
 

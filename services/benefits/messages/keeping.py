@@ -295,37 +295,37 @@ def figures(shown: Figures) -> pb.GetCertificationFiguresResponse:
 
 def suspension_asked(request: Request) -> pb.AskSuspensionResponse:
     """What waits now."""
-    return pb.AskSuspensionResponse(request=_request(request))
+    return pb.AskSuspensionResponse(request=matter(request))
 
 
 def resumption_asked(request: Request) -> pb.AskResumptionResponse:
     """What waits now."""
-    return pb.AskResumptionResponse(request=_request(request))
+    return pb.AskResumptionResponse(request=matter(request))
 
 
 def payee_asked(asked: tuple[Request, str]) -> pb.AskPayeeChangeResponse:
     """What waits now, with the end of the new account."""
-    return pb.AskPayeeChangeResponse(request=_request(asked[0]), new_account_masked=_masked(asked[1]))
+    return pb.AskPayeeChangeResponse(request=matter(asked[0]), new_account_masked=_masked(asked[1]))
 
 
 def plan_asked(request: Request) -> pb.AskRecoveryPlanResponse:
     """What waits now."""
-    return pb.AskRecoveryPlanResponse(request=_request(request))
+    return pb.AskRecoveryPlanResponse(request=matter(request))
 
 
 def write_off_asked(request: Request) -> pb.AskWriteOffResponse:
     """What waits now."""
-    return pb.AskWriteOffResponse(request=_request(request))
+    return pb.AskWriteOffResponse(request=matter(request))
 
 
 def decided(request: Request) -> pb.DecideKeepingRequestResponse:
     """What was decided."""
-    return pb.DecideKeepingRequestResponse(request=_request(request))
+    return pb.DecideKeepingRequestResponse(request=matter(request))
 
 
 def waiting(page: tuple[Sequence[Request], str]) -> pb.ListKeepingRequestsResponse:
     """What waits."""
-    return pb.ListKeepingRequestsResponse(requests=[_request(one) for one in page[0]], next_page_token=page[1])
+    return pb.ListKeepingRequestsResponse(requests=[matter(one) for one in page[0]], next_page_token=page[1])
 
 
 def kept(shown: BenefitKept) -> pb.GetBenefitKeepingResponse:
@@ -417,7 +417,8 @@ def _suspension(row: Record) -> pb.Suspension:
     return one
 
 
-def _request(one: Request) -> pb.KeepingMatter:
+def matter(one: Request) -> pb.KeepingMatter:
+    """What waits for a second person, or waited."""
     plain = json.loads(one.payload)
     return pb.KeepingMatter(
         keeping_request_id=ids.to_text("kpr", one.request_id),

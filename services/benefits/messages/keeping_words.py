@@ -29,6 +29,18 @@ OVERPAID = {
     SuspendReason.IMPRISONED.value: REASONS[SuspendReason.IMPRISONED],
     "RECOMPUTED": ("重新计算后待遇降低", "computed again, the benefit is lower"),
 }
+# Why somebody asks that a benefit ends.
+ENDS = {
+    EndReason.EXHAUSTED: ("期满", "its months are over"),
+    EndReason.REEMPLOYED: ("重新就业", "the person works again"),
+    EndReason.RETIRED: ("享受养老待遇", "the person draws a pension"),
+    EndReason.DIED: ("死亡", "the person died"),
+    EndReason.REFUSED_WORK: ("无正当理由拒绝工作或培训", "work or training was refused without reason"),
+    EndReason.ENLISTED: ("应征服兵役", "military service"),
+    EndReason.EMIGRATED: ("移居境外", "the person moved abroad"),
+    EndReason.ENTITLEMENT_LOST: ("丧失领取条件", "a condition is no longer met"),
+    EndReason.REVOKED: ("核定有误", "it was determined wrongly"),
+}
 _OTHER = ("不应发放", "not owed")
 
 
@@ -86,6 +98,9 @@ def request_zh(kind: RequestKind, plain: Mapping[str, Any]) -> str:
             return f"自 {plain['first_month']} 起每月{way} {plain['monthly']} 元"
         case RequestKind.WRITE_OFF:
             return f"核销 {plain['amount']} 元"
+        case RequestKind.END:
+            what = "撤销核定" if plain["reason"] == EndReason.REVOKED else "终止待遇"
+            return f"{what}，发放至 {plain['last_month']}（{ENDS[EndReason(plain['reason'])][0]}）"
 
 
 def request_en(kind: RequestKind, plain: Mapping[str, Any]) -> str:
@@ -102,3 +117,6 @@ def request_en(kind: RequestKind, plain: Mapping[str, Any]) -> str:
             return f"{plain['monthly']} a month {way} from {plain['first_month']} on"
         case RequestKind.WRITE_OFF:
             return f"write {plain['amount']} off"
+        case RequestKind.END:
+            what = "revoke the determination" if plain["reason"] == EndReason.REVOKED else "end the benefit"
+            return f"{what}, paid up to {plain['last_month']}: {ENDS[EndReason(plain['reason'])][1]}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from chassis.values import to_month, to_statement
 from hrss.benefits.v1 import determinations_service_pb2 as pb
 from hrss.type.v1 import money_pb2
-from services.benefits.messages import replies
+from services.benefits.messages import keeping, replies
 from services.benefits.messages.replies import NOTICE_EN, NOTICE_ZH
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from services.benefits.operations.comparing import Compared, Result
     from services.benefits.operations.determinations import Shown
     from services.benefits.operations.proving import Proof
+    from services.benefits.store.keeping_requests import Request
     from services.benefits.store.rows import BenefitRow
 
 Reply = TypeVar(
@@ -29,6 +30,8 @@ Reply = TypeVar(
     pb.PrepareWorkDeathResponse,
     pb.PrepareSurvivorsResponse,
     pb.PrepareResidentFuneralResponse,
+    pb.PrepareUnemploymentExtensionResponse,
+    pb.PrepareUnemploymentLumpSumResponse,
 )
 
 
@@ -37,9 +40,10 @@ def prepared(reply: type[Reply]) -> Callable[[Sequence[Shown]], Reply]:
     return lambda shown: reply(determinations=[replies.determination(one).determination for one in shown])
 
 
-def ended(row: BenefitRow) -> pb.EndBenefitResponse:
-    """A benefit that was ended."""
-    return pb.EndBenefitResponse(benefit=replies.benefits([row]).benefits[0])
+def end_asked(asked: tuple[Request, BenefitRow]) -> pb.EndBenefitResponse:
+    """The end of a benefit waits for a supervisor."""
+    request, row = asked
+    return pb.EndBenefitResponse(benefit=replies.benefits([row]).benefits[0], request=keeping.matter(request))
 
 
 def proof(found: Proof) -> pb.RecomputeBenefitResponse:

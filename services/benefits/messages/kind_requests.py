@@ -21,6 +21,7 @@ from services.benefits.kind_commands import (
     PrepareInjury,
     PrepareInjuryMedicalGrant,
     PrepareInjuryTopUp,
+    PrepareMoreUnemployment,
     PrepareResidentFuneral,
     PrepareResidentPension,
     PrepareSurvivors,
@@ -78,6 +79,7 @@ def government_pension(request: pb.PrepareGovernmentPensionRequest) -> PrepareGo
         new_total=_optional_money(request, "new_total"),
         payee=payee(request.payee),
         document=document_of(request.document),
+        early_by_service=request.early_by_service,
     )
 
 
@@ -171,6 +173,18 @@ def survivors(request: pb.PrepareSurvivorsRequest) -> PrepareSurvivors:
         drawn_months=request.drawn_months if request.HasField("drawn_months") else None,
         own_contributions=_optional_money(request, "own_contributions"),
         without_funeral=request.without_funeral,
+        payee=payee(request.payee),
+        document=document_of(request.document),
+        from_unemployment=request.from_unemployment,
+    )
+
+
+def more_unemployment(
+    request: pb.PrepareUnemploymentExtensionRequest | pb.PrepareUnemploymentLumpSumRequest,
+) -> PrepareMoreUnemployment:
+    """Determine what follows an unemployment benefit."""
+    return PrepareMoreUnemployment(
+        person_id=_person(request.person_id),
         payee=payee(request.payee),
         document=document_of(request.document),
     )

@@ -82,6 +82,7 @@ def prepare_unemployment(request: pb.PrepareUnemploymentRequest) -> PrepareUnemp
         carried_months=request.carried_months,
         payee=payee(request.payee),
         carried_document=document_of(request.carried_document, "carried_document") if request.carried_document else "",
+        premium_filed=request.premium_filed,
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chassis import approval
 from kernel import ids
+from kernel.calendar import Month
 from kernel.errors import Forbidden, InvalidInput, Refused
 from services.benefits import entitlement, exclusion
 from services.benefits.calculation import recompute
@@ -97,6 +98,9 @@ async def approve(tx: Transaction, command: Approve, policy: BenefitsPolicy) -> 
     tx.emit(facts.benefit_started(benefit))
     retired = End(row.first_month.previous, EndReason.RETIRED)
     await end_early(tx, [(other, retired) for other in running if other.kind in ended - {row.kind}])
+    if row.kind is Kind.UNEMPLOYMENT_LUMP_SUM:  # the claim ends before the months that the sum is for
+        before = End(Month.parse(result.inputs["first_month"]).previous, EndReason.EXHAUSTED)
+        await end_early(tx, [(other, before) for other in running if other.kind is Kind.UNEMPLOYMENT])
     if row.kind is Kind.UNEMPLOYMENT:
         await _end_if_at_work(tx, benefit)
     tx.audit("determination_approved", person_id=row.person_id, detail={"determination_id": text_id(row)})

@@ -28,6 +28,9 @@ APPROVAL_KINDS = {kind: kind.value.lower() for kind in Kind} | {
 }
 
 
+EXTENDED = "EXTENDED"  # share of an unemployment benefit that goes on to the statutory age
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A determination with what is shown beside it."""

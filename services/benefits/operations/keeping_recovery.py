@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from chassis.transaction import Transaction
-    from kernel.calendar import Month
     from services.benefits.keeping import Repay
     from services.benefits.store.keeping_recoveries import Recovery
     from services.benefits.store.rows import BenefitRow, PaymentRow
@@ -35,37 +34,6 @@ async def open_overpaid(tx: Transaction, benefit: BenefitRow, reason: str) -> No
     found = await store.open_overpaid(tx, benefit, reason)
     if found is not None:
         await _found(tx, found)
-
-
-async def note_overpaid_difference(
-    tx: Transaction, benefit: BenefitRow, *, cause_id: UUID, first: Month, last: Month, amount: Money, reason: str
-) -> UUID | None:
-    """A recomputation says less than was paid: the difference is a recovery, as whole payments are.
-
-    Args:
-        tx: The transaction of the recomputation.
-        benefit: Locked.
-        cause_id: The recomputation; one and the same makes one recovery of a benefit.
-        first: First month that was paid too high.
-        last: Last month that was.
-        amount: What was paid too much in all of them together.
-        reason: An UPPER_SNAKE word, for example RECOMPUTED.
-
-    Returns:
-        The id of the recovery; None when this cause made one before.
-
-    Raises:
-        InvalidInput: RECOVERY_AMOUNT_NEGATIVE: there is nothing to take back.
-    """
-    if amount <= Money.ZERO:
-        raise InvalidInput("RECOVERY_AMOUNT_NEGATIVE", "what is taken back is more than nothing")
-    found = await store.open_difference(
-        tx, benefit, cause_id=cause_id, first=first, last=last, amount=amount, reason=reason
-    )
-    if found is None:
-        return None
-    await _found(tx, found)
-    return found.recovery_id
 
 
 async def note_overpaid_differences(

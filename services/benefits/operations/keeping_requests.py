@@ -1,4 +1,4 @@
-"""What two persons decide about a running benefit: hold back, pay again, another account, a plan, a write-off.
+"""What two persons decide about a running benefit: hold back, pay again, another account, a plan, a write-off, its end.
 
 The first person's request is checked at once and stored with what the approval is bound to; the second one's approval
 lets it take effect, checked again, in the same transaction. Who asked, and whom it is about, never decides.
@@ -29,10 +29,12 @@ from services.benefits.keeping import (
     SuspendReason,
     check_evidence,
 )
-from services.benefits.lifecycle import BenefitState
+from services.benefits.kind_commands import EndBenefit
+from services.benefits.lifecycle import BenefitState, EndReason
 from services.benefits.operations import keeping_recovery
 from services.benefits.operations.deciding import REASON_LEAST, REASON_MOST
 from services.benefits.operations.keeping_suspending import check_resume, check_suspend, locked, resume, suspend
+from services.benefits.operations.kinds_ending import check_end, end_benefit
 from services.benefits.store import decisions, keeping, keeping_recoveries, keeping_requests, register
 from services.benefits.store.keeping_requests import Request
 
@@ -130,12 +132,29 @@ async def ask_write_off(tx: Transaction, command: WriteOff) -> Request:
     return await _ask(tx, RequestKind.WRITE_OFF, row, values, command.evidence, recovery_id=found.recovery_id)
 
 
+async def ask_end(tx: Transaction, command: EndBenefit) -> tuple[Request, BenefitRow]:
+    """Ask to end a benefit, or to revoke its determination; a supervisor decides.
+
+    Raises:
+        NotFound: BENEFIT_NOT_FOUND.
+        InvalidInput: END_REASON_NOT_FITTING, LAST_MONTH_INVALID.
+        Forbidden: SAME_PERSON.
+        Refused: BENEFIT_ENDED.
+        AlreadyExists: APPROVAL_PENDING.
+    """
+    row = await check_end(tx, command)
+    if tx.principal.person_id == row.person_id:
+        raise Forbidden("SAME_PERSON", "whom it is for does not end it")
+    values = {"reason": command.reason.value, "last_month": str(command.last_month)}
+    return await _ask(tx, RequestKind.END, row, values, command.document), row
+
+
 async def decide(tx: Transaction, request_id: UUID, *, approve: bool, reason: str, policy: BenefitsPolicy) -> Request:
     """Approve or reject as another natural person; approved, it takes effect.
 
     Raises:
         NotFound: KEEPING_REQUEST_NOT_FOUND.
-        Forbidden: SECOND_PERSON_REQUIRED, SAME_PERSON.
+        Forbidden: SECOND_PERSON_REQUIRED, SAME_PERSON, ROLE_NOT_ALLOWED: only a supervisor ends a benefit.
         Refused: APPROVAL_DECIDED, APPROVAL_EXPIRED, and whatever stands in the way by now.
     """
     request = await keeping_requests.lock(tx, request_id)
@@ -145,6 +164,8 @@ async def decide(tx: Transaction, request_id: UUID, *, approve: bool, reason: st
         raise Refused("APPROVAL_DECIDED", "this was decided before", state=request.state.value)
     if tx.principal.person_id == request.person_id:
         raise Forbidden("SAME_PERSON", "whom it is about does not decide it")
+    if request.kind is RequestKind.END and "SUPERVISOR" not in tx.principal.roles:
+        raise Forbidden("ROLE_NOT_ALLOWED", "a supervisor decides whether a benefit ends")
     if not approve and not REASON_LEAST <= len(reason) <= REASON_MOST:
         raise InvalidInput("REJECTION_REASON_REQUIRED", "a reason has 2 to 200 characters", field="reason")
     expired = (await approval.get(tx, request.approval_id)).expires <= tx.now
@@ -209,6 +230,11 @@ async def _apply(tx: Transaction, request: Request, plain: dict[str, Any], polic
             )
             found = await _check_plan(tx, plan, policy)
             await keeping_recoveries.set_plan(tx, plan, found.balance)
+        case RequestKind.END:
+            ended = EndBenefit(
+                request.benefit_id, EndReason(plain["reason"]), Month.parse(plain["last_month"]), request.evidence
+            )
+            await end_benefit(tx, ended)
         case RequestKind.WRITE_OFF:
             assert request.recovery_id is not None
             amount = Money.yuan(plain["amount"])

@@ -23,7 +23,7 @@ from services.benefits.lifecycle import EndReason, Kind
 from services.benefits.operations.determinations import known_person, place
 from services.benefits.operations.kinds_shared import calculated, insured_in, not_insured, require_order
 from services.benefits.operations.preparing import write
-from services.benefits.operations.same_facts import died_month, drawn_months, months_before
+from services.benefits.operations.same_facts import died_month, drawn_months, drew_unemployment, months_before
 from services.benefits.store import decisions, register
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ async def prepare_survivors(tx: Transaction, command: PrepareSurvivors, policy: 
         NotFound: PERSON_NOT_FOUND.
         InvalidInput: OWN_CONTRIBUTIONS_REQUIRED, DRAWN_MONTHS_INVALID.
         Refused: DEATH_NOT_KNOWN, DEATH_DATE_DIFFERS, NO_CONTRIBUTIONS, FUNERAL_ALREADY_DETERMINED,
-            BENEFIT_ALREADY_DETERMINED, NOTHING_TO_PAY, POLICY_PARAMETER_MISSING.
+            BENEFIT_ALREADY_DETERMINED, NOT_DRAWN_AT_DEATH, NOTHING_TO_PAY, POLICY_PARAMETER_MISSING.
     """
     person = await known_person(tx, command.person_id)
     died = require_death(await died_month(tx, person.person_id), command.death_date)
@@ -116,11 +116,13 @@ async def prepare_survivors(tx: Transaction, command: PrepareSurvivors, policy: 
     if command.drawn_months is not None and not 0 <= command.drawn_months <= DRAWN_MONTHS_MOST:
         raise InvalidInput("DRAWN_MONTHS_INVALID", "months of pension drawn are 0 to 960", field="drawn_months")
     known = await decisions.benefits(tx, person.person_id)
-    drawn_here = drawn_months(known, died)
+    if command.from_unemployment and not drew_unemployment(known, died):
+        raise Refused("NOT_DRAWN_AT_DEATH", "no unemployment benefit was drawn in the month of death", source=("SIL",))
+    drawn_here = None if command.from_unemployment else drawn_months(known, died)
     facts = SurvivorFacts(
         death_date=command.death_date,
         contribution_months=months,
-        drawn_months=command.drawn_months if drawn_here is None else drawn_here,
+        drawn_months=_drawn(command, drawn_here),
         own_contributions=command.own_contributions,
         funeral_elsewhere=command.without_funeral,
     )
@@ -129,10 +131,20 @@ async def prepare_survivors(tx: Transaction, command: PrepareSurvivors, policy: 
         f"died {command.death_date}, pension months {months}, drawn {facts.drawn_months}",
     ]
     office = _Office(tx, policy, person, known, notes)
-    kinds = [Kind.SURVIVOR_GRANT] if command.without_funeral else [Kind.SURVIVOR_FUNERAL, Kind.SURVIVOR_GRANT]
+    funeral, grant = Kind.SURVIVOR_FUNERAL, Kind.SURVIVOR_GRANT
+    if command.from_unemployment:
+        funeral, grant = Kind.UNEMPLOYMENT_FUNERAL, Kind.UNEMPLOYMENT_GRANT
+    kinds = [grant] if command.without_funeral else [funeral, grant]
     # Few own contributions may be used up by the funeral grant alone: what is left is paid, not refused with the rest.
     paid = [kind for kind in kinds if facts.statement(kind, died, policy).total > Money.ZERO]
     return [await office.once(kind, facts, command.payee, command.death_date) for kind in paid or kinds]
+
+
+def _drawn(command: PrepareSurvivors, drawn_here: int | None) -> int | None:
+    """Months of pension drawn; who drew unemployment benefit died as an employee does (社会保险法 art. 49)."""
+    if command.from_unemployment:
+        return None
+    return command.drawn_months if drawn_here is None else drawn_here
 
 
 async def prepare_resident_funeral(

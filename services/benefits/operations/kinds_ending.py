@@ -1,10 +1,13 @@
-"""A benefit ends by decision (停发) or its determination is revoked (核定撤销), by one who did not prepare it."""
+"""A benefit ends by decision (停发) or its determination is revoked (核定撤销): one asks, a supervisor decides.
+
+The request waits with the others that keep a benefit (`keeping_requests`); here is what both of its steps check.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernel.errors import Forbidden, InvalidInput, NotFound, Refused
+from kernel.errors import InvalidInput, NotFound, Refused
 from services.benefits.entitlement import End
 from services.benefits.lifecycle import BenefitState, EndReason, Kind
 from services.benefits.operations.ending import end
@@ -39,11 +42,22 @@ FITTING = {
 
 
 async def end_benefit(tx: Transaction, command: EndBenefit) -> BenefitRow:
-    """End a benefit by decision. Months already released after its end are written down as overpaid.
+    """End a benefit by decision; two persons have agreed.
+
+    Months already released after its end are written down as overpaid. Raises as `check_end`: what was in order when it
+    was asked for may not be now.
+    """
+    benefit = await check_end(tx, command)
+    benefit.end_document = command.document
+    await end(tx, [(benefit, End(command.last_month, command.reason))])
+    return benefit
+
+
+async def check_end(tx: Transaction, command: EndBenefit) -> BenefitRow:
+    """Whether a benefit may be ended so, with its person locked.
 
     Raises:
         NotFound: BENEFIT_NOT_FOUND.
-        Forbidden: SAME_PERSON: who prepared it, or whom it is for, does not end it.
         InvalidInput: END_REASON_NOT_FITTING, LAST_MONTH_INVALID.
         Refused: BENEFIT_ENDED.
     """
@@ -52,11 +66,7 @@ async def end_benefit(tx: Transaction, command: EndBenefit) -> BenefitRow:
         raise NotFound("BENEFIT_NOT_FOUND", "no such benefit")
     await register.lock_persons(tx, [known.person_id])
     benefit = await decisions.benefit(tx, command.benefit_id, lock=True)
-    determination = await decisions.determination(tx, known.determination_id)
     assert benefit is not None
-    assert determination is not None
-    if tx.principal.acting_person == determination.maker or tx.principal.person_id == benefit.person_id:
-        raise Forbidden("SAME_PERSON", "who prepared it, or whom it is for, does not end it")
     if benefit.kind not in FITTING[command.reason]:
         raise InvalidInput("END_REASON_NOT_FITTING", "no benefit of this kind ends for this reason", field="reason")
     # What was paid out may still turn out to be wrong: then it is all overpaid.
@@ -71,6 +81,4 @@ async def end_benefit(tx: Transaction, command: EndBenefit) -> BenefitRow:
             field="last_month",
             first_month=str(benefit.first_month),
         )
-    benefit.end_document = command.document
-    await end(tx, [(benefit, End(command.last_month, command.reason))])
     return benefit

@@ -74,11 +74,15 @@ async def prepare_government_pension(
         old_parts=command.old_parts,
         new_total=command.new_total,
     )
-    require_government_month(facts, policy)
+    if command.early_by_service:
+        require_early_service(facts, policy)
+    else:
+        require_government_month(facts, policy)
     notes = [
         f"document {command.document}",
         f"group {facts.group(policy).value}, retired {command.retirement_date}",
         f"paid months: {len(history)}, deemed: {command.deemed_months}",
+        *(["retired early by years of service"] if command.early_by_service else []),
     ]
     result = calculated(Kind.GOVERNMENT_PENSION, facts, month.next, policy)
     share, first = place(known, Kind.GOVERNMENT_PENSION, "", month.next)
@@ -136,6 +140,29 @@ def require_government_month(facts: GovernmentFacts, policy: BenefitsPolicy) -> 
             source=("NPC-2024-DELAY",),
             required_months=str(minimum.value),
             statutory=str(person.statutory),
+        )
+
+
+def require_early_service(facts: GovernmentFacts, policy: BenefitsPolicy) -> None:
+    """Refuse an early retirement by years of service (提前退休) without those years.
+
+    Raises:
+        Refused: TOO_EARLY, NOT_APPLICABLE: the month lies in no time before the statutory one.
+        PolicyParameterMissing: The bureau has not said how many years are asked for.
+    """
+    terms = policy.government.early_service.on(facts.retirement_date)
+    person = calculation.retirement_of(facts.track, facts.birth, policy)
+    left = facts.month.months_until(person.statutory)
+    if left <= 0:
+        raise Refused("NOT_APPLICABLE", "the statutory age is reached", statutory=str(person.statutory))
+    service = len(facts.history) + facts.deemed_months
+    if not terms.value.allows(service, left):
+        raise Refused(
+            "TOO_EARLY",
+            "the years of service are fewer than early retirement asks for",
+            source=terms.source,
+            statutory=str(person.statutory),
+            required_months=str(terms.value.service_months),
         )
 
 

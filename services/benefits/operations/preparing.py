@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chassis import approval, inbox
@@ -12,11 +13,12 @@ from kernel.money import Money
 from services.benefits import calculation, entitlement, exclusion
 from services.benefits.calculation import PensionInputs, UnemploymentInputs
 from services.benefits.entitlement import ASK_AGAIN_SECONDS
-from services.benefits.exclusion import Wanted
+from services.benefits.exclusion import Wanted, base_of
 from services.benefits.history import Scheme
 from services.benefits.lifecycle import DeterminationState, EndReason, Kind
 from services.benefits.operations.determinations import (
     APPROVAL_KINDS,
+    EXTENDED,
     Shown,
     known_person,
     last_spell,
@@ -28,11 +30,13 @@ from services.benefits.store import decisions, register
 from services.benefits.store.rows import DeterminationRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from chassis.transaction import Transaction
     from services.benefits.calculation import Calculation
     from services.benefits.commands import Payee, PreparePension, PrepareUnemployment
+    from services.benefits.entitlement import Spell
     from services.benefits.policy import BenefitsPolicy
     from services.benefits.store.rows import AccountRow, BenefitRow, PersonRow
 
@@ -107,7 +111,7 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
         InvalidInput: CARRIED_MONTHS_INVALID, DOCUMENT_INVALID.
         Conflict: EMPLOYMENT_NOT_ENDED.
         Refused: BENEFIT_ALREADY_RUNNING, PERSON_DIED, REGISTRATION_DATE_INVALID, LESS_THAN_12_MONTHS, VOLUNTARY_END,
-            POLICY_PARAMETER_MISSING.
+            PREMIUM_NOT_NEAR, POLICY_PARAMETER_MISSING.
     """
     person = await known_person(tx, command.person_id)
     known = await decisions.benefits(tx, person.person_id)
@@ -127,7 +131,7 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
     entitlement.require_unemployed(history, lost, command.registration_date, policy)
     entitlement.require_carried(
         command.carried_months,
-        await _unused_months(tx, before) if before else None,
+        await _unused_months(tx, before, known) if before else None,
         policy.unemployment.total_max.on(command.registration_date).value,
     )
     if command.carried_months and before is None and not command.carried_document:
@@ -141,6 +145,8 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
         division=lost.division,
         carried_months=command.carried_months,
     )
+    if command.premium_filed:
+        inputs = replace(inputs, premium_until=_premium_until(inputs, person, spells, policy))
     terms = calculation.unemployment_terms(inputs, policy)
     result = calculation.calculate_unemployment(inputs, terms.first_month, policy)
     notes = [
@@ -163,6 +169,30 @@ async def prepare_unemployment(tx: Transaction, command: PrepareUnemployment, po
         division=lost.division,
         notes=notes,
     )
+
+
+def _premium_until(
+    inputs: UnemploymentInputs, person: PersonRow, spells: Sequence[Spell], policy: BenefitsPolicy
+) -> Month:
+    """The statutory month of who filed for the pension premium (大龄领金人员代缴养老保险费, U06).
+
+    Raises:
+        Refused: PREMIUM_NOT_NEAR: no month of the claim is within a year of it.
+        PolicyParameterMissing: What the fund pays is not known.
+    """
+    track = entitlement.track_of(person.sex, spells, None)
+    statutory = calculation.retirement_of(track, Month.of(person.birth_date), policy).statutory
+    terms = calculation.unemployment_terms(inputs, policy)
+    first = policy.unemployment.first_premium_month(terms.first_month, terms.last_month, statutory)
+    if first is None:
+        raise Refused(
+            "PREMIUM_NOT_NEAR",
+            "no month of the claim lies within a year of the statutory age",
+            source=("MOHRSS-2024-76",),
+            statutory=str(statutory),
+        )
+    policy.unemployment.premium.on(first.first_day)  # what is not known refuses by its name
+    return statutory
 
 
 async def write(
@@ -244,8 +274,15 @@ async def _contributions_known(tx: Transaction, person_id: UUID, version: int) -
     return not version or await inbox.knows(tx, [("contributions", ids.to_text("per", person_id), version)])
 
 
-async def _unused_months(tx: Transaction, before: BenefitRow) -> int:
-    """Months of an ended unemployment benefit that were never drawn."""
+async def _unused_months(tx: Transaction, before: BenefitRow, known: Sequence[BenefitRow]) -> int:
+    """Months of an ended unemployment benefit that were never drawn; an extension, or one sum, leaves none."""
+    if base_of(before.share) == EXTENDED or any(
+        one.kind is Kind.UNEMPLOYMENT_LUMP_SUM
+        and one.event_month == before.event_month
+        and one.end_reason is not EndReason.REVOKED
+        for one in known
+    ):
+        return 0
     determination = await decisions.determination(tx, before.determination_id)
     assert determination is not None
     assert determination.last_month is not None

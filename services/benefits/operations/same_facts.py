@@ -8,14 +8,16 @@ from kernel.calendar import Month
 from kernel.errors import Refused
 from kernel.money import Money
 from services.benefits.calculation import PensionInputs, UnemploymentInputs
+from services.benefits.exclusion import base_of
 from services.benefits.history import Scheme
 from services.benefits.kinds.disability import DisabilityFacts
 from services.benefits.kinds.government import GovernmentFacts
 from services.benefits.kinds.injury import InjuryFacts, TerminationFacts
 from services.benefits.kinds.survivors import SurvivorFacts
+from services.benefits.kinds.unemployment import LumpSumFacts
 from services.benefits.kinds.work_death import WorkDeathFacts
 from services.benefits.lifecycle import AFTER_DEATH, PENSIONS, BenefitState, EndReason, Kind
-from services.benefits.operations.determinations import last_spell
+from services.benefits.operations.determinations import EXTENDED, last_spell
 from services.benefits.store import register
 
 if TYPE_CHECKING:
@@ -76,6 +78,18 @@ def drawn_months(known: Sequence[BenefitRow], died: Month) -> int | None:
     return None if pension is None else max(0, pension.first_month.months_until(died) + 1)
 
 
+def drew_unemployment(known: Sequence[BenefitRow], died: Month) -> bool:
+    """Whether a person drew unemployment benefit in the month of death."""
+    return any(
+        one.kind is Kind.UNEMPLOYMENT
+        and one.end_reason is not EndReason.REVOKED
+        and one.first_month <= died
+        and one.last_month is not None
+        and one.last_month >= died
+        for one in known
+    )
+
+
 def _is_same_person(row: DeterminationRow, made: Calculation, person: PersonRow) -> bool:
     """Births are corrected."""
     birth = made.inputs.get("birth")
@@ -97,11 +111,8 @@ async def _is_same(tx: Transaction, row: DeterminationRow, made: Calculation, kn
             account = await register.account(tx, row.person_id)
             found = history.until(row.event_month).counted == pension.history
             found = found and account is not None and account.settled_balance == pension.balance
-        case Kind.UNEMPLOYMENT:
-            history = (await register.history(tx, row.person_id, Scheme.UNEMPLOYMENT)).until(row.event_month).paid
-            before = last_spell(known)
-            history = history.after(before.event_month) if before else history
-            found = history == UnemploymentInputs.from_plain(made.inputs).history
+        case Kind.UNEMPLOYMENT | Kind.UNEMPLOYMENT_LUMP_SUM | Kind.UNEMPLOYMENT_FUNERAL | Kind.UNEMPLOYMENT_GRANT:
+            found = await _is_same_claim(tx, row, made, known)
         case Kind.GOVERNMENT_PENSION:
             government = GovernmentFacts.from_plain(made.inputs)
             history = await register.history(tx, row.person_id, Scheme.GOVERNMENT_PENSION)
@@ -134,3 +145,27 @@ async def _is_same(tx: Transaction, row: DeterminationRow, made: Calculation, kn
         case _:
             pass  # residents and annuities: what documents say
     return found
+
+
+async def _is_same_claim(
+    tx: Transaction, row: DeterminationRow, made: Calculation, known: Sequence[BenefitRow]
+) -> bool:
+    """The same for what the fund of unemployment pays."""
+    claim = last_spell(known)
+    match row.kind:
+        case Kind.UNEMPLOYMENT_LUMP_SUM:
+            left = LumpSumFacts.from_plain(made.inputs)
+            last = left.first_month.plus(left.months - 1)
+            is_drawn = claim is not None and claim.state is BenefitState.ACTIVE
+            return is_drawn and claim is not None and (claim.next_month, claim.last_month) == (left.first_month, last)
+        case Kind.UNEMPLOYMENT_FUNERAL | Kind.UNEMPLOYMENT_GRANT:
+            survivor = SurvivorFacts.from_plain(made.inputs)
+            died = Month.of(survivor.death_date)
+            pension = (await register.history(tx, row.person_id, Scheme.EMPLOYEE_PENSION)).until(died).counted
+            return len(pension) == survivor.contribution_months and drew_unemployment(known, died)
+        case _ if base_of(row.share) == EXTENDED:  # the months of the claim were looked at when it began
+            return claim is not None and claim.event_month == row.event_month
+        case _:
+            history = (await register.history(tx, row.person_id, Scheme.UNEMPLOYMENT)).until(row.event_month).paid
+            history = history.after(claim.event_month) if claim else history
+            return history == UnemploymentInputs.from_plain(made.inputs).history

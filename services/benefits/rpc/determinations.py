@@ -9,10 +9,11 @@ from hrss.benefits.v1 import determinations_service_pb2 as pb
 from services.benefits.messages import kind_replies, kind_requests
 from services.benefits.operations import (
     comparing,
+    keeping_requests,
     kinds_death,
-    kinds_ending,
     kinds_injury,
     kinds_pensions,
+    kinds_unemployment,
     proving,
 )
 
@@ -112,10 +113,30 @@ class DeterminationsRpc(Servicer):
             kind_replies.prepared(pb.PrepareResidentFuneralResponse),
         )
 
+    async def PrepareUnemploymentExtension(
+        self, request: pb.PrepareUnemploymentExtensionRequest, call: Call
+    ) -> pb.PrepareUnemploymentExtensionResponse:
+        """Determine that a claim goes on to the statutory age, first person."""
+        command = kind_requests.more_unemployment(request)
+        return await call.once(
+            lambda tx: kinds_unemployment.prepare_extension(tx, command, self.policy),
+            kind_replies.prepared(pb.PrepareUnemploymentExtensionResponse),
+        )
+
+    async def PrepareUnemploymentLumpSum(
+        self, request: pb.PrepareUnemploymentLumpSumRequest, call: Call
+    ) -> pb.PrepareUnemploymentLumpSumResponse:
+        """Determine the months that are left in one sum, first person."""
+        command = kind_requests.more_unemployment(request)
+        return await call.once(
+            lambda tx: kinds_unemployment.prepare_lump_sum(tx, command, self.policy),
+            kind_replies.prepared(pb.PrepareUnemploymentLumpSumResponse),
+        )
+
     async def EndBenefit(self, request: pb.EndBenefitRequest, call: Call) -> pb.EndBenefitResponse:
-        """End a benefit by decision."""
+        """Ask to end a benefit."""
         command = kind_requests.end_benefit(request)
-        return await call.once(lambda tx: kinds_ending.end_benefit(tx, command), kind_replies.ended)
+        return await call.once(lambda tx: keeping_requests.ask_end(tx, command), kind_replies.end_asked)
 
     async def RecomputeBenefit(self, request: pb.RecomputeBenefitRequest, call: Call) -> pb.RecomputeBenefitResponse:
         """Compute the amounts of a benefit again."""

@@ -123,31 +123,6 @@ async def open_overpaid(tx: Transaction, benefit: BenefitRow, reason: str) -> Re
     return await recovery(tx, row["recovery_id"])
 
 
-async def open_difference(
-    tx: Transaction, benefit: BenefitRow, *, cause_id: UUID, first: Month, last: Month, amount: Money, reason: str
-) -> Recovery | None:
-    """A recovery of the difference that a recomputation found; None when that cause made one of this benefit before."""
-    row = await tx.fetchrow(
-        """
-        INSERT INTO recovery (recovery_id, benefit_id, person_id, kind, reason, cause_id, first_month, last_month,
-                              amount_fen, found_date)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-        ON CONFLICT ON CONSTRAINT recovery_once DO NOTHING RETURNING recovery_id
-        """,
-        ids.new_id(),
-        benefit.benefit_id,
-        benefit.person_id,
-        benefit.kind.value,
-        reason,
-        cause_id,
-        first.first_day,
-        last.first_day,
-        amount.fen,
-        tx.today,
-    )
-    return await recovery(tx, row["recovery_id"]) if row else None
-
-
 async def open_differences(
     tx: Transaction, cause_id: UUID, reason: str, over: Sequence[tuple[UUID, date, date, int]]
 ) -> Sequence[Recovery]:

@@ -5,13 +5,13 @@ with fewer the employee account may go to the resident scheme, where its years c
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
 from kernel.calendar import Month
 from kernel.dated import DatedValue
 from kernel.errors import Refused
 from kernel.money import Money
+from kernel.retirement import TrackRule
 from kernel.statement import Line, Statement
 
 SOURCE = ("MOHRSS-2014-17",)
@@ -25,24 +25,6 @@ class Direction(StrEnum):
     TO_RESIDENT = "TO_RESIDENT"
 
 
-@dataclass(frozen=True, slots=True)
-class DelayTrack:
-    """A track of retirement: original age in months; each ``step`` months delay one more, at most ``max_delay``."""
-
-    original_months: int
-    step: int
-    max_delay: int
-
-
-def statutory_month(birth: Month, track: DelayTrack, delay_start: Month) -> Month:
-    """The month of the statutory age, the delayed one from `delay_start` on. Source: 人社部发〔2024〕94号."""
-    original = birth.plus(track.original_months)
-    since = delay_start.months_until(original)
-    if since < 0:
-        return original
-    return original.plus(min(since // track.step + 1, track.max_delay))
-
-
 def check_bridge(
     direction: Direction,
     months: int,
@@ -50,7 +32,7 @@ def check_bridge(
     of_age: Month,
     today: Month,
     min_years: DatedValue[int],
-    age: DatedValue[DelayTrack],
+    age: DatedValue[TrackRule],
 ) -> None:
     """An account moves at the statutory age, in the direction that the employee years decide.
 

@@ -203,10 +203,13 @@ async def end_by_work(tx: Transaction, person_id: UUID, start: Month) -> None:
         await end(tx, one, max(start.previous, one.start_month), EndReason.EMPLOYED)
 
 
-async def end_all(tx: Transaction, person_id: UUID, month: Month, reason: EndReason) -> None:
-    """A pension starts, or the person died: every open cover ends with that month."""
+async def end_all(
+    tx: Transaction, person_id: UUID, month: Month, reason: EndReason, kind: CoverKind | None = None
+) -> None:
+    """A pension starts, or the person died: every open cover, or each of a kind, ends with that month."""
     for one in await cover.of_person(tx, person_id, only_open=True):
-        await end(tx, one, max(month, one.start_month), reason)
+        if kind is None or one.kind is kind:
+            await end(tx, one, max(month, one.start_month), reason)
 
 
 async def move_death(tx: Transaction, person_id: UUID, month: Month) -> None:
@@ -216,14 +219,16 @@ async def move_death(tx: Transaction, person_id: UUID, month: Month) -> None:
             await end(tx, one, max(month, one.start_month), EndReason.DIED)
 
 
-async def revive(tx: Transaction, person_id: UUID) -> None:
-    """Nobody died: the covers that the death ended go on, unless something else insures the person by now."""
+async def revive(
+    tx: Transaction, person_id: UUID, reason: EndReason = EndReason.DIED, kind: CoverKind | None = None
+) -> None:
+    """Nobody died, or retired: the covers that it ended go on, unless something else insures the person by now."""
     now = Month.of(tx.today)
     open_kinds: set[CoverKind] = set()
     for one in await cover.of_person(tx, person_id):  # newest first
         if one.end_month is None:
             open_kinds.add(one.kind)
-        elif one.end_reason is EndReason.DIED and one.kind not in open_kinds:
+        elif one.end_reason is reason and one.kind not in open_kinds and kind in {None, one.kind}:
             if await cover.employed(tx, person_id, min(now, one.end_month.next)) is not None:
                 continue
             await cover.reopen(tx, one.cover_id)

@@ -11,6 +11,7 @@ from kernel.errors import Conflict, NotFound, Refused
 from services.enrollment import register
 from services.enrollment.billing import EMPLOYEE_SCHEMES
 from services.enrollment.commands import DeclareWage, EndEnrollment, EnrollPerson
+from services.enrollment.cover import CoverKind
 from services.enrollment.messages import facts
 from services.enrollment.operations import cover_people
 from services.enrollment.operations.office import Office
@@ -114,10 +115,7 @@ async def retire(tx: Transaction, person_id: UUID, month: Month) -> None:
 
     A pension under the id of a record that went up in another is the survivor's.
     """
-    stands = await persons.forward(tx, person_id)
-    if stands is None or not await people.lock(tx, [stands]):
-        raise NotFound("PERSON_NOT_FOUND", "no such person")
-    person_id = stands
+    person_id = await _standing(tx, person_id)
     await people.retire(tx, person_id, month)
     enrollment = await employments.open_enrollment(tx, person_id)
     if enrollment is not None:  # one who was enrolled after the month of retirement leaves with the first month
@@ -128,7 +126,7 @@ async def retire(tx: Transaction, person_id: UUID, month: Month) -> None:
 async def die(tx: Transaction, person_id: UUID, month: Month, *, is_corrected: bool) -> None:
     """A person died: the open enrolment ends with the month of death; of a corrected death those it ended move."""
     if is_corrected:
-        ended = await employments.died(tx, person_id)
+        ended = await employments.ended_for(tx, person_id, EndReason.DIED)
         for one in ended:
             last = max(month, one.start_month)
             if one.end_month != last:
@@ -138,11 +136,33 @@ async def die(tx: Transaction, person_id: UUID, month: Month, *, is_corrected: b
         await _end(tx, enrollment, max(month, enrollment.start_month), EndReason.DIED)
 
 
-async def revive(tx: Transaction, person_id: UUID) -> None:
-    """Nobody died: what the death ended goes on, unless the person is enrolled elsewhere by now."""
+async def unretire(tx: Transaction, person_id: UUID) -> None:
+    """A pension was revoked: it never was, and what it ended goes on (撤销核定后恢复参保)."""
+    person_id = await _standing(tx, person_id)
+    await people.unretire(tx, person_id)
+    if await persons.death(tx, person_id) is None:  # what the death of the person would have ended stays ended
+        await revive(tx, person_id, EndReason.RETIRED)
+        await cover_people.revive(tx, person_id, EndReason.RETIRED)
+
+
+async def retire_resident(tx: Transaction, person_id: UUID, month: Month) -> None:
+    """A resident pension starts: the cover as a resident ends with the month before; work goes on (decision 0245)."""
+    person_id = await _standing(tx, person_id)
+    await cover_people.end_all(tx, person_id, month, EndReason.RETIRED, CoverKind.RESIDENT)
+
+
+async def unretire_resident(tx: Transaction, person_id: UUID) -> None:
+    """A resident pension was revoked: the cover that it ended goes on."""
+    person_id = await _standing(tx, person_id)
+    if await persons.death(tx, person_id) is None:
+        await cover_people.revive(tx, person_id, EndReason.RETIRED, CoverKind.RESIDENT)
+
+
+async def revive(tx: Transaction, person_id: UUID, reason: EndReason = EndReason.DIED) -> None:
+    """Nobody died, or retired: what it ended goes on, unless the person is enrolled elsewhere by now."""
     if await employments.open_enrollment(tx, person_id) is not None:
         return
-    ended = await employments.died(tx, person_id)
+    ended = await employments.ended_for(tx, person_id, reason)
     if not ended:
         return
     enrollment = max(ended, key=lambda one: one.start_month)
@@ -166,6 +186,14 @@ async def enrollment(tx: Transaction, enrollment_id: UUID) -> Enrollment:
     except NotFound:
         raise enrollment_not_found() from None
     return found
+
+
+async def _standing(tx: Transaction, person_id: UUID) -> UUID:
+    """The record that stands for a person, locked."""
+    stands = await persons.forward(tx, person_id)
+    if stands is None or not await people.lock(tx, [stands]):
+        raise NotFound("PERSON_NOT_FOUND", "no such person")
+    return stands
 
 
 async def _for_change(tx: Transaction, enrollment_id: UUID) -> Enrollment:

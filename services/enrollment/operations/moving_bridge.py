@@ -14,6 +14,7 @@ from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import AlreadyExists, NotFound, Refused
 from kernel.money import Money
+from kernel.retirement import statutory_age
 from kernel.statement import Statement
 from services.enrollment import accounting
 from services.enrollment.accounting import Account, EntryKind
@@ -112,9 +113,9 @@ async def _check(tx: Transaction, person_id: UUID, direction: Direction, office:
     assert person is not None  # locked
     birth, track = person
     delay = office.policy.delay_tracks(track)
-    of_age = rules.statutory_month(
+    of_age = statutory_age(
         Month.of(birth), delay.on(tx.today).value, office.policy.delay_start.on(tx.today).value
-    )
+    ).month
     paid = len(await transfers.pension_months(tx, person_id))
     now, least = Month.of(tx.today), office.policy.bridge_min_years.on(tx.today)
     rules.check_bridge(direction, paid, of_age=of_age, today=now, min_years=least, age=delay.on(tx.today))

@@ -184,10 +184,10 @@ async def open_enrollment(tx: Transaction, person_id: UUID) -> Enrollment | None
     return await load_for_change(tx, row["enrollment_id"]) if row else None
 
 
-async def died(tx: Transaction, person_id: UUID) -> Sequence[Enrollment]:
-    """The enrolments of a person that ended with a death."""
+async def ended_for(tx: Transaction, person_id: UUID, reason: EndReason) -> Sequence[Enrollment]:
+    """The enrolments of a person that ended for a reason, a death for example."""
     rows = await tx.fetch(
-        "SELECT enrollment_id FROM employment WHERE person_id = $1 AND end_reason = 'DIED'", person_id
+        "SELECT enrollment_id FROM employment WHERE person_id = $1 AND end_reason = $2", person_id, reason.value
     )
     found = [await load_for_change(tx, row["enrollment_id"]) for row in rows]
     return [one for one in found if one is not None]

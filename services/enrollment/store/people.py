@@ -105,6 +105,13 @@ async def retire(tx: Transaction, person_id: UUID, month: Month) -> None:
     )
 
 
+async def unretire(tx: Transaction, person_id: UUID) -> None:
+    """Forget the month of retirement: the pension that told it was revoked."""
+    await tx.session.execute(
+        update(PersonRow).where(col(PersonRow.person_id) == person_id).values(retirement_month=None)
+    )
+
+
 async def employer(tx: Transaction, employer_id: UUID) -> Employer | None:
     """An employer."""
     row = await tx.session.get(EmployerRow, employer_id)
