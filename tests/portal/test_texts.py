@@ -41,7 +41,7 @@ MADE = re.compile(
     r"|rules\.\w+|lists\.(column|about|step)_\w+|lists\.(roster|wages)|project\.done_\w+|account\.source_\w+"
     r"|office\.\w+_text|office\.job_(pause|resume)(_about)?|office\.refund_(prepared|approve|reject)|register\.request_(asked|approve|reject)"
     r"|cover\.(do|text)_\w+|transfer\.do_\w+|employer\.(person|document)"
-    r"|benefit_rules\.\w+|pay\.(done|todo|release|next|code)_\w+|determine\.done_\w+|benefit\.(done|do|text)_\w+"
+    r"|benefit_rules\.\w+|pay\.(done|todo|release|next|code|limit)_\w+|determine\.done_\w+|benefit\.(done|do|text)_\w+"
     r"|keep\.(about|request|done|do|text)_\w+|adjust\.(done|do|text|by|missing)_\w+|compare\.plan_\w+"
     r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|papers\..+|words\..+"
 )

@@ -95,7 +95,7 @@ async def what_if(visit: Visit) -> Response:
 
     known = {
         "change.file": "pension-employee.yaml",
-        "change.key": "basic.rate_per_year",
+        "change.key": "basic_rate_per_year",
         "change.from_date": visit.today().replace(month=1, day=1).isoformat(),
     }
     asked = await sent(visit, WHAT_IF, ask, known=known)

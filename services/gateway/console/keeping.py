@@ -57,7 +57,7 @@ async def certification(visit: Visit) -> Response:
         "office/certification.html",
         problem.status if problem else 200,
         kinds=figures["kinds"],
-        sources=figures["sources"],
+        by_source=figures["sources"],
         which=which,
         lists=LISTS,
         rows=found["beneficiaries"],

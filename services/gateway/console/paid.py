@@ -39,7 +39,7 @@ GATES = (
 )
 # Gates that two persons may open; a test holds them equal to those of the benefits.
 RELEASABLE = frozenset({"AFTER_DEATH", "DOUBLE", "ACCOUNT_SHARED", "JUMP", "PAYEE_PARKED", "CERTIFICATION"})
-EFFECTS = ("BLOCK", "WARN", "RELEASED")
+EFFECTS = ("BLOCK", "WARN", "RELEASED", "")  # the last one is all of them
 TONES = {"BLOCK": "bad", "WARN": "warn", "RELEASED": "good", "ACCEPTED": "good", "REPEATED": "", "REFUSED": "bad"}
 RETURNED = ("OWED", "WAITING", "PARKED", "LAPSED")
 _ROWS = 50

@@ -89,12 +89,31 @@ async def payroll(visit: Visit) -> Response:
         file=progress.get("file"),
         file_shown=jobs.shown(progress["file"]["job"]) if progress.get("file") else None,
         returns=[{**one, "shown": jobs.shown(one["job"])} for one in progress["returns"]],
-        gates=sorted(evidence["gates"], key=lambda one: (-one["blocked_count"], -one["warned_count"])),
+        gates=[
+            {**one, "limits": limits(visit, one["terms"])}
+            for one in sorted(evidence["gates"], key=lambda one: (-one["blocked_count"], -one["warned_count"]))
+        ],
         seen=visit.form.get("digest", ""),
         taken=taken.filled,
         done=done if done in DONE else "",
         problem=problem,
     )
+
+
+def limits(visit: Visit, terms: str) -> list[str]:
+    """The limits of a gate in words: "jump_percent=30", or pairs of benefits of which one gives way."""
+    found = []
+    for term in terms.split():
+        name, _, value = term.partition("=")
+        gives_way, _, kept = term.partition("<")
+        if kept:
+            kinds = {"one": visit.t.word(f"BENEFIT_KIND_{gives_way}"), "other": visit.t.word(f"BENEFIT_KIND_{kept}")}
+            found.append(visit.t("pay.limit_pair", **kinds))
+        elif visit.t.has(f"pay.limit_{name}"):
+            found.append(visit.t(f"pay.limit_{name}", value=value))
+        else:
+            found.append(term)
+    return found
 
 
 async def bank_file(visit: Visit) -> Response:
