@@ -25,6 +25,7 @@ from services.benefits.rpc.adjusting import AdjustingRpc
 from services.benefits.rpc.benefits import BenefitsRpc
 from services.benefits.rpc.determinations import DeterminationsRpc
 from services.benefits.rpc.keeping import KeepingRpc
+from services.benefits.rpc.office import OfficeRpc
 from services.benefits.rpc.paying import PayingRpc
 from services.benefits.settings import limits_of
 
@@ -45,6 +46,7 @@ def build(settings: Settings) -> Service:
             KeepingRpc(policy, matched),
             PayingRpc(files, returns),
             AdjustingRpc(policy),
+            OfficeRpc(),
         ],
         consumers=CONSUMERS,
         jobs=[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from hrss.benefits.v1 import benefits_pb2
+from hrss.benefits.v1 import adjusting_service_pb2, benefits_pb2, keeping_service_pb2, paying_service_pb2
 from hrss.card.v1 import card_pb2
 from hrss.enrollment.v1 import (
     collection_service_pb2,
@@ -41,6 +41,8 @@ MADE = re.compile(
     r"|rules\.\w+|lists\.(column|about|step)_\w+|lists\.(roster|wages)|project\.done_\w+|account\.source_\w+"
     r"|office\.\w+_text|office\.job_(pause|resume)(_about)?|office\.refund_(prepared|approve|reject)|register\.request_(asked|approve|reject)"
     r"|cover\.(do|text)_\w+|transfer\.do_\w+|employer\.(person|document)"
+    r"|benefit_rules\.\w+|pay\.(done|todo|release|next|code|limit)_\w+|determine\.done_\w+|benefit\.(done|do|text)_\w+"
+    r"|keep\.(about|request|done|do|text)_\w+|adjust\.(done|do|text|by|missing)_\w+|compare\.plan_\w+"
     r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|papers\..+|words\..+"
 )
 SHOWN = (
@@ -58,6 +60,25 @@ SHOWN = (
     benefits_pb2.BenefitState,
     benefits_pb2.BenefitEndReason,
     benefits_pb2.PaymentState,
+    benefits_pb2.PaymentItem,
+    benefits_pb2.PayrollState,
+    benefits_pb2.DeterminationState,
+    benefits_pb2.AmountCause,
+    paying_service_pb2.PayrollGate,
+    paying_service_pb2.FindingEffect,
+    paying_service_pb2.ReleaseState,
+    paying_service_pb2.ReturnedState,
+    paying_service_pb2.ReturnVerdict,
+    keeping_service_pb2.CertificationSource,
+    keeping_service_pb2.SuspensionReason,
+    keeping_service_pb2.KeepingRequestKind,
+    keeping_service_pb2.KeepingRequestState,
+    keeping_service_pb2.RecoveryMethod,
+    keeping_service_pb2.RecoveryWay,
+    keeping_service_pb2.DueList,
+    adjusting_service_pb2.AdjustmentPurpose,
+    adjusting_service_pb2.AdjustmentState,
+    adjusting_service_pb2.AdjustmentSource,
     card_pb2.CardState,
     card_pb2.PhysicalState,
     training_pb2.IssuerType,

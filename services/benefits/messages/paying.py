@@ -101,22 +101,22 @@ def exported(part: tuple[str, str]) -> pb.ExportPayrollFindingsResponse:
 
 def release_prepared(row: Mapping[str, Any]) -> pb.PrepareReleaseResponse:
     """A release that waits."""
-    return pb.PrepareReleaseResponse(release=_release(row))
+    return pb.PrepareReleaseResponse(release=release(row))
 
 
 def release_decided(row: Mapping[str, Any]) -> pb.DecideReleaseResponse:
     """A release that was decided."""
-    return pb.DecideReleaseResponse(release=_release(row))
+    return pb.DecideReleaseResponse(release=release(row))
 
 
 def file_made(shown: FileShown) -> pb.MakePaymentFileResponse:
     """A bank file that is being written."""
-    return pb.MakePaymentFileResponse(file=_file(shown))
+    return pb.MakePaymentFileResponse(file=file_message(shown))
 
 
 def file(shown: FileShown) -> pb.GetPaymentFileResponse:
     """A bank file."""
-    return pb.GetPaymentFileResponse(file=_file(shown))
+    return pb.GetPaymentFileResponse(file=file_message(shown))
 
 
 def part(read: tuple[str, int]) -> pb.ReadPaymentFileResponse:
@@ -162,7 +162,8 @@ def checking(job: Job) -> pb.CheckBenefitBooksResponse:
     return pb.CheckBenefitBooksResponse(job=to_job(job))
 
 
-def _release(row: Mapping[str, Any]) -> pb.PayrollRelease:
+def release(row: Mapping[str, Any] | Record) -> pb.PayrollRelease:
+    """A release."""
     return pb.PayrollRelease(
         release_id=ids.to_text("rls", row["release_id"]),
         benefit_id=ids.to_text("ben", row["benefit_id"]),
@@ -173,7 +174,8 @@ def _release(row: Mapping[str, Any]) -> pb.PayrollRelease:
     )
 
 
-def _file(shown: FileShown) -> pb.PaymentFile:
+def file_message(shown: FileShown) -> pb.PaymentFile:
+    """A bank file with its job; its sums where it is ready."""
     row = shown.file
     message = pb.PaymentFile(
         file_id=ids.to_text("pfl", row["file_id"]),

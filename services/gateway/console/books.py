@@ -73,15 +73,16 @@ async def books(visit: Visit) -> Response:
         problem.status if problem else 200,
         shown=shown,
         rules=verdicts(shown) if shown else [],
+        texts="rules",
         problem=problem,
     )
 
 
-def verdicts(shown: dict[str, Any]) -> list[tuple[str, str, Any]]:
+def verdicts(shown: dict[str, Any], rules: tuple[str, ...] = RULES) -> list[tuple[str, str, Any]]:
     """Each rule with "good", "bad" or "open", and the row that says what breaks it."""
     broken = {one["code"]: one for one in shown["rejects"]}
     done = shown["job"]["state"] == "JOB_STATE_DONE"
-    names = (*RULES, *(code for code in broken if code not in RULES))
+    names = (*rules, *(code for code in broken if code not in rules))
     return [(code, "bad" if code in broken else "good" if done else "open", broken.get(code)) for code in names]
 
 

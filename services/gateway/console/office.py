@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from services.gateway.console.benefit import BENEFIT
 from services.gateway.console.desk import STAFF
 from services.gateway.portal import jobs
 from services.gateway.portal.page import Link, Page
@@ -28,6 +29,17 @@ ROOMS: tuple[tuple[Link, frozenset[str]], ...] = (
     (Link("/desk/person-requests", "office.person_requests"), STAFF),
     (Link("/desk/transfers", "office.transfers"), STAFF),
 )
+# Rooms of the benefits.
+BENEFIT_ROOMS: tuple[tuple[Link, frozenset[str]], ...] = (
+    (Link("/desk/payrolls", "office.payrolls"), STAFF),
+    (Link("/desk/determinations", "office.determinations"), STAFF),
+    (Link("/desk/keeping-requests", "office.keeping_requests"), STAFF),
+    (Link("/desk/certification", "office.certification"), STAFF),
+    (Link("/desk/suspended", "office.suspended"), STAFF),
+    (Link("/desk/recoveries", "office.recoveries"), STAFF),
+    (Link("/desk/adjustments", "office.adjustments"), STAFF),
+    (Link("/desk/benefit-books", "office.benefit_books"), STAFF),
+)
 # What a supervisor may do with a job, and in which of its states.
 MOVES = {
     "pause": jobs.RUNNING,
@@ -40,7 +52,16 @@ async def office(visit: Visit) -> Response:
     asked = visit.query.get("job", "").strip()
     if jobs.JOB.fullmatch(asked):
         return visit.go(f"/desk/jobs/{asked}")
-    return visit.render("office/start.html", rooms=[link for link, roles in ROOMS if roles & visit.roles], asked=asked)
+    benefits = visit.query.get("benefit", "").strip()
+    if BENEFIT.fullmatch(benefits):
+        return visit.go(f"/desk/benefits/{benefits}")
+    return visit.render(
+        "office/start.html",
+        rooms=[link for link, roles in ROOMS if roles & visit.roles],
+        benefit_rooms=[link for link, roles in BENEFIT_ROOMS if roles & visit.roles],
+        asked=asked,
+        asked_benefit=benefits,
+    )
 
 
 async def job(visit: Visit) -> Response:

@@ -70,15 +70,9 @@ async def rows(visit: Visit) -> Response:
         visit.get(f"/v1/enrollment-jobs/{job_id}"),
         visit.get(f"/v1/receipt-files/{job_id}/rows", page_size=100, page_token=visit.query.get("page", "")),
     )
-    job = shown["job"]
     return visit.render(
         "office/receipt_rows.html",
-        shown={
-            "job": job,
-            "percent": jobs.percent_done(job),
-            "tone": jobs.TONES.get(job["state"], ""),
-            "is_running": job["state"] in jobs.RUNNING,
-        },
+        shown=jobs.shown(shown["job"]),
         rows=[{**one, "tone": TONES.get(one["verdict"].removeprefix(_PREFIX), "")} for one in found["rows"]],
         following=found["next_page_token"],
     )

@@ -59,7 +59,7 @@ async def bill_run(visit: Visit) -> Response:
         wanted=month,
         asked=month,
         run=run,
-        shown=_shown(job) if job else None,
+        shown=jobs.shown(job) if job else None,
         due=due.filled,
         due_set=visit.query.get("due", "") if _is_day(visit.query.get("due", "")) else "",
         bill_count=visit.query.get("bills", ""),
@@ -99,15 +99,6 @@ async def _run(visit: Visit, month: str) -> Any:
         if problem.status != _NOT_FOUND:
             raise
         return None
-
-
-def _shown(job: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "job": job,
-        "percent": jobs.percent_done(job),
-        "tone": jobs.TONES.get(job["state"], ""),
-        "is_running": job["state"] in jobs.RUNNING,
-    }
 
 
 def _is_day(text: str) -> bool:

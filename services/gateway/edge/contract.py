@@ -21,6 +21,7 @@ from hrss.benefits.v1 import (
     benefits_service_pb2,
     determinations_service_pb2,
     keeping_service_pb2,
+    office_service_pb2,
     paying_service_pb2,
 )
 from hrss.card.v1 import card_service_pb2, codes_service_pb2, keys_service_pb2
@@ -66,6 +67,7 @@ FILES: tuple[FileDescriptor, ...] = (
     keeping_service_pb2.DESCRIPTOR,
     adjusting_service_pb2.DESCRIPTOR,
     paying_service_pb2.DESCRIPTOR,
+    office_service_pb2.DESCRIPTOR,
     training_service_pb2.DESCRIPTOR,
     card_service_pb2.DESCRIPTOR,
     codes_service_pb2.DESCRIPTOR,

@@ -6,6 +6,7 @@ from services.gateway.portal.citizen import (
     account,
     apply,
     arrears,
+    benefits,
     card,
     cases,
     certificates,
@@ -22,6 +23,7 @@ from services.gateway.portal.employer import PAGES as EMPLOYER
 ALL_PAGES = (
     *start.PAGES,
     *records.PAGES,
+    *benefits.PAGES,
     *insurance.PAGES,
     *contributions.PAGES,
     *account.PAGES,

@@ -7,10 +7,10 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _FIGURE = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
@@ -30,6 +30,12 @@ def attachment(name: str, content: bytes, media_type: str = "text/csv; charset=u
     """A file to save under an ASCII name that tells nothing about a person."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, media_type=media_type, headers=headers)
+
+
+def streamed(name: str, pieces: AsyncIterator[str]) -> Response:
+    """A file that is as long as a city: it is read while it is sent."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _cell(value: Any) -> str:

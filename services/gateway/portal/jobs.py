@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from services.gateway.portal.downloads import as_csv, attachment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from starlette.responses import Response
 
@@ -35,6 +35,25 @@ def percent_done(job: Mapping[str, Any]) -> int:
     return int(min(100, 100 * through // job["total_count"])) if job["total_count"] else 0
 
 
+def shown(job: Mapping[str, Any], rejects: Sequence[Mapping[str, Any]] = (), following: str = "") -> dict[str, Any]:
+    """A job as the macros `job_panel` and `reject_table` take it."""
+    return {
+        "job": job,
+        "percent": percent_done(job),
+        "tone": TONES.get(job["state"], ""),
+        "is_running": job["state"] in RUNNING,
+        "rejects": rejects,
+        "following": following,
+        "codes": sorted({one["code"] for one in rejects}),
+    }
+
+
+async def benefit_job_of(visit: Visit, job_id: str) -> dict[str, Any]:
+    """A job of the benefits with its first rejects; raises ApiProblem."""
+    found = await visit.get(f"/v1/benefit-jobs/{job_id}")
+    return shown(found["job"], found["rejects"])
+
+
 async def job_of(visit: Visit, job_id: str) -> dict[str, Any]:
     """A job of the register with its first rejects; raises ApiProblem."""
     token = visit.query.get("page", "")
@@ -42,16 +61,7 @@ async def job_of(visit: Visit, job_id: str) -> dict[str, Any]:
     found, rejects = await asyncio.gather(
         visit.get(path), visit.get(f"{path}/rejects", page_size=_PAGE, page_token=token)
     )
-    job = found["job"]
-    return {
-        "job": job,
-        "percent": percent_done(job),
-        "tone": TONES.get(job["state"], ""),
-        "is_running": job["state"] in RUNNING,
-        "rejects": rejects["rejects"],
-        "following": rejects["next_page_token"],
-        "codes": sorted({one["code"] for one in rejects["rejects"]}),
-    }
+    return shown(found["job"], rejects["rejects"], rejects["next_page_token"])
 
 
 async def rejects_csv(visit: Visit, job_id: str) -> Response:
@@ -64,5 +74,15 @@ async def rejects_csv(visit: Visit, job_id: str) -> Response:
         token = found["next_page_token"]
         if not token:
             break
+    return _rejects_file(visit, job_id, rows)
+
+
+def rejects_file(visit: Visit, job_id: str, rejects: Sequence[Mapping[str, Any]]) -> Response:
+    """Rejected rows that are at hand, as a file."""
+    rows = [(one["line"], one["code"], one[f"text_{visit.language}"]) for one in rejects]
+    return _rejects_file(visit, job_id, rows)
+
+
+def _rejects_file(visit: Visit, job_id: str, rows: Sequence[tuple[Any, ...]]) -> Response:
     heads = [visit.t(key) for key in ("job.line", "job.code", "job.reason")]
     return attachment(f"rejected-{job_id[-8:]}.csv", as_csv(heads, rows))

@@ -1,4 +1,4 @@
-"""The citizen's own records on one page, and benefits; insurance, contributions and account have pages of their own."""
+"""The citizen's own records on one page; insurance, contributions, account and benefits have pages of their own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from services.gateway.portal.page import CITIZEN, Page
 from services.gateway.portal.public_api import ApiProblem
-from services.gateway.portal.statements import explained
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -50,20 +49,6 @@ async def overview(visit: Visit) -> Response:
     )
 
 
-async def benefits(visit: Visit) -> Response:
-    """What I am paid, how it was calculated, and each payment."""
-    person = f"/v1/persons/{await visit.person_id()}"
-    found, paid = await asyncio.gather(visit.get(f"{person}/benefits"), visit.get(f"{person}/payments", page_size=24))
-    calculations = await asyncio.gather(
-        *(_part(visit.get(f"/v1/benefits/{one['benefit_id']}/calculation")) for one in found["benefits"])
-    )
-    shown = [
-        {**benefit, "calculation": explained((calculation or {}).get("statement"), visit.t)}
-        for benefit, calculation in zip(found["benefits"], calculations, strict=True)
-    ]
-    return visit.render("citizen/benefits.html", benefits=shown, payments=paid["payments"])
-
-
 def by_scheme(found: Any) -> dict[str, dict[str, int]]:
     """Paid and deemed months of GetInsurance, by scheme."""
     return {one["scheme"]: one for one in (found or {}).get("months", [])}
@@ -79,7 +64,4 @@ async def _part(call: Awaitable[Any]) -> Any:
         return None if problem.status in _NOT_THERE else {}
 
 
-PAGES = (
-    Page("/me", overview, roles=CITIZEN, acr=2),
-    Page("/benefits", benefits, roles=CITIZEN, acr=2),
-)
+PAGES = (Page("/me", overview, roles=CITIZEN, acr=2),)
