@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 OWNER_URL = "BENCH_OWNER_URL"
 TODAY = date(2026, 7, 20)
 SMALL_MAX = 40_000  # of the runs beside the large one
-SEED_ROWS = 50_000
+SEED_ROWS = 4_000  # few, so that the memory of the worker is its own
 SEQUENCES = 999  # persons born on one day
 NAME = "测试甲"
 WRITTEN = ("card", "binding", "aggregate", "outbox")  # of each card
@@ -54,7 +54,10 @@ HOLDER = (
     "person_id", "birth_date", "name_sealed", "id_no_sealed", "id_no_index", "physical_state", "physical_ref",
     "physical_sequence",
 )  # fmt: skip
-STREAMS = 2  # of bare COPY beside each other, as the job has two hands
+COLUMNS = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attidentity = '' ORDER BY attnum
+"""
 
 
 def _person(name: str, role: str) -> Principal:
@@ -177,6 +180,17 @@ async def main(size: int) -> None:
     await city.seed(size)
     city.said["large"] = await city.issue(worker)
     city.said["cards"] = await _counted(owner, size + 2 * small)
+    city.said["tables"] = {
+        name: await owner.fetchval(f"SELECT pg_table_size('{name}')") / city.said["cards"] for name in WRITTEN
+    }
+    city.said["indexes"] = {
+        row["relname"]: row["size"] / city.said["cards"]
+        for row in await owner.fetch(
+            "SELECT relname, pg_relation_size(indexrelid) AS size FROM pg_index JOIN pg_class ON oid = indexrelid"
+            " WHERE indrelid = ANY($1::regclass[]) AND pg_relation_size(indexrelid) > 65536",
+            list(WRITTEN),
+        )
+    }
     await owner.execute("UPDATE card SET state = 'LOCKED' WHERE hashtext(card_id::text) % 100 = 0")
     begun = time.perf_counter()
     lists = await transaction.run(
@@ -184,7 +198,9 @@ async def main(size: int) -> None:
     )
     city.said |= {"lists": len(lists), "lists_seconds": time.perf_counter() - begun}
     await database.close()
-    city.said["copy"] = await _copied(owner, os.environ[OWNER_URL])
+    spent = await city.server_seconds()
+    city.said["copy"] = await _copied(owner)
+    city.said["copy"]["server"] = await city.server_seconds() - spent
     await owner.close()
     sys.stdout.write(f"{json.dumps(city.said)}\n")
 
@@ -206,7 +222,7 @@ async def _counted(owner: asyncpg.Connection[asyncpg.Record], wanted: int) -> in
     row = await owner.fetchrow(
         """
         SELECT (SELECT count(*) FROM card), (SELECT count(DISTINCT person_id) FROM card),
-          (SELECT count(DISTINCT issue_no) FROM card), 
+          (SELECT count(DISTINCT issue_no) FROM card),
           (SELECT count(*) FROM binding JOIN card USING (card_id, reference)),
           (SELECT count(*) FROM aggregate WHERE kind = 'card'),
           (SELECT sum(cardinality(keys)) FROM outbox WHERE subject = 'hrss.card.v1.CardIssued'),
@@ -218,38 +234,18 @@ async def _counted(owner: asyncpg.Connection[asyncpg.Record], wanted: int) -> in
     return wanted
 
 
-async def _copied(owner: asyncpg.Connection[asyncpg.Record], url: str) -> dict[str, float]:
-    """Write the same rows into the same tables by COPY alone, two streams at once; how many cards a second."""
+async def _copied(owner: asyncpg.Connection[asyncpg.Record]) -> dict[str, float]:
+    """Write the same rows into the same tables by COPY alone, one after the other; how many cards a second."""
     count = await owner.fetchval("SELECT count(*) FROM card")
-    half = await owner.fetchval("SELECT card_id FROM card ORDER BY card_id OFFSET $1 LIMIT 1", count // STREAMS)
-    middle = await owner.fetchval("SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY seq) FROM outbox")
-    keys_of = {"card": "card_id", "binding": "card_id", "aggregate": "id", "outbox": "seq"}
-    cuts = {"aggregate": f"'crd_{half.hex}'", "outbox": str(middle)}
-    columns = {
-        name: [row["attname"] for row in await owner.fetch(
-            "SELECT attname FROM pg_attribute WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped"
-            " AND attidentity = '' ORDER BY attnum", name)]
-        for name in WRITTEN
-    }  # fmt: skip
+    columns = {name: [row["attname"] for row in await owner.fetch(COLUMNS, name)] for name in WRITTEN}
     with TemporaryDirectory(prefix="hrss-copy-") as folder:
         for name in WRITTEN:
-            cut = cuts.get(name, f"'{half}'")
-            for stream, sign in enumerate(("<", ">=")):
-                query = f"SELECT {', '.join(columns[name])} FROM {name} WHERE {keys_of[name]} {sign} {cut} ORDER BY {keys_of[name]}"  # noqa: S608, E501 - constants
-                await owner.copy_from_query(query, output=Path(folder, f"{name}.{stream}"), format="binary")
+            await owner.copy_from_table(name, output=Path(folder, name), format="binary", columns=columns[name])
         await owner.execute("TRUNCATE card, binding, aggregate, outbox CASCADE")
-        streams = [await asyncpg.connect(url, command_timeout=900) for _ in range(STREAMS)]
-
-        async def write(stream: int) -> None:
-            for name in WRITTEN:
-                source = Path(folder, f"{name}.{stream}")
-                await streams[stream].copy_to_table(name, source=source, format="binary", columns=columns[name])
-
         begun = time.perf_counter()
-        await asyncio.gather(*map(write, range(STREAMS)))
+        for name in WRITTEN:
+            await owner.copy_to_table(name, source=Path(folder, name), format="binary", columns=columns[name])
         seconds = time.perf_counter() - begun
-        for one in streams:
-            await one.close()
     if await owner.fetchval("SELECT count(*) FROM binding JOIN card USING (card_id)") != count:
         raise RuntimeError("COPY wrote other rows")
     return {"seconds": seconds, "rate": count / seconds}

@@ -37,19 +37,20 @@ def rows(ground: Ground, options: Options) -> Iterator[Row]:
     rate, small_rate = large["rows"] / large["seconds"], small["rows"] / small["seconds"]
     note = f"{large['rows']:,} cards in {large['seconds']:.0f} s, prepared in {large['prepare_seconds']:.0f} s"
     yield Row("cards issued by the batch", rate, "/s", "limit, two cores", RATE, 1, note=note)
-    note = f"COPY of {said['cards']:,} cards into the same tables with their indexes and foreign keys, two streams"
+    note = f"COPY of {said['cards']:,} cards into the same tables with their indexes, one after the other"
     yield Row("cards issued by the batch", rate, "/s", "bare COPY", copy["rate"], SHARE_OF_COPY, note=note)
     listed = said["file"]
     note = f"{listed['rows']:,} rows, prepared in {listed['prepare_seconds']:.1f} s"
     yield Row("cards issued from a file", listed["rows"] / listed["seconds"], "/s", note=note)
     yield Row(
         "disk of a card", large["bytes"] / large["rows"], "B", "limit, with outbox", BYTES, 1, is_cost=True,
-        note="cards, places, versions, outbox, audit, job, with indexes",
+        note=_parts(said["tables"]) + "; with indexes and job",
     )  # fmt: skip
-    note = f"{small['rows']:,} rows beside {large['rows']:,}"
-    yield Row(
-        "ten times the rows", 10 * small_rate / rate, "times the time", "limit", GROWTH, 1, is_cost=True, note=note
-    )
+    spent = 1e6 * (large["processor"] + large["server"]) / large["rows"]
+    note = f"worker {large['processor']:.0f} s, server {large['server']:.0f} s"
+    yield Row("processor time of a card", spent, "µs", "limit, two cores", 2e6 / RATE, 1, is_cost=True, note=note)
+    note, times = f"{small['rows']:,} rows beside {large['rows']:,}", 10 * small_rate / rate
+    yield Row("ten times the rows", times, "times the time", "limit", GROWTH, 1, is_cost=True, note=note)
     yield Row(
         "memory of the worker", large["memory_mib"], "MiB", "after a tenth", small["memory_mib"],
         note="the most it ever had",
@@ -81,3 +82,7 @@ def _run(ground: Ground, server: EmbeddedPostgres, size: int) -> dict[str, dict[
         raise RuntimeError(log.read_text(errors="replace")[-2000:])
     found: dict[str, dict[str, float]] = json.loads(said.read_text().splitlines()[-1])
     return found
+
+
+def _parts(tables: dict[str, float]) -> str:
+    return ", ".join(f"{name} {size:.0f}" for name, size in tables.items())
