@@ -135,15 +135,22 @@ class Transaction:
             self._new.add(one.key)
         self._facts.append(one)
 
-    def emit_many(self, facts: Sequence[Message]) -> None:
+    def emit_many(self, facts: Sequence[Message], *, are_first: bool = False) -> None:
         """Say facts of one type, each of another aggregate: as `emit` for each, at half of its price.
 
         An aggregate that is named twice in a transaction has its facts said by `emit`, which keeps their order.
+
+        Args:
+            facts: What is said.
+            are_first: Their aggregates were made in this transaction; see `emit`.
         """
         if self._call.read_only:
             raise RuntimeError("a read-only transaction has nothing to say")
         if facts:
-            self._many.append(outbox.many(of_fact(facts[0]), facts, self.today))
+            group = outbox.many(of_fact(facts[0]), facts, self.today)
+            self._many.append(group)
+            if are_first:
+                self._new.update((group.event_type.kind, key) for key in group.ids)
 
     def audit(self, action: str, *, person_id: UUID | None = None, detail: Mapping[str, str] | None = None) -> None:
         """Write an audit row when this commits; `detail` holds ids, counts and digests, never personal data."""
@@ -270,11 +277,11 @@ class Transaction:
         counts: dict[tuple[str, str], int] = {}
         for one in self._facts:
             counts[one.key] = counts.get(one.key, 0) + 1
-        new = {key: count for key, count in sorted(counts.items()) if key in self._new}
         many = {(group.event_type.kind, key): one for group in self._many for key, one in group.by_id()}
         if len(many) != sum(len(group.ids) for group in self._many) or not counts.keys().isdisjoint(many):
             raise ValueError("an aggregate is named twice: what is said of it is said by emit, in order")
         counts.update(dict.fromkeys(many, 1))
+        new = {key: count for key, count in sorted(counts.items()) if key in self._new}
         self.versions = dict(new)
         keys = sorted(counts.keys() - new.keys())  # all lock in this order, so two cannot wait for each other
         if keys:

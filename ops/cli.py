@@ -162,6 +162,7 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, max=50, help="轮数 / rounds.")] = 5,
     share: Annotated[float, typer.Option(min=0.001, max=10, help="每轮工作量 / part of the usual work.")] = 1.0,
     persons: Annotated[int, typer.Option(min=0, help="发放人数，0 为通常 / persons of a payroll.")] = 0,
+    size: Annotated[int, typer.Option(min=0, help="制卡张数，0 为通常 / cards of a batch.")] = 0,
     out: Annotated[Path | None, typer.Option(help="结果目录 / directory of the tables.")] = None,
 ) -> None:
     """性能对比 / benchmarks beside a peer or limit in the same run, on a platform of their own."""
@@ -170,7 +171,7 @@ def bench(
     unknown = sorted(set(names or ()) - runner.BENCHMARKS.keys())
     if unknown:
         raise _refusal(f"没有 / no such benchmark: {', '.join(unknown)}; {', '.join(runner.BENCHMARKS)}")
-    options = runner.Options(rounds=rounds, share=share, persons=persons)
+    options = runner.Options(rounds=rounds, share=share, persons=persons, size=size)
     folder = out or Home.of(os.environ).root / "bench"
     raise typer.Exit(runner.main(names or (), options, folder, console))
 

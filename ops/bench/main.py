@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ops.bench import adjusting, calculations, card_codes, city, enrol, history, hop, payroll, platform
+from ops.bench import adjusting, calculations, card_codes, card_issue, city, enrol, history, hop, payroll, platform
 from ops.bench.ground import ground
 from ops.bench.measure import machine
 from ops.bench.result import Result
@@ -35,11 +35,13 @@ class Options:
         rounds: How often everything is measured, in turns with its peer.
         share: Part of the usual amount of work in a turn; a smoke test does little.
         persons: How many persons a payroll has; 0 takes the usual number.
+        size: How many cards a batch has; 0 takes the usual number.
     """
 
     rounds: int = ROUNDS
     share: float = 1.0
     persons: int = 0
+    size: int = 0
 
     @property
     def seconds(self) -> float:
@@ -65,6 +67,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "hop": ("bare hop through the edge beside FastAPI", hop.rows),
     "history": ("history of a city in person-years beside COPY", history.history),
     "card-places": ("places of status lists leased from the database", card_codes.places),
+    "card-batch": ("cards issued by the batch beside COPY", card_issue.rows),
     "enrol": ("enrol one person end to end; facts from outbox to consumer", enrol.enrol),
     "adjustment": ("the annual adjustment of a seeded city, stored", adjusting.stored),
     "city": ("a city: bill run, interest, point queries", city.city),

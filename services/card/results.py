@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
+    from chassis.jobs import Job, Reject
+    from services.card.batches import Batch, Found
     from services.card.domain.verification import Detail, Shown
     from services.card.store.rows import CardRow, HolderRow
 
@@ -67,3 +70,28 @@ class Bound:
     binding_id: UUID
     credential: bytes = field(repr=False)
     valid_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchShown:
+    """A batch, what its dry run found so far, and the job at work or the last one."""
+
+    batch: Batch
+    found: Found
+    job: Job
+
+
+@dataclass(frozen=True, slots=True)
+class BatchesShown:
+    """A page of batches."""
+
+    batches: Sequence[BatchShown]
+    following: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRejects:
+    """A page of rejected rows."""
+
+    rejects: Sequence[Reject]
+    following: str

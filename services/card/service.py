@@ -6,19 +6,21 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from chassis import clocks, transaction
+from chassis.files import Files
 from chassis.logs import get_logger
 from chassis.policy import open_policy
 from chassis.principal import Principal
 from chassis.service import Service
 from kernel.errors import DomainError
 from services.card import providers
+from services.card.batches_rpc import BatchesRpc
 from services.card.codes_rpc import CodesRpc, KeysRpc
 from services.card.crypto import profile as profiles
 from services.card.crypto import selftest
 from services.card.crypto.algorithms import ES256, SM2
 from services.card.events import CONSUMERS
 from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
-from services.card.operations import figures, keys, publishing
+from services.card.operations import batch_issuing, batch_preparing, figures, keys, publishing
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
@@ -45,13 +47,15 @@ def build(settings: Settings) -> Service:
     async def register(database: Database) -> None:
         await _run(database, "start", lambda tx: keys.register(tx, office.keys))
 
+    files = Files(settings.files_dir, settings.keys_dir)
     on_start = [register]
     if card.is_prod and card.card_key_provider == "file":
         on_start.append(note_soft_keys)
     return Service(
         settings=settings,
-        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office)],
+        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files)],
         consumers=CONSUMERS,
+        jobs=[batch_preparing.job(files, office), batch_issuing.job(office)],
         figures=figures.count,
         on_start=on_start,
         background={"status-lists": lambda database, stop: publish(database, office, stop)},

@@ -10,6 +10,7 @@ from services.card import keyring
 from services.card.crypto import sm2
 from services.card.operations import keys as key_operations
 from services.card.service import build
+from tests.card.batch_desk import Batches, batches_of
 from tests.card.builders import Desk
 from tests.card.code_desk import Codes, with_profile
 from tests.plugins.grpc_harness import serve
@@ -53,3 +54,11 @@ async def code_desk(request: pytest.FixtureRequest, new_database: NewDatabase, k
         desk = Codes(database, running, office.keys, office)
         await desk.run(lambda tx: key_operations.register(tx, office.keys))
         yield desk
+
+
+@pytest.fixture
+async def batches(database: Database, keys: KeyRing) -> AsyncIterator[Batches]:
+    """The service with its files and a worker that works when it is told to."""
+    service = build(database.settings)
+    async with serve(service, database=database) as running:
+        yield batches_of(database, running, service)

@@ -24,7 +24,7 @@ from hrss.benefits.v1 import (
     office_service_pb2,
     paying_service_pb2,
 )
-from hrss.card.v1 import card_service_pb2, codes_service_pb2, keys_service_pb2
+from hrss.card.v1 import batches_service_pb2, card_service_pb2, codes_service_pb2, keys_service_pb2
 from hrss.enrollment.v1 import (
     city_service_pb2,
     collection_service_pb2,
@@ -72,6 +72,7 @@ FILES: tuple[FileDescriptor, ...] = (
     card_service_pb2.DESCRIPTOR,
     codes_service_pb2.DESCRIPTOR,
     keys_service_pb2.DESCRIPTOR,
+    batches_service_pb2.DESCRIPTOR,
 )
 
 REQUEST_ID = "request_id"  # set by the edge alone; a client's JSON that names it names an unknown field

@@ -34,6 +34,7 @@ _PREFIXES = {
     "order_id": "ord",
     "card_id": "crd",
     "device_id": "dev",
+    "batch_id": "cbt",
     "message_id": "msg",
     "result_id": "ben",
     "person_request_id": "prq",

@@ -1,0 +1,56 @@
+"""Who may have a card issued (可签发): one rule for the card that follows a physical one and for a city's batch.
+
+The electronic card follows the physical one: there is none without a usable physical card (`lifecycle.answer_to`). A
+record that went up in another one gets no card any more; its holder has, or gets, one under the record that is left.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from services.card.domain.lifecycle import CardEvent, Physical, answer_to
+from services.card.domain.usability import LEVEL_TWO
+
+LEVEL_ONE = 1
+MERGED, NO_PHYSICAL = "PERSON_MERGED", "PHYSICAL_MISSING"
+LEAP_DAY = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What counts of a holder who has no live card."""
+
+    physical: Physical | None
+    is_merged: bool
+
+
+def obstacle(standing: Standing) -> str:
+    """The first reason against a card: PERSON_MERGED, PHYSICAL_MISSING, PHYSICAL_<STATE>; empty when there is none."""
+    if standing.is_merged:
+        return MERGED
+    if standing.physical is None:
+        return NO_PHYSICAL
+    if answer_to(None, standing.physical, None) is CardEvent.ISSUE:
+        return ""
+    return f"PHYSICAL_{standing.physical.value}"
+
+
+# The same for a whole table, of the columns of `holder`. A test holds both equal for everything that can stand there.
+OBSTACLE_SQL = f"""
+    CASE WHEN survivor_id IS NOT NULL THEN '{MERGED}'
+         WHEN physical_state IS NULL THEN '{NO_PHYSICAL}'
+         WHEN physical_state = '{Physical.NORMAL}' THEN ''
+         ELSE 'PHYSICAL_' || physical_state END
+"""
+
+
+def level(*, payment_enabled: bool) -> int:
+    """The level of a card by what its physical card can do."""
+    return LEVEL_TWO if payment_enabled else LEVEL_ONE
+
+
+def years_later(day: date, years: int) -> date:
+    """The last day of so many years; a leap day ends on 28 February."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 2, LEAP_DAY)
