@@ -28,7 +28,7 @@ FROM ${BASE_IMAGE}
 # Volumes take owner and mode from these directories when they are mounted for the first time. What is handed to
 # PostgreSQL is read by a user of its image, whose number we do not know.
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin hrss \
- && for name in keys own files idp nats-data handed; do install -d -m 0700 -o 10001 -g 10001 /var/lib/hrss/$name; done \
+ && for name in keys own files audit idp nats-data handed; do install -d -m 0700 -o 10001 -g 10001 /var/lib/hrss/$name; done \
  && for name in migrate enrollment benefits training card gateway idp simulators nats; do \
       install -d -m 0700 -o 10001 -g 10001 /var/lib/hrss/handed/$name; done \
  && install -d -m 0755 -o 10001 -g 10001 /var/lib/hrss /var/lib/hrss/handed/postgres

@@ -52,6 +52,11 @@ STREAM_AGE_SECONDS = 30 * 86_400  # as long as the outbox keeps its rows
 NOT_FOUND = 404
 
 
+AUDIT_STREAM = "hrss-audit"
+AUDIT_SUBJECTS = "hrss.audit.v1.>"
+AUDIT_BYTES_MAX = 2 << 30  # five services, a checkpoint of 700 bytes each minute: more than a year
+
+
 def stream_of(service: str) -> str:
     """The stream of a service's events."""
     return f"hrss-{service}"
@@ -247,6 +252,7 @@ async def provision(
     streams: Iterable[str],
     consumers: Mapping[str, Iterable[Consumer]],
     limits: Limits | None = None,
+    with_audit: bool = False,
 ) -> None:
     """Make or update the streams of these services and the durables of these consumers.
 
@@ -255,6 +261,7 @@ async def provision(
         streams: Services that say something.
         consumers: What each service listens to.
         limits: Replicas and size of each stream.
+        with_audit: Also the stream of the audit's checkpoints.
 
     Raises:
         DeclarationWrong: The consumers of a service do not fit together.
@@ -264,6 +271,8 @@ async def provision(
         stream = client.jetstream(timeout=PUBLISH_SECONDS)
         for service in streams:
             await _ensure_stream(stream, service, limits or Limits())
+        if with_audit:
+            await _ensure_audit_stream(stream, limits or Limits())
         for service, listened in consumers.items():
             declared = list(listened)
             check_together(declared)
@@ -290,18 +299,39 @@ def check_together(consumers: Sequence[Consumer]) -> None:
 
 
 async def _ensure_stream(stream: Any, service: str, limits: Limits) -> None:
-    config = api.StreamConfig(
+    config = _kept_on_disk(
         name=stream_of(service),
         subjects=[subjects_of(service)],
-        storage=api.StorageType.FILE,
         num_replicas=limits.replicas,
-        discard=api.DiscardPolicy.NEW,  # the other policy would drop the oldest in silence
         max_bytes=limits.bytes_max,
         max_age=STREAM_AGE_SECONDS,
+    )
+    await _ensure(stream, config)
+
+
+async def _ensure_audit_stream(stream: Any, limits: Limits) -> None:
+    """Signed checkpoints have no age at which they are dropped: they are the evidence."""
+    config = _kept_on_disk(
+        name=AUDIT_STREAM,
+        subjects=[AUDIT_SUBJECTS],
+        num_replicas=limits.replicas,
+        max_bytes=min(AUDIT_BYTES_MAX, 2 * limits.bytes_max),
+    )
+    await _ensure(stream, config)
+
+
+def _kept_on_disk(**values: Any) -> api.StreamConfig:
+    return api.StreamConfig(
+        storage=api.StorageType.FILE,
+        discard=api.DiscardPolicy.NEW,  # the other policy would drop the oldest in silence
         duplicate_window=DUPLICATE_WINDOW_SECONDS,
         deny_delete=True,
         deny_purge=True,
+        **values,
     )
+
+
+async def _ensure(stream: Any, config: api.StreamConfig) -> None:
     try:
         await stream.stream_info(config.name)
     except nats.js.errors.NotFoundError:

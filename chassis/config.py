@@ -43,6 +43,8 @@ KNOWN = frozenset(
         "HRSS_INSTANCE",
         "HRSS_KEYS_DIR",
         "HRSS_FILES_DIR",
+        "HRSS_AUDIT_DIR",
+        "HRSS_UNSEALED_PER_HOUR",
         "HRSS_POLICY_DIR",
         "HRSS_POLICY_LOCAL",
         "HRSS_TEST_OFF",
@@ -136,6 +138,15 @@ class Settings(BaseSettings):
     )
     keys_dir: Path = Field(default=Path("var/keys"), description="Directory of key files, mode 0700.")
     files_dir: Path = Field(default=Path("var/files"), description="Directory of uploaded files, sealed.")
+    audit_dir: Path | None = Field(
+        default=None, description="Directory of signed audit checkpoints; empty: audit, beside the uploaded files."
+    )
+    card_crypto_profile: Literal["I", "G"] = Field(
+        default="I", description="I: ES256, SHA-256, AES-256-GCM; G: SM2, SM3, SM4-GCM; the audit uses its hash."
+    )
+    unsealed_per_hour: int = Field(
+        default=200, ge=1, description="Sealed records of persons that one human of the staff may open within an hour."
+    )
     policy_dir: Path | None = Field(
         default=None, description="Directory of the policy files; empty: those of this release."
     )
@@ -186,6 +197,11 @@ class Settings(BaseSettings):
     def is_off(self, protection: str) -> bool:
         """Whether a protection is switched off for a negative control."""
         return protection in _names(self.test_off)
+
+    @property
+    def audit_files(self) -> Path:
+        """Where checkpoints of the audit are written."""
+        return self.audit_dir or self.files_dir.parent / "audit"
 
     @property
     def shutdown_delay(self) -> float:

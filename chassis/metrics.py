@@ -35,6 +35,12 @@ CONSUMER_PENDING = Gauge("hrss_consumer_pending", "Messages that a consumer has 
 CONSUMER_UNACKNOWLEDGED = Gauge("hrss_consumer_unacknowledged", "Messages given and not acknowledged.", ["consumer"])
 WAITING = Gauge("hrss_inbox_waiting", "Facts that wait for an earlier one.")
 PARKED = Gauge("hrss_inbox_parked", "Facts that need a person.")
+AUDIT_UNSEALED = Gauge("hrss_audit_unsealed", "Audit rows that are not chained yet.")
+AUDIT_UNSEALED_AGE = Gauge("hrss_audit_unsealed_age_seconds", "Age of the oldest audit row that is not chained.")
+AUDIT_UNSIGNED = Gauge("hrss_audit_unsigned", "Chained audit rows that no checkpoint signs yet.")
+AUDIT_CHECKPOINT_AGE = Gauge("hrss_audit_checkpoint_age_seconds", "Time since the last checkpoint of the audit.")
+AUDIT_BROKEN = Gauge("hrss_audit_broken", "1 where seals are missing or a checkpoint differs outside.")
+UNSEAL_REFUSED = Counter("hrss_unseal_refused", "Reads of staff that were refused because of the hourly quota.")
 LOOP_LAG = Gauge("hrss_event_loop_lag_seconds", "Longest delay of the event loop in the last second.")
 POOL_IN_USE = Gauge("hrss_database_pool_in_use", "Database connections that are lent out.")
 

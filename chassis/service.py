@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chassis import collector, inbox, logs, metrics, outbox, telemetry
+from chassis import audit_sealer, collector, inbox, logs, metrics, outbox, telemetry
+from chassis.audit_sealer import AuditSealer
 from chassis.bus import Bus
 from chassis.database import Database
 from chassis.inbox import Consumer, ConsumerLoop
@@ -183,6 +184,9 @@ class Process:
         if self._bus is not None and self.settings.has_role("relay"):
             relay = Relay(self._database, self._bus)
             self._part("relay", lambda: relay.run(self._stop_relay))
+        if self.settings.has_role("relay"):
+            sealer = AuditSealer(self._database, self._bus)
+            self._part("audit", lambda: sealer.run(self._stop_relay))
         if self._bus is not None and self.settings.has_role("consumer"):
             for consumer in self.service.consumers:
                 loop = ConsumerLoop(self._database, self._bus, consumer)
@@ -213,12 +217,11 @@ class Process:
         if self._server is not None:
             await _within("rpc", self._server.stop(DRAIN_SECONDS), DRAIN_SECONDS + 0.5, until)
         self._stop_consuming.set()
-        others = [task for name, task in self._parts.items() if name not in {"relay", "readiness"}]
+        others = [task for name, task in self._parts.items() if name not in {"relay", "audit", "readiness"}]
         await _within("consumers", _ended(others), CONSUMERS_SECONDS, until)
         self._stop_relay.set()
-        await _within(
-            "relay", _ended([self._parts[name] for name in ("relay",) if name in self._parts]), RELAY_SECONDS, until
-        )
+        handing_over = [self._parts[name] for name in ("relay", "audit") if name in self._parts]
+        await _within("relay", _ended(handing_over), RELAY_SECONDS, until)
         for task in self._parts.values():
             task.cancel()
         await asyncio.gather(*self._parts.values(), return_exceptions=True)
@@ -262,6 +265,7 @@ class Process:
             behind = await outbox.status(self._database)
             metrics.OUTBOX_PENDING.set(behind.pending)
             metrics.OUTBOX_LAG.set(behind.oldest_seconds)
+            audit_sealer.show(await audit_sealer.status(self._database))
             facts = await inbox.status(self._database)
             metrics.WAITING.set(facts.waiting)
             metrics.PARKED.set(facts.parked)

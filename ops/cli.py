@@ -27,6 +27,8 @@ policy = typer.Typer(help="法规参数 / the law as data.", no_args_is_help=Tru
 app.add_typer(policy, name="policy")
 benefits = typer.Typer(help="待遇 / benefits.", no_args_is_help=True)
 app.add_typer(benefits, name="benefits")
+audit = typer.Typer(help="审计 / the audit.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
 console = Console()
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON.")]
 
@@ -194,6 +196,21 @@ def recompute_benefit(
     from ops import recompute as command
 
     raise typer.Exit(command.main(Home.of(os.environ), os.environ, benefit_id, console, as_json=as_json))
+
+
+@audit.command("verify")
+def verify_audit(
+    service: Annotated[str, typer.Argument(help="服务，空为全部 / a service, all by default.")] = "",
+    *,
+    against: Annotated[
+        Path | None, typer.Option(help="检查点的外部副本：文件或目录 / a copy of the checkpoints: file or directory.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """验证审计链，指出第一条被改动的记录 / verify the chain of the audit, name the first bad row (exit code 1)."""
+    from ops import audit as command
+
+    raise typer.Exit(command.main(Home.of(os.environ), os.environ, service, against, console, as_json=as_json))
 
 
 @policy.command("check")

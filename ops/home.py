@@ -41,6 +41,11 @@ class Home:
         return self.root / "files"
 
     @property
+    def audit(self) -> Path:
+        """Signed checkpoints of the audit, only ever added to."""
+        return self.root / "audit"
+
+    @property
     def run(self) -> Path:
         """What is running: pids, ports, the lock."""
         return self.root / "run"
@@ -62,7 +67,7 @@ class Home:
         """Make the directories. As root, others may pass through the home (PostgreSQL runs as nobody), not list it."""
         self.root.mkdir(parents=True, exist_ok=True)
         self.root.chmod(0o711 if os.geteuid() == 0 else 0o700)
-        for path in (self.keys, self.files, self.run, self.root / "logs"):
+        for path in (self.keys, self.files, self.audit, self.run, self.root / "logs"):
             path.mkdir(exist_ok=True)
             path.chmod(0o700)
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import asyncpg
 import nats.errors
 
-from chassis import bus, logs, migrate, principal, sealed
+from chassis import audit_keys, bus, logs, migrate, principal, sealed
 from ops import roles
 from ops.servers import SERVICES, ServerUnknown, broker_from, databases_from, given
 
@@ -74,10 +74,11 @@ def main(environ: Mapping[str, str]) -> int:
 
 
 def make_keys(keys_dir: Path) -> None:
-    """Make the keys that are missing: principal assertion, sealed columns, own keys, exchange, uploads."""
+    """Make the keys that are missing: principal assertion, sealed columns, audit, own keys, exchange, uploads."""
     principal.create_keys(keys_dir)
     for service in SERVICES:
         sealed.create_keys(keys_dir, service)
+        audit_keys.create(keys_dir, service)
         own_keys(service, keys_dir)
     for producer, consumer in EXCHANGES:
         sealed.create_exchange_key(keys_dir, producer, consumer)
@@ -127,6 +128,7 @@ async def upgrade(databases: Databases, broker: Broker, limits: bus.Limits | Non
         streams=SERVICES,
         consumers={service: consumers(service) for service in SERVICES},
         limits=limits,
+        with_audit=True,
     )
     return changed
 

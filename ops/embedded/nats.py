@@ -162,6 +162,7 @@ def permissions(service: str) -> dict[str, list[str]]:
     return {
         "publish": [
             f"hrss.{service}.v1.>",
+            f"hrss.audit.v1.{service}",
             f"$JS.API.CONSUMER.INFO.*.{service}",
             f"$JS.API.CONSUMER.MSG.NEXT.*.{service}",
             f"$JS.ACK.*.{service}.>",

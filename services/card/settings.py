@@ -15,9 +15,6 @@ class CardSettings(Settings):
     allow_soft_keys: Literal["yes", "no"] = Field(
         default="no", description="yes lets production sign codes with keys that lie in a file."
     )
-    card_crypto_profile: Literal["I", "G"] = Field(
-        default="I", description="I: ES256, SHA-256, AES-256-GCM; G: SM2, SM3, SM4-GCM."
-    )
     card_key_provider: Literal["file", "pkcs11"] = Field(default="file", description="Where signing keys lie.")
     card_pkcs11_module: str = Field(default="", description="Path of the PKCS#11 module.")
     card_pkcs11_token: str = Field(default="hrss", description="Label of its token.")

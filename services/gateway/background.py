@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from chassis import metrics, outbox
+from chassis import audit_sealer, metrics, outbox
+from chassis.audit_sealer import AuditSealer
 from chassis.bus import Bus
 from chassis.logs import get_logger
 from chassis.outbox import Relay
@@ -28,7 +29,7 @@ BUS_SECONDS = 0.5
 
 
 class Background:
-    """The worker and the relay of one process."""
+    """The worker, the relay and the sealer of the audit of one process."""
 
     def __init__(self, database: Database, worker: Worker) -> None:
         self._database = database
@@ -39,6 +40,7 @@ class Background:
         self._stop_worker, self._stop_relay = asyncio.Event(), asyncio.Event()
         self._working: asyncio.Task[None] | None = None
         self._relaying: asyncio.Task[None] | None = None
+        self._sealing: asyncio.Task[None] | None = None
 
     @property
     def is_broker_away(self) -> bool:
@@ -48,6 +50,8 @@ class Background:
     async def start(self) -> None:
         """Begin."""
         self._working = asyncio.create_task(self._worker.run(self._stop_worker), name="case worker")
+        sealer = AuditSealer(self._database, self._bus)
+        self._sealing = asyncio.create_task(sealer.run(self._stop_relay), name="audit")
         if self._bus is not None:
             await self._bus.start()
             self._relaying = asyncio.create_task(Relay(self._database, self._bus).run(self._stop_relay), name="relay")
@@ -58,6 +62,7 @@ class Background:
         await _within("case worker", self._working, WORKER_SECONDS)
         self._stop_relay.set()
         await _within("relay", self._relaying, RELAY_SECONDS)
+        await _within("audit", self._sealing, RELAY_SECONDS)
         if self._bus is not None:
             await _within("bus", self._bus.close(), BUS_SECONDS)
 
@@ -66,6 +71,7 @@ class Background:
         metrics.POOL_IN_USE.set(self._database.in_use)
         async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             behind = await outbox.status(self._database)
+            audit_sealer.show(await audit_sealer.status(self._database))
         metrics.OUTBOX_PENDING.set(behind.pending)
         metrics.OUTBOX_LAG.set(behind.oldest_seconds)
 

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
+from chassis.audit_sealer import AuditSealer
 from chassis.bus import Bus
 from chassis.config import Settings
 from chassis.database import Database
@@ -60,10 +61,18 @@ async def jobs(database: Database) -> None:
         pass
 
 
+async def audit(database: Database) -> None:
+    """Seal and sign what there is, and hand it out."""
+    sealer = AuditSealer(database)
+    await sealer.seal(is_last=True)
+    await sealer.hand_out()
+
+
 async def main(what: str) -> None:
     """Do it, then leave as if nothing had been armed."""
     database = Database(Settings.model_validate_json(sys.stdin.read()))
-    await {"command": command, "relay": relay, "consumer": consumer, "jobs": jobs}[what](database)
+    known = {"command": command, "relay": relay, "consumer": consumer, "jobs": jobs, "audit": audit}
+    await known[what](database)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
+from chassis import audit_keys, migrate, principal, sealed
 from chassis import bus as chassis_bus
-from chassis import migrate, principal, sealed
 from chassis.bus import Bus
 from chassis.config import Settings
 from chassis.database import Database
@@ -37,6 +37,7 @@ def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("keys")
     for service in SERVICES:
         sealed.create_keys(directory, service)
+        audit_keys.create(directory, service)
     sealed.create_exchange_key(directory, "enrollment", "card")
     sealed.create_files_key(directory)
     principal.create_keys(directory)
@@ -88,6 +89,7 @@ class NewDatabase:
         name = self._templates.copy(service, migrations)
         self._names.append(name)
         sealed.create_keys(self._keys_dir, service)
+        audit_keys.create(self._keys_dir, service)
         postgres = self._templates.postgres
         values: dict[str, Any] = {
             "env": "test",

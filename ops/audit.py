@@ -1,0 +1,132 @@
+"""`hrss audit verify [SERVICE] [--against FILE]`: is the audit what it was, or which row is the first that is not?
+
+It computes every hash anew over the services' databases with the rights of the services, and compares the signed
+checkpoints with those kept outside: by default the files of this platform, better a copy from another machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import asyncpg
+from rich.console import Console
+
+from chassis import audit_file, audit_keys, audit_verify
+from chassis.audit_chain import CheckpointWrong
+from ops import servers
+from ops.servers import SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chassis.audit_chain import Checkpoint
+    from chassis.audit_verify import Report
+    from ops.home import Home
+
+BROKEN, NOT_VERIFIED = 1, 2
+CONNECT_SECONDS = 10
+
+
+class CannotLook(Exception):  # noqa: N818 - read as a sentence
+    """Something that verification needs is not there; the text says what."""
+
+
+def main(
+    home: Home, environ: Mapping[str, str], service: str, against: Path | None, console: Console, *, as_json: bool
+) -> int:
+    """Verify one service or all; 0 when everything is as it was, 1 when something is not, 2 when nobody could look."""
+    errors = Console(stderr=True)
+    try:
+        if service and service not in SERVICES:
+            raise CannotLook(f"没有这个服务 / no such service; there are: {', '.join(SERVICES)}")
+        databases = servers.databases(home, environ)
+        keys_dir = Path(environ.get("HRSS_KEYS_DIR") or home.keys)
+        wanted = [service] if service else list(SERVICES)
+        kept = {one: outside_of(home, environ, one, against) for one in wanted}
+        reports = asyncio.run(_verify(databases.app_urls, keys_dir, kept))
+    except (CannotLook, servers.ServerUnknown) as error:
+        errors.print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)
+        return NOT_VERIFIED
+    except (OSError, asyncpg.PostgresError) as error:
+        text = "未能验证，请查看数据库与密钥 / not verified: look at the databases and keys"
+        errors.print(f"[red]✗[/] {text} ({type(error).__name__})", highlight=False, soft_wrap=True)
+        return NOT_VERIFIED
+    show(reports, console, as_json=as_json)
+    return BROKEN if any(one.fault for one in reports) else 0
+
+
+def outside_of(home: Home, environ: Mapping[str, str], service: str, against: Path | None) -> list[Checkpoint] | None:
+    """The checkpoints that were kept outside; None where nothing was kept.
+
+    Args:
+        home: Of the platform.
+        environ: May name the directory.
+        service: Whose.
+        against: A copy: a file, or a directory with a file for each service.
+
+    Raises:
+        CannotLook: The copy is not there or is not one of ours.
+    """
+    if against is not None and not against.is_dir():
+        path = against
+    else:
+        path = audit_file.path_of(against or directory(home, environ), service)
+    try:
+        return audit_file.read_all(path)
+    except FileNotFoundError:
+        if against is None:
+            return None
+        raise CannotLook(f"没有文件 {path} / no such file") from None
+    except (OSError, CheckpointWrong) as error:
+        raise CannotLook(f"文件不可读 {path}：{error} / the file cannot be read") from None
+
+
+def directory(home: Home, environ: Mapping[str, str]) -> Path:
+    """Where the services of this platform write their checkpoints."""
+    if named := environ.get("HRSS_AUDIT_DIR"):
+        return Path(named)
+    return Path(environ.get("HRSS_FILES_DIR") or home.files).parent / "audit"
+
+
+def show(reports: list[Report], console: Console, *, as_json: bool) -> None:
+    """What was found, for people or as JSON."""
+    if as_json:
+        sys.stdout.write(json.dumps([_plain(one) for one in reports], ensure_ascii=False, indent=2) + "\n")
+        return
+    for one in reports:
+        if one.fault is not None:
+            zh, en = one.fault.text(0), one.fault.text(1)
+            console.print(f"[red]✗[/] {one.service}: {zh} / {en}", highlight=False, soft_wrap=True)
+            continue
+        outside = "未比对外部文件 / nothing outside" if one.outside is None else f"外部 / outside {one.outside}"
+        console.print(
+            f"[green]✓[/] {one.service}: 记录 / rows {one.rows}, 检查点 / checkpoints {one.checkpoints}, {outside}, "
+            f"未签 / unsigned {one.unsigned}, 未封 / unsealed {one.unsealed}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+async def _verify(urls: Mapping[str, str], keys_dir: Path, kept: Mapping[str, list[Checkpoint] | None]) -> list[Report]:
+    reports = []
+    for service, outside in kept.items():
+        connection = await asyncpg.connect(urls[service], timeout=CONNECT_SECONDS)
+        try:
+            keys = audit_keys.verifier(keys_dir, service)
+            reports.append(await audit_verify.verify(connection, service, keys, outside))
+        finally:
+            await connection.close()
+    return reports
+
+
+def _plain(report: Report) -> dict[str, object]:
+    content = {name: value for name, value in asdict(report).items() if name != "fault"}
+    fault = report.fault
+    if fault is not None:
+        content["first_fault"] = {**asdict(fault), "zh": fault.text(0), "en": fault.text(1)}
+    return {**content, "ok": fault is None}
