@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
+    from services.card.domain.family import DelegationState
     from services.card.domain.verification import Detail, Shown
+    from services.card.store.bindings import Binding
+    from services.card.store.delegations import Delegation
     from services.card.store.rows import CardRow, HolderRow
 
 
@@ -58,6 +62,8 @@ class Verified:
     shown: frozenset[Shown] = frozenset()
     name: str = field(default="", repr=False)
     id_no: str = field(default="", repr=False)
+    by_family: bool = False
+    is_minor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +73,24 @@ class Bound:
     binding_id: UUID
     credential: bytes = field(repr=False)
     valid_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDelegation:
+    """A family account as one of its two sees it, with the name of the other and where it stands today."""
+
+    delegation: Delegation
+    state: DelegationState
+    is_delegate: bool
+    other_name: str = field(repr=False)
+    ward_is_minor: bool
+    devices: Sequence[Binding]
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """What became of an agreement; a wrong PIN is counted and answered, never refused."""
+
+    shown: ShownDelegation
+    is_confirmed: bool
+    tries_left: int

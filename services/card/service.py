@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chassis import clocks, transaction
 from chassis.logs import get_logger
@@ -17,8 +17,9 @@ from services.card.crypto import profile as profiles
 from services.card.crypto import selftest
 from services.card.crypto.algorithms import ES256, SM2
 from services.card.events import CONSUMERS
+from services.card.family_rpc import FamilyRpc
 from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
-from services.card.operations import figures, keys, publishing
+from services.card.operations import family, figures, keys, publishing
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+T = TypeVar("T")
+STEP_SECONDS, STEP_ROWS = 3600.0, 500
 PUBLISH_SECONDS = 15.0  # a change is in the lists within a minute, also when a turn or two fail
 
 
@@ -50,11 +53,14 @@ def build(settings: Settings) -> Service:
         on_start.append(note_soft_keys)
     return Service(
         settings=settings,
-        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office)],
+        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), FamilyRpc(office)],
         consumers=CONSUMERS,
         figures=figures.count,
         on_start=on_start,
-        background={"status-lists": lambda database, stop: publish(database, office, stop)},
+        background={
+            "status-lists": lambda database, stop: publish(database, office, stop),
+            "family-accounts": lambda database, stop: step_families(database, office, stop),
+        },
     )
 
 
@@ -97,6 +103,20 @@ async def publish(database: Database, office: Office, stop: asyncio.Event) -> No
             continue
 
 
+async def step_families(database: Database, office: Office, stop: asyncio.Event) -> None:
+    """Do the daily step of family accounts, until the process ends; every hour, since a repeated one finds nothing."""
+    while not stop.is_set():
+        try:
+            while await _run(database, "family", lambda tx: family.step(tx, office, STEP_ROWS)) == STEP_ROWS:
+                continue
+        except DomainError as error:  # use checks the same, so the next turn is soon enough
+            log.warning("family_accounts_not_stepped", reason=error.reason)
+        try:
+            await asyncio.wait_for(stop.wait(), STEP_SECONDS)
+        except TimeoutError:
+            continue
+
+
 async def note_soft_keys(database: Database) -> None:
     """Write down that production signs with keys in a file, which somebody allowed."""
 
@@ -106,8 +126,8 @@ async def note_soft_keys(database: Database) -> None:
     await _run(database, "start", work)
 
 
-async def _run(database: Database, method: str, work: Callable[[transaction.Transaction], Awaitable[object]]) -> None:
-    await transaction.run(
+async def _run(database: Database, method: str, work: Callable[[transaction.Transaction], Awaitable[T]]) -> T:
+    return await transaction.run(
         database, work, principal=Principal.system("card"), today=clocks.business_day(), method=method
     )
 

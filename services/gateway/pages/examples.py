@@ -34,6 +34,7 @@ _PREFIXES = {
     "order_id": "ord",
     "card_id": "crd",
     "device_id": "dev",
+    "delegation_id": "dlg",
     "message_id": "msg",
     "result_id": "ben",
     "person_request_id": "prq",
