@@ -1,8 +1,10 @@
 """What callers ask for, as values. Made in `messages`; pure."""
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
+from services.card.domain.family import Relation, Scope
 from services.card.domain.lifecycle import PhysicalEvent
 
 
@@ -64,5 +66,41 @@ class BindDevice:
     """A device to bind to a card, with the proof that it holds its key."""
 
     card_id: UUID
+    device_key: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InviteWard:
+    """Whom a delegate wants to act for; name and number are personal data and not printed."""
+
+    delegate_id: UUID
+    ward_name: str
+    ward_id_no: str
+    relation: Relation
+    scopes: frozenset[Scope]
+    to_date: date | None
+
+    def __repr__(self) -> str:
+        return f"InviteWard({self.delegate_id}, {self.relation})"
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentToDelegation:
+    """Agreement to a family account: by PIN where one is given, by the login otherwise; staff name what they saw."""
+
+    delegation_id: UUID
+    pin: str
+    evidence: str
+
+    def __repr__(self) -> str:
+        return f"ConsentToDelegation({self.delegation_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class BindDelegateDevice:
+    """A device of a delegate to bind to the card of the ward, with the proof that it holds its key."""
+
+    delegation_id: UUID
     device_key: bytes
     proof: bytes

@@ -26,7 +26,6 @@ CONTEXT, DEVICE_CONTEXT, BINDING_CONTEXT = b"NT1/C", "NT1/D", "NT1/B"
 VERSION = 1
 SHOWN_SECONDS = 60  # from the time that the device wrote
 NONCE_BYTES, AUDIENCE_MAX = 6, 16
-FLAG_FAMILY, FLAG_MINOR = 1, 2
 _NUMBER_MAX, _INDEX_MAX, _NAME_MAX, _LAST = 2**32, 2**20, 24, 4
 SEEN_MAX = 4096  # credentials whose signature this process keeps in mind: about two megabytes
 

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chassis.policy import PolicyStore
+from services.card.domain.family import Relation
 from services.card.domain.usability import obstacle
 from services.card.domain.verification import Purpose, Shown
 
@@ -24,6 +25,14 @@ class CardPolicy:
         self.leeway_seconds = store.integer(ECARD, "code.clock_leeway_seconds")
         self.valid_years = store.integer(ECARD, "card.valid_years")
         self.level_two = store.table(ECARD, "levels.second", frozenset)
+        self.consent_age = store.integer(ECARD, "family.consent_age")
+        self.family_limits = {
+            Relation.ELDER: store.integer(ECARD, "family.elders"),
+            Relation.CHILD: store.integer(ECARD, "family.children"),
+            Relation.SPOUSE: store.integer(ECARD, "family.spouse"),
+            Relation.OTHER: store.integer(ECARD, "family.other"),
+        }
+        self.family_members = store.integer(ECARD, "family.members")
         self.purposes = store.table(ECARD, "verification.purposes", _purposes)
 
     def obstacle(self, physical: str, level: int, operation: str, day: date) -> str:

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
     from chassis.jobs import Job, Reject
     from services.card.batches import Batch, Found
+    from services.card.domain.family import DelegationState
     from services.card.domain.verification import Detail, Shown
+    from services.card.store.bindings import Binding
+    from services.card.store.delegations import Delegation
     from services.card.store.rows import CardRow, HolderRow
 
 
@@ -61,6 +64,8 @@ class Verified:
     shown: frozenset[Shown] = frozenset()
     name: str = field(default="", repr=False)
     id_no: str = field(default="", repr=False)
+    by_family: bool = False
+    is_minor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +100,24 @@ class BatchRejects:
 
     rejects: Sequence[Reject]
     following: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDelegation:
+    """A family account as one of its two sees it, with the name of the other and where it stands today."""
+
+    delegation: Delegation
+    state: DelegationState
+    is_delegate: bool
+    other_name: str = field(repr=False)
+    ward_is_minor: bool
+    devices: Sequence[Binding]
+
+
+@dataclass(frozen=True, slots=True)
+class Consented:
+    """What became of an agreement; a wrong PIN is counted and answered, never refused."""
+
+    shown: ShownDelegation
+    is_confirmed: bool
+    tries_left: int

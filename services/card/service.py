@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chassis import clocks, transaction
 from chassis.files import Files
@@ -19,8 +19,9 @@ from services.card.crypto import profile as profiles
 from services.card.crypto import selftest
 from services.card.crypto.algorithms import ES256, SM2
 from services.card.events import CONSUMERS
+from services.card.family_rpc import FamilyRpc
 from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
-from services.card.operations import batch_issuing, batch_preparing, figures, keys, publishing
+from services.card.operations import batch_issuing, batch_preparing, family, figures, keys, publishing
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+T = TypeVar("T")
+STEP_SECONDS, STEP_ROWS = 3600.0, 500
 PUBLISH_SECONDS = 15.0  # a change is in the lists within a minute, also when a turn or two fail
 
 
@@ -53,12 +56,15 @@ def build(settings: Settings) -> Service:
         on_start.append(note_soft_keys)
     return Service(
         settings=settings,
-        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files)],
+        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files), FamilyRpc(office)],
         consumers=CONSUMERS,
         jobs=[batch_preparing.job(files, office), batch_issuing.job(office)],
         figures=figures.count,
         on_start=on_start,
-        background={"status-lists": lambda database, stop: publish(database, office, stop)},
+        background={
+            "status-lists": lambda database, stop: publish(database, office, stop),
+            "family-accounts": lambda database, stop: step_families(database, office, stop),
+        },
     )
 
 
@@ -101,6 +107,20 @@ async def publish(database: Database, office: Office, stop: asyncio.Event) -> No
             continue
 
 
+async def step_families(database: Database, office: Office, stop: asyncio.Event) -> None:
+    """Do the daily step of family accounts, until the process ends; every hour, since a repeated one finds nothing."""
+    while not stop.is_set():
+        try:
+            while await _run(database, "family", lambda tx: family.step(tx, office, STEP_ROWS)) == STEP_ROWS:
+                continue
+        except DomainError as error:  # use checks the same, so the next turn is soon enough
+            log.warning("family_accounts_not_stepped", reason=error.reason)
+        try:
+            await asyncio.wait_for(stop.wait(), STEP_SECONDS)
+        except TimeoutError:
+            continue
+
+
 async def note_soft_keys(database: Database) -> None:
     """Write down that production signs with keys in a file, which somebody allowed."""
 
@@ -110,8 +130,8 @@ async def note_soft_keys(database: Database) -> None:
     await _run(database, "start", work)
 
 
-async def _run(database: Database, method: str, work: Callable[[transaction.Transaction], Awaitable[object]]) -> None:
-    await transaction.run(
+async def _run(database: Database, method: str, work: Callable[[transaction.Transaction], Awaitable[T]]) -> T:
+    return await transaction.run(
         database, work, principal=Principal.system("card"), today=clocks.business_day(), method=method
     )
 

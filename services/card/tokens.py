@@ -23,6 +23,7 @@ VERSION = 1
 LENGTH_MAX = 520
 REFERENCE_BYTES = 8
 NUMBER_BYTES = 8
+FLAG_FAMILY, FLAG_MINOR = 1, 2  # a family member shows it; the holder is under the age of own consent
 _NUMBER_MAX = 2**32
 
 

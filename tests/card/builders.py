@@ -63,6 +63,7 @@ class Person:
     person_id: UUID
     id_no: str
     name: str = NAME
+    birth: date = BIRTH
     sequence: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
     physical_ref: str = "PHYS-0001"
 
@@ -90,11 +91,11 @@ class Desk:
         """Call an RPC."""
         return await self.running.call(rpc, request, by, today=today, timeout=20)
 
-    async def person(self, name: str = NAME) -> Person:
+    async def person(self, name: str = NAME, birth: date = BIRTH) -> Person:
         """A person whom enrollment has announced, sealed by enrollment's own code."""
         number = next(_numbers)
         id_no = make_resident_id(TEST_REGION, date(1990, 1 + number // 999, 1), number % 999)
-        person = Person(ids.new_id(), id_no, name)
+        person = Person(ids.new_id(), id_no, name, birth)
         await self.hear(self.registered(person))
         return person
 
@@ -105,7 +106,7 @@ class Desk:
             person_id=person.person_id,
             name=person.name,
             id_no=person.id_no,
-            birth_date=BIRTH,
+            birth_date=person.birth,
             sex="male",
             division=TEST_REGION,
             retirement_month=None,
@@ -124,7 +125,7 @@ class Desk:
             person_id=person.person_id,
             name=person.name,
             id_no=person.id_no,
-            birth_date=BIRTH,
+            birth_date=person.birth,
             sex="male",
             division=TEST_REGION,
         )

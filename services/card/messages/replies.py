@@ -84,6 +84,7 @@ def verified(done: Verified, *, to_staff: bool) -> pb.VerifyTokenResponse:
     if done.detail is Detail.OK:
         reply.subject_ref = done.subject_ref
         reply.level = done.level
+        reply.by_family, reply.minor = done.by_family, done.is_minor
         if Shown.NAME in done.shown:
             reply.name_masked = mask_name(done.name)
         if Shown.LAST_FOUR in done.shown:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kernel import ids
 from kernel.errors import InvalidInput, NotFound, Refused
-from services.card import credentials
+from services.card import credentials, tokens
 from services.card.credentials import Credential
 from services.card.crypto import profile as profiles
 from services.card.crypto.algorithms import KeyWrong
+from services.card.domain import family
 from services.card.domain.lifecycle import CardState
 from services.card.domain.verification import mask_short
 from services.card.operations import holders, keys, life
@@ -21,15 +23,17 @@ from services.card.tokens import REFERENCE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from uuid import UUID
 
     from chassis.transaction import Transaction
     from services.card.commands import BindDevice
     from services.card.operations.office import Office
-    from services.card.store.rows import CardRow
+    from services.card.store.rows import CardRow, HolderRow
 
-OWN_MAX = 2
-CREDENTIAL_SECONDS = 30 * 86_400
+OWN_MAX = 2  # of the holder, and of each delegate for each ward
+DAY_SECONDS, SHANGHAI_SECONDS = 86_400, 8 * 3_600
+CREDENTIAL_SECONDS = 30 * DAY_SECONDS
 
 
 async def bind(tx: Transaction, command: BindDevice, office: Office) -> Bound:
@@ -45,50 +49,108 @@ async def bind(tx: Transaction, command: BindDevice, office: Office) -> Bound:
     life.require_usable(tx, card, holder, office)
     if card.state is not CardState.ACTIVE:
         raise Refused("CARD_NOT_ACTIVE", "only an active card is shown", state=card.state.value)
-    await keys.refresh(tx, office.keys)
-    try:
-        device = profiles.public(office.keys.profile.alg, command.device_key)
-    except KeyWrong:
-        raise InvalidInput("DEVICE_KEY_INVALID", "no public key of the profile", field="device_key") from None
-    if not credentials.binds(device, command.proof, ids.to_text("crd", card.card_id)):
-        raise InvalidInput("DEVICE_KEY_INVALID", "the device did not sign with this key", field="proof")
+    await require_key(tx, office, command.device_key, command.proof, ids.to_text("crd", card.card_id))
     there = await bindings.devices(tx, card.card_id)
-    before = next((one for one in there if one.device_key == command.device_key), None)
-    if before is not None:
-        await bindings.withdraw(tx, before.binding_id)
-    elif sum(one.role == bindings.OWN for one in there) >= OWN_MAX:
-        raise Refused("DEVICE_LIMIT_REACHED", "a card is bound to two devices at most")
-    now = int(tx.now.timestamp())
-    list_no, index = office.places.take()
-    bound = Binding(
-        binding_id=ids.new_id(),
-        card_id=card.card_id,
-        role=bindings.OWN,
-        device_key=command.device_key,
-        reference=office.tell(REFERENCE_BYTES),
-        list_no=list_no,
-        index=index,
-        cred_exp=now + CREDENTIAL_SECONDS,
-        is_live=True,
-    )
-    await bindings.add(tx, bound)
+    await make_room(tx, [one for one in there if one.role == bindings.OWN], there, command.device_key)
+    device = Device(bindings.OWN, command.device_key)
+    bound = await bind_device(tx, device, card, holder, office)
     tx.audit(
         "device_bound",
         person_id=card.person_id,
         detail={"card_id": ids.to_text("crd", card.card_id), "device_id": bindings.text(bound.binding_id)},
     )
+    return bound
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device to bind: whose it is, its key, and where it shows a card for a family member the account and its end."""
+
+    role: str
+    key: bytes
+    delegation_id: UUID | None = None
+    last_day: date | None = None
+
+
+async def require_key(tx: Transaction, office: Office, key: bytes, proof: bytes, bound_to: str) -> None:
+    """A device holds the key that it wants bound.
+
+    Raises:
+        InvalidInput: DEVICE_KEY_INVALID.
+    """
+    await keys.refresh(tx, office.keys)
+    try:
+        device = profiles.public(office.keys.profile.alg, key)
+    except KeyWrong:
+        raise InvalidInput("DEVICE_KEY_INVALID", "no public key of the profile", field="device_key") from None
+    if not credentials.binds(device, proof, bound_to):
+        raise InvalidInput("DEVICE_KEY_INVALID", "the device did not sign with this key", field="proof")
+
+
+async def make_room(tx: Transaction, mine: Sequence[Binding], there: Sequence[Binding], key: bytes) -> None:
+    """The same device again takes the place of its binding before; another one finds a place, or none.
+
+    Args:
+        tx: The transaction.
+        mine: The devices of the same person that show the card.
+        there: All devices that show it.
+        key: Of the device.
+
+    Raises:
+        InvalidInput: DEVICE_KEY_INVALID: somebody else's device has this key.
+        Refused: DEVICE_LIMIT_REACHED.
+    """
+    before = next((one for one in there if one.device_key == key), None)
+    if before is not None and before not in mine:
+        raise InvalidInput("DEVICE_KEY_INVALID", "the key is bound to the card already", field="device_key")
+    if before is not None:
+        await bindings.withdraw(tx, before.binding_id)
+    elif len(mine) >= OWN_MAX:
+        raise Refused("DEVICE_LIMIT_REACHED", "a card is bound to two devices of a person at most")
+
+
+async def bind_device(tx: Transaction, device: Device, card: CardRow, holder: HolderRow, office: Office) -> Bound:
+    """Give a device its reference, its place and its credential; the card is locked."""
+    now = int(tx.now.timestamp())
+    seconds = CREDENTIAL_SECONDS if device.last_day is None else min(CREDENTIAL_SECONDS, left(tx, device.last_day))
+    list_no, index = office.places.take()
+    bound = Binding(
+        binding_id=ids.new_id(),
+        card_id=card.card_id,
+        role=device.role,
+        device_key=device.key,
+        reference=office.tell(REFERENCE_BYTES),
+        list_no=list_no,
+        index=index,
+        cred_exp=now + seconds,
+        is_live=True,
+        delegation_id=device.delegation_id,
+    )
+    await bindings.add(tx, bound)
     credential = Credential(
         reference=bound.reference,
         iat=now,
-        exp=now + CREDENTIAL_SECONDS,
-        device_key=command.device_key,
+        exp=now + seconds,
+        device_key=device.key,
         list_no=list_no,
         index=index,
         level=card.level,
         masked_name=mask_short(holder_rows.name(tx, holder)),
         last4=holder_rows.id_no(tx, holder)[-4:],
+        flags=flags(tx, holder, office, by_family=device.role == bindings.DELEGATE),
     )
-    return Bound(bound.binding_id, credentials.issue(credential, office.keys), CREDENTIAL_SECONDS)
+    return Bound(bound.binding_id, credentials.issue(credential, office.keys), seconds)
+
+
+def left(tx: Transaction, last_day: date) -> int:
+    """Seconds until the end of a day in Shanghai, seen from the business day."""
+    return ((last_day - tx.today).days + 1) * DAY_SECONDS - (int(tx.now.timestamp()) + SHANGHAI_SECONDS) % DAY_SECONDS
+
+
+def flags(tx: Transaction, holder: HolderRow, office: Office, *, by_family: bool) -> int:
+    """What a code says of who shows it and of its holder."""
+    is_minor = family.is_minor(holder.birth_date, tx.today, office.policy.consent_age.on(tx.today).value)
+    return (tokens.FLAG_FAMILY if by_family else 0) | (tokens.FLAG_MINOR if is_minor else 0)
 
 
 async def bind_server(tx: Transaction, card: CardRow, office: Office) -> None:

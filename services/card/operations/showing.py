@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from kernel.errors import Refused
 from services.card import tokens
 from services.card.domain.lifecycle import CardState
-from services.card.operations import holders, keys, life
+from services.card.operations import devices, holders, keys, life
 from services.card.results import Minted
 from services.card.store import cards
 from services.card.tokens import Token
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from chassis.transaction import Transaction
     from services.card.operations.office import Office
     from services.card.results import ShownCard
+    from services.card.store.rows import CardRow, HolderRow
 
 
 async def card(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
@@ -51,17 +52,33 @@ async def mint(tx: Transaction, card_id: UUID, office: Office) -> Minted:
         Refused: CARD_NOT_ACTIVE, CARD_NOT_USABLE.
     """
     found = await life.load(tx, card_id, holder_only=True)
-    life.require_usable(tx, found, await holders.known(tx, found.person_id), office)
-    if found.state is not CardState.ACTIVE:
-        raise Refused("CARD_NOT_ACTIVE", "only an active card is shown", state=found.state.value)
+    holder = await holders.known(tx, found.person_id)
+    require_shown(tx, found, holder, office)
+    return await minted(tx, found.reference, found.level, devices.flags(tx, holder, office, by_family=False), office)
+
+
+def require_shown(tx: Transaction, card: CardRow, holder: HolderRow, office: Office) -> None:
+    """Only a card in use is shown, and only while the physical one can be used.
+
+    Raises:
+        Refused: CARD_NOT_ACTIVE, CARD_NOT_USABLE.
+    """
+    life.require_usable(tx, card, holder, office)
+    if card.state is not CardState.ACTIVE:
+        raise Refused("CARD_NOT_ACTIVE", "only an active card is shown", state=card.state.value)
+
+
+async def minted(tx: Transaction, reference: bytes, level: int, flags: int, office: Office) -> Minted:
+    """A code that refers to a card, or to a family account in its place."""
     await keys.refresh(tx, office.keys)
     policy, today = office.policy, tx.today
     valid = policy.valid_seconds.on(today).value
     token = Token(
-        reference=found.reference,
+        reference=reference,
         iat=int(tx.now.timestamp()),
         ttl=valid,
         number=office.tell(tokens.NUMBER_BYTES),
-        level=found.level,
+        level=level,
+        flags=flags,
     )
     return Minted(tokens.mint(token, office.keys), valid, policy.refresh_seconds.on(today).value)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from kernel import ids
 from services.card import credentials, tokens
+from services.card.domain.family import DelegationState, may_show_for
 from services.card.domain.verification import Detail, standing, when
 from services.card.domain.verification import Shown as Fields
 from services.card.keyring import KeyState
-from services.card.operations import holders, keys, life
+from services.card.operations import family, holders, keys, life
 from services.card.operations import verifiers as contracts
 from services.card.results import Verified
-from services.card.store import bindings, cards, verifiers
+from services.card.store import bindings, cards, delegations, verifiers
 from services.card.store import holders as holder_rows
 from services.card.tokens import Token
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from services.card.domain.verification import Purpose
     from services.card.operations.office import Office
     from services.card.store.bindings import Binding
+    from services.card.store.delegations import Delegation
     from services.card.store.rows import CardRow, HolderRow
     from services.card.store.verifiers import Verifier
 
@@ -35,17 +37,33 @@ if TYPE_CHECKING:
 
 STAFF = "hrss"  # counter staff are one verifier
 _PHYSICAL = {"PHYSICAL_CANCELLED": Detail.REVOKED}
+_FAMILY = {  # what ends or rests is not the ward's card, but the delegate can show it no more
+    DelegationState.PENDING: Detail.REVOKED,
+    DelegationState.SUSPENDED: Detail.SUSPENDED,
+    DelegationState.ENDED: Detail.REVOKED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A verification: what was shown, whose it is, what for, and by which contract."""
+    """A verification: what was shown, whose it is and who shows it, what for, and by which contract."""
 
     shown: Shown
     card: CardRow | None
     binding: Binding | None
+    delegation: Delegation | None
     command: Verify
     contract: Verifier | None
+
+    @property
+    def flags(self) -> int:
+        """What the code says of who shows it."""
+        return self.shown.flags if isinstance(self.shown, Token) else self.shown.credential.flags
+
+    @property
+    def by_family(self) -> bool:
+        """Whether a family member shows it."""
+        return bool(self.flags & tokens.FLAG_FAMILY)
 
 
 def opened(text: str, office: Office) -> Shown | Detail:
@@ -66,27 +84,39 @@ async def verify(tx: Transaction, shown: Shown, command: Verify, office: Office)
     contract = None if tx.principal.is_staff else await verifiers.get(tx, tx.principal.client)
     if contract is not None:
         await contracts.require_signed(tx, command, contract)
-    card, binding = await _card(tx, shown)
-    done = await _judge(tx, _Asked(shown, card, binding, command, contract), office)
-    tx.audit(
-        "card_verified",
-        person_id=card.person_id if card is not None else None,
-        detail={
-            "card_id": ids.to_text("crd", card.card_id) if card is not None else "",
-            "verifier": _verifier(tx),
-            "purpose": command.purpose if command.purpose in office.policy.purposes.on(tx.today).value else "",
-            "result": done.detail.value,
-        },
-    )
+    asked = await _asked(tx, shown, command, contract)
+    done = await _judge(tx, asked, office)
+    card, delegation = asked.card, asked.delegation
+    detail = {
+        "card_id": ids.to_text("crd", card.card_id) if card is not None else "",
+        "verifier": _verifier(tx),
+        "purpose": command.purpose if command.purpose in office.policy.purposes.on(tx.today).value else "",
+        "result": done.detail.value,
+    }
+    if delegation is not None:
+        detail |= {
+            "delegation_id": delegations.text(delegation.delegation_id),
+            "shown_by": ids.to_text("per", delegation.delegate_id),
+            "on_behalf_of": ids.to_text("per", delegation.ward_id),
+        }
+    tx.audit("card_verified", person_id=card.person_id if card is not None else None, detail=detail)
     return done
 
 
-async def _card(tx: Transaction, shown: Shown) -> tuple[CardRow | None, Binding | None]:
-    """The card that a code is of, and the binding when a device made it."""
-    if isinstance(shown, Token):
-        return await cards.by_reference(tx, shown.reference), None
-    binding = await bindings.by_reference(tx, shown.credential.reference)
-    return (await cards.get(tx, binding.card_id) if binding is not None else None), binding
+async def _asked(tx: Transaction, shown: Shown, command: Verify, contract: Verifier | None) -> _Asked:
+    """The card that a code is of, the binding when a device made it, the family account when a delegate shows it."""
+    card = binding = delegation = None
+    if not isinstance(shown, Token):
+        binding = await bindings.by_reference(tx, shown.credential.reference)
+        card = await cards.get(tx, binding.card_id) if binding is not None else None
+        if binding is not None and binding.delegation_id is not None:
+            delegation = await delegations.get(tx, binding.delegation_id)
+    elif shown.flags & tokens.FLAG_FAMILY:
+        delegation = await delegations.by_reference(tx, shown.reference)
+        card = await family.living(tx, delegation.ward_id) if delegation is not None else None
+    else:
+        card = await cards.by_reference(tx, shown.reference)
+    return _Asked(shown, card, binding, delegation, command, contract)
 
 
 async def _judge(tx: Transaction, asked: _Asked, office: Office) -> Verified:
@@ -105,6 +135,8 @@ async def _judge(tx: Transaction, asked: _Asked, office: Office) -> Verified:
         shown=purpose.shown,
         name=holder_rows.name(tx, holder) if Fields.NAME in purpose.shown else "",
         id_no=holder_rows.id_no(tx, holder) if Fields.LAST_FOUR in purpose.shown else "",
+        by_family=asked.by_family,
+        is_minor=bool(asked.flags & tokens.FLAG_MINOR),
     )
 
 
@@ -120,7 +152,10 @@ async def _obstacle(tx: Transaction, asked: _Asked, office: Office) -> Detail:
         return Detail.WRONG_AUDIENCE
     if card is None or not (isinstance(shown, Token) or _fits(asked.binding, shown)):
         return standing(None, None, tx.today)
-    return _standing(tx, card, await holders.known(tx, card.person_id), office)
+    holder = await holders.known(tx, card.person_id)
+    if asked.by_family and (ended := _FAMILY.get(family.stands(tx, asked.delegation, holder, office))):
+        return ended
+    return _standing(tx, card, holder, office)
 
 
 def _timely(tx: Transaction, shown: Shown, office: Office) -> Detail:
@@ -163,7 +198,8 @@ async def _allowed(tx: Transaction, asked: _Asked, office: Office) -> Detail:
     purpose = office.policy.purposes.on(tx.today).value.get(word)
     if purpose is None or not _may(tx, purpose) or asked.card is None or asked.card.level < purpose.level:
         return Detail.PURPOSE_NOT_ALLOWED
-    if contract is not None and word not in contract.purposes:
+    never_pays = not may_show_for(word, purpose.level, office.policy.level_two.on(tx.today).value)
+    if (asked.by_family and never_pays) or (contract is not None and word not in contract.purposes):
         return Detail.PURPOSE_NOT_ALLOWED
     if contract is not None and not await verifiers.count(tx, contract.client, tx.today, contract.daily_quota):
         return Detail.RATE_LIMITED

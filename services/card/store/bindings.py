@@ -33,6 +33,7 @@ class Binding:
     index: int
     cred_exp: int | None
     is_live: bool
+    delegation_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,9 @@ class Published:
     sequence: int
 
 
-_READ = "SELECT binding_id, card_id, role, device_key, reference, list_no, idx, cred_exp, state FROM binding "
+_READ = """
+SELECT binding_id, card_id, role, device_key, reference, list_no, idx, cred_exp, delegation_id, state FROM binding
+"""
 
 
 async def lease(tx: Transaction, count: int, make_key: Callable[[int], bytes]) -> Lease:
@@ -93,8 +96,8 @@ async def add(tx: Transaction, binding: Binding) -> None:
     await tx.execute(
         """
         INSERT INTO binding (binding_id, card_id, role, device_key, reference, list_no, idx, cred_exp, state, status,
-                             bound_date)
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'live', status_of(card.state), $9 FROM card WHERE card_id = $2
+                             bound_date, delegation_id)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'live', status_of(card.state), $9, $10 FROM card WHERE card_id = $2
         """,
         binding.binding_id,
         binding.card_id,
@@ -105,6 +108,7 @@ async def add(tx: Transaction, binding: Binding) -> None:
         binding.index,
         binding.cred_exp,
         tx.today,
+        binding.delegation_id,
     )
 
 
@@ -117,6 +121,12 @@ async def by_reference(tx: Transaction, reference: bytes) -> Binding | None:
 async def devices(tx: Transaction, card_id: UUID) -> Sequence[Binding]:
     """The devices that a card is bound to now, oldest first."""
     rows = await tx.fetch(_READ + "WHERE card_id = $1 AND role <> 'server' AND state = 'live' ORDER BY 1", card_id)
+    return [_binding(row) for row in rows]
+
+
+async def of_delegation(tx: Transaction, delegation_id: UUID) -> Sequence[Binding]:
+    """The devices that a delegate has bound to the card of the ward, oldest first."""
+    rows = await tx.fetch(_READ + "WHERE delegation_id = $1 AND state = 'live' ORDER BY 1", delegation_id)
     return [_binding(row) for row in rows]
 
 
@@ -186,5 +196,5 @@ def text(binding_id: UUID) -> str:
 
 
 def _binding(row: Record) -> Binding:
-    *values, state = row
-    return Binding(*values, is_live=state == "live")  # type: ignore[misc] # in the order of _READ
+    *values, delegation_id, state = row
+    return Binding(*values, is_live=state == "live", delegation_id=delegation_id)  # type: ignore[misc] # as in _READ

@@ -63,6 +63,13 @@ async def lock_by_number(tx: Transaction, id_no: str) -> HolderRow | None:
     return found
 
 
+async def by_number(tx: Transaction, id_no: str) -> HolderRow | None:
+    """The holder with a normalised number."""
+    query = select(HolderRow).where(HolderRow.id_no_index == _index(tx.database.sealer, id_no))
+    found: HolderRow | None = await tx.session.scalar(query)
+    return found
+
+
 def name(tx: Transaction, holder: HolderRow) -> str:
     """The name in a row, opened."""
     return tx.database.sealer.open_text(TABLE, "name", holder.person_id, holder.name_sealed)

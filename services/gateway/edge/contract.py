@@ -24,7 +24,13 @@ from hrss.benefits.v1 import (
     office_service_pb2,
     paying_service_pb2,
 )
-from hrss.card.v1 import batches_service_pb2, card_service_pb2, codes_service_pb2, keys_service_pb2
+from hrss.card.v1 import (
+    batches_service_pb2,
+    card_service_pb2,
+    codes_service_pb2,
+    family_service_pb2,
+    keys_service_pb2,
+)
 from hrss.enrollment.v1 import (
     city_service_pb2,
     collection_service_pb2,
@@ -71,6 +77,7 @@ FILES: tuple[FileDescriptor, ...] = (
     training_service_pb2.DESCRIPTOR,
     card_service_pb2.DESCRIPTOR,
     codes_service_pb2.DESCRIPTOR,
+    family_service_pb2.DESCRIPTOR,
     keys_service_pb2.DESCRIPTOR,
     batches_service_pb2.DESCRIPTOR,
 )

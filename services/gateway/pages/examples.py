@@ -35,6 +35,7 @@ _PREFIXES = {
     "card_id": "crd",
     "device_id": "dev",
     "batch_id": "cbt",
+    "delegation_id": "dlg",
     "message_id": "msg",
     "result_id": "ben",
     "person_request_id": "prq",
