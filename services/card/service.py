@@ -18,7 +18,7 @@ from services.card.crypto import selftest
 from services.card.crypto.algorithms import ES256, SM2
 from services.card.events import CONSUMERS
 from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
-from services.card.operations import figures, keys, publishing
+from services.card.operations import daily, figures, keys, publishing
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+DAY_SECONDS = 600.0  # how often it is looked whether a new day began
 PUBLISH_SECONDS = 15.0  # a change is in the lists within a minute, also when a turn or two fail
 
 
@@ -52,9 +53,13 @@ def build(settings: Settings) -> Service:
         settings=settings,
         servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office)],
         consumers=CONSUMERS,
+        jobs=[daily.job(office)],
         figures=figures.count,
         on_start=on_start,
-        background={"status-lists": lambda database, stop: publish(database, office, stop)},
+        background={
+            "status-lists": lambda database, stop: publish(database, office, stop),
+            "card-days": lambda database, stop: begin_days(database, office, stop),
+        },
     )
 
 
@@ -93,6 +98,19 @@ async def publish(database: Database, office: Office, stop: asyncio.Event) -> No
             log.warning("status_lists_not_published", reason=error.reason)
         try:
             await asyncio.wait_for(stop.wait(), PUBLISH_SECONDS)
+        except TimeoutError:
+            continue
+
+
+async def begin_days(database: Database, office: Office, stop: asyncio.Event) -> None:
+    """Begin each day for all cards, once, until the process ends."""
+    while not stop.is_set():
+        try:
+            await _run(database, "begin-day", lambda tx: daily.start(tx, office))
+        except DomainError as error:
+            log.warning("card_day_not_begun", reason=error.reason)
+        try:
+            await asyncio.wait_for(stop.wait(), DAY_SECONDS)
         except TimeoutError:
             continue
 
