@@ -21,7 +21,7 @@ from services.card.crypto.algorithms import ES256, SM2
 from services.card.events import CONSUMERS
 from services.card.family_rpc import FamilyRpc
 from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
-from services.card.operations import batch_issuing, batch_preparing, family, figures, keys, publishing
+from services.card.operations import batch_issuing, batch_preparing, daily, family, figures, keys, publishing
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
@@ -39,6 +39,7 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 STEP_SECONDS, STEP_ROWS = 3600.0, 500
+DAY_SECONDS = 600.0  # how often it is looked whether a new day began
 PUBLISH_SECONDS = 15.0  # a change is in the lists within a minute, also when a turn or two fail
 
 
@@ -58,12 +59,13 @@ def build(settings: Settings) -> Service:
         settings=settings,
         servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files), FamilyRpc(office)],
         consumers=CONSUMERS,
-        jobs=[batch_preparing.job(files, office), batch_issuing.job(office)],
+        jobs=[batch_preparing.job(files, office), batch_issuing.job(office), daily.job(office)],
         figures=figures.count,
         on_start=on_start,
         background={
             "status-lists": lambda database, stop: publish(database, office, stop),
             "family-accounts": lambda database, stop: step_families(database, office, stop),
+            "card-days": lambda database, stop: begin_days(database, office, stop),
         },
     )
 
@@ -117,6 +119,19 @@ async def step_families(database: Database, office: Office, stop: asyncio.Event)
             log.warning("family_accounts_not_stepped", reason=error.reason)
         try:
             await asyncio.wait_for(stop.wait(), STEP_SECONDS)
+        except TimeoutError:
+            continue
+
+
+async def begin_days(database: Database, office: Office, stop: asyncio.Event) -> None:
+    """Begin each day for all cards, once, until the process ends."""
+    while not stop.is_set():
+        try:
+            await _run(database, "begin-day", lambda tx: daily.start(tx, office))
+        except DomainError as error:
+            log.warning("card_day_not_begun", reason=error.reason)
+        try:
+            await asyncio.wait_for(stop.wait(), DAY_SECONDS)
         except TimeoutError:
             continue
 

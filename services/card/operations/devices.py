@@ -155,6 +155,7 @@ def flags(tx: Transaction, holder: HolderRow, office: Office, *, by_family: bool
 
 async def bind_server(tx: Transaction, card: CardRow, office: Office) -> None:
     """Give a card that is issued its place: the codes that are minted for it refer to the card's own reference."""
+    assert card.reference is not None
     list_no, index = office.places.take()
     bound = Binding(
         ids.new_id(), card.card_id, bindings.SERVER, None, card.reference, list_no, index, None, is_live=True

@@ -71,4 +71,4 @@ async def mint(tx: Transaction, delegation_id: UUID, office: Office) -> Minted:
     showing.require_shown(tx, card, ward, office)
     family.note(tx, "family_code_minted", one)
     mark = devices.flags(tx, ward, office, by_family=True)
-    return await showing.minted(tx, one.reference, card.level, mark, office)
+    return await showing.minted(tx, one.reference, life.usable_level(card, tx.now), mark, office)

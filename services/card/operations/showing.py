@@ -34,6 +34,19 @@ async def card(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
     return await life.shown(tx, found, office)
 
 
+async def by_number(tx: Transaction, issue_no: str, office: Office) -> ShownCard:
+    """The card with an issue number, for staff; a number that nobody has looks like any other.
+
+    Raises:
+        NotFound: CARD_NOT_FOUND.
+    """
+    found = await cards.by_number(tx, issue_no)
+    if found is None:
+        raise life.not_found()
+    tx.audit(tx.method, person_id=found.person_id)
+    return await life.shown(tx, found, office)
+
+
 async def cards_of(tx: Transaction, person_id: UUID, office: Office) -> Sequence[ShownCard]:
     """The cards of a person, newest first.
 
@@ -54,7 +67,9 @@ async def mint(tx: Transaction, card_id: UUID, office: Office) -> Minted:
     found = await life.load(tx, card_id, holder_only=True)
     holder = await holders.known(tx, found.person_id)
     require_shown(tx, found, holder, office)
-    return await minted(tx, found.reference, found.level, devices.flags(tx, holder, office, by_family=False), office)
+    assert found.reference is not None  # an active card has one
+    level = life.usable_level(found, tx.now)
+    return await minted(tx, found.reference, level, devices.flags(tx, holder, office, by_family=False), office)
 
 
 def require_shown(tx: Transaction, card: CardRow, holder: HolderRow, office: Office) -> None:
