@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kernel.errors import NotFound
 from services.card.domain.family import Scope
-from services.card.operations import devices, family, holders, showing
+from services.card.operations import devices, family, holders, life, showing
 from services.card.operations.devices import Device
 from services.card.store import bindings, cards, delegations
 
