@@ -11,7 +11,7 @@ from services.card.domain.lifecycle import CardEvent, Physical, answer_to
 from services.card.domain.usability import LEVEL_TWO
 
 LEVEL_ONE = 1
-MERGED, NO_PHYSICAL = "PERSON_MERGED", "PHYSICAL_MISSING"
+MERGED, DIED, NO_PHYSICAL = "PERSON_MERGED", "PERSON_DIED", "PHYSICAL_MISSING"
 LEAP_DAY = 28
 
 
@@ -21,15 +21,18 @@ class Standing:
 
     physical: Physical | None
     is_merged: bool
+    is_dead: bool = False
 
 
 def obstacle(standing: Standing) -> str:
-    """The first reason against a card: PERSON_MERGED, PHYSICAL_MISSING, PHYSICAL_<STATE>; empty when there is none."""
+    """The first reason against a card: PERSON_MERGED, PERSON_DIED, PHYSICAL_MISSING, PHYSICAL_<STATE>; empty: none."""
     if standing.is_merged:
         return MERGED
+    if standing.is_dead:
+        return DIED
     if standing.physical is None:
         return NO_PHYSICAL
-    if answer_to(None, standing.physical, None) is CardEvent.ISSUE:
+    if answer_to(None, standing.physical, None) is CardEvent.REQUEST:
         return ""
     return f"PHYSICAL_{standing.physical.value}"
 
@@ -37,6 +40,7 @@ def obstacle(standing: Standing) -> str:
 # The same for a whole table, of the columns of `holder`. A test holds both equal for everything that can stand there.
 OBSTACLE_SQL = f"""
     CASE WHEN survivor_id IS NOT NULL THEN '{MERGED}'
+         WHEN death_date IS NOT NULL THEN '{DIED}'
          WHEN physical_state IS NULL THEN '{NO_PHYSICAL}'
          WHEN physical_state = '{Physical.NORMAL}' THEN ''
          ELSE 'PHYSICAL_' || physical_state END
