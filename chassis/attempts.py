@@ -90,9 +90,9 @@ async def _attempt(call: Call, work: Callable[[Transaction], Awaitable[T]], make
             raise Stale from None
         else:
             away = is_away(error, begun.raw)
-            await begun.rollback()
             if unsealing.is_refusal(error):
                 await tx._tell_of_quota()
+            await begun.rollback()
             raise_as_ours(error, away=away)
         raise
     await tx._close()
@@ -104,8 +104,8 @@ async def _attempt(call: Call, work: Callable[[Transaction], Awaitable[T]], make
             await begun.drop()
             raise unavailable() from None
         except Busy:
-            await begun.give_back()
             await tx._tell_of_quota()
+            await begun.give_back()
             raise
     await begun.give_back()
     crash.at("after_commit")

@@ -87,9 +87,9 @@ async def _tries(call: Call, work: Callable[[Look], Awaitable[T]]) -> T:
                 await begun.drop()
                 continue
             away = is_away(error, begun.raw)
-            await begun.rollback()
             if unsealing.is_refusal(error):
                 await tx._tell_of_quota()
+            await begun.rollback()
             raise_as_ours(error, away=away)
             raise
         await begun.give_back()

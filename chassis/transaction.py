@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis import audit, clocks, outbox, unsealing
 from chassis.attempts import Call, attempts
+from chassis.database import DRIVER
 from chassis.facts import of_fact
 from chassis.logs import get_logger
 from chassis.statements import statement_span
@@ -328,10 +329,15 @@ class Transaction:
 
     async def _tell_of_quota(self) -> None:
         """The call is refused and rolled back; that somebody tried stays, once an hour in the audit."""
-        async with self.database.connection() as connection:
-            if await unsealing.alarm(connection, self.principal, self.method):
+        raw = self._begun.raw
+        try:
+            if raw.is_in_transaction():
+                await raw.execute("ROLLBACK")
+            if await unsealing.alarm(raw, self.principal, self.method):
                 self._audit[:] = [audit.Entry("unseal_refused")]
-                await connection.execute(_together((audit.INSERT,)), *self._audit_parameters())
+                await self._insert_audit()
+        except DRIVER:
+            log.exception("unseal_alarm_not_written")  # the call is refused all the same
 
     async def _close(self) -> None:
         if self._session is not None:
