@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import asyncpg
 
-from chassis import crash
+from chassis import crash, unsealing
 from chassis.database import AGAIN, DRIVER, LOCKED, STALE_PLAN, is_away, sqlstate, unavailable
 from chassis.statements import statement_span
-from kernel.errors import Conflict, DomainError, Unavailable
+from kernel.errors import Busy, Conflict, DomainError, Unavailable
 
 if TYPE_CHECKING:
     from datetime import date
@@ -74,8 +74,11 @@ async def attempts(call: Call, work: Callable[[Transaction], Awaitable[T]], make
 async def _attempt(call: Call, work: Callable[[Transaction], Awaitable[T]], make: Make) -> T:
     begun = await call.pool.begin("BEGIN READ ONLY" if call.read_only else "BEGIN")
     tx = make(call, begun)
+    opened = unsealing.begin(call.principal)
     try:
         result = await work(tx)
+        if opened and not call.read_only:
+            await unsealing.count(begun.raw, call.principal, opened, call.database.settings.unsealed_per_hour)
         await tx._finish()
         crash.at("before_commit")
     except BaseException as error:
@@ -87,17 +90,23 @@ async def _attempt(call: Call, work: Callable[[Transaction], Awaitable[T]], make
             raise Stale from None
         else:
             away = is_away(error, begun.raw)
+            if unsealing.is_refusal(error):
+                await tx._tell_of_quota()
             await begun.rollback()
             raise_as_ours(error, away=away)
         raise
     await tx._close()
     await _commit(begun, call.pool.name)
-    if call.read_only and tx._audit:
+    if call.read_only and (tx._audit or opened):
         try:
-            await tx._write_audit_of_reading()
+            await tx._write_audit_of_reading(opened or ())
         except DRIVER:
             await begun.drop()
             raise unavailable() from None
+        except Busy:
+            await tx._tell_of_quota()
+            await begun.give_back()
+            raise
     await begun.give_back()
     crash.at("after_commit")
     await tx._committed()

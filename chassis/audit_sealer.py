@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -88,6 +89,9 @@ STATUS = """
 """
 
 
+_broken = threading.Event()
+
+
 class ChainBroken(Exception):  # noqa: N818 - read as a sentence
     """The seals are fewer than a checkpoint signed: somebody removed some. Nothing is sealed on top of that."""
 
@@ -119,6 +123,16 @@ async def status(database: Database) -> Status:
         row = await connection.fetchrow(STATUS)
     assert row is not None
     return Status(row["count"], row["oldest"], max(0, row["sealed"] - row["signed"]), row["age"])
+
+
+def is_broken() -> bool:
+    """Whether a sealer of this process found something wrong since it started."""
+    return _broken.is_set()
+
+
+def _break() -> None:
+    _broken.set()
+    metrics.AUDIT_BROKEN.set(1)
 
 
 def show(found: Status) -> None:
@@ -173,7 +187,7 @@ class AuditSealer:
                 pause = AWAY_SECONDS
             except ChainBroken:
                 log.critical("audit_chain_broken")
-                metrics.AUDIT_BROKEN.set(1)
+                _break()
                 pause = BROKEN_SECONDS
             except Exception:
                 log.exception("audit_sealer_failed")
@@ -320,7 +334,7 @@ class AuditSealer:
         if body != known.body:
             # Restored to an earlier moment, another database, or changed: `hrss audit verify` says which row.
             self._once("audit_file_differs", checkpoint=known.number)
-            metrics.AUDIT_BROKEN.set(1)
+            _break()
         return known.number
 
     async def _stream(self) -> int:

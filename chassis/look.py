@@ -16,6 +16,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from chassis import unsealing
 from chassis.attempts import Call, raise_as_ours
 from chassis.database import DRIVER, STALE_PLAN, is_away, sqlstate, unavailable
 from chassis.transaction import Transaction
@@ -72,10 +73,11 @@ async def _tries(call: Call, work: Callable[[Look], Awaitable[T]]) -> T:
     for _ in range(call.pool.size + 1):  # every pooled connection may be dead, or older than the schema
         begun = await call.pool.take()
         tx = Look(call, begun)
+        opened = unsealing.begin(call.principal)
         try:
             result = await work(tx)
-            if tx._audit:
-                await tx._write_audit_of_reading()
+            if tx._audit or opened:
+                await tx._write_audit_of_reading(opened or ())
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError):
                 await begun.drop()
@@ -85,6 +87,8 @@ async def _tries(call: Call, work: Callable[[Look], Awaitable[T]]) -> T:
                 await begun.drop()
                 continue
             away = is_away(error, begun.raw)
+            if unsealing.is_refusal(error):
+                await tx._tell_of_quota()
             await begun.rollback()
             raise_as_ours(error, away=away)
             raise

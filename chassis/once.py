@@ -111,7 +111,8 @@ async def _stored(tx: Transaction, key: RequestKey) -> StoredReply:
         raise Conflict("REQUEST_IN_PROGRESS", "the same request was just removed", retry_after=RETRY_AFTER_SECONDS)
     if not hmac.compare_digest(row["body_hash"], key.body_hash):
         raise Refused("REQUEST_ID_REUSED", "this request id was used with another body")
-    body = tx.database.sealer.open("request", "reply", _place(key), row["reply"])
+    # What it shows was counted the first time.
+    body = tx.database.sealer.open("request", "reply", _place(key), row["reply"], is_shown=False)
     return StoredReply(body, replayed=True, min_version=row["versions"])
 
 

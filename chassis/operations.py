@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chassis import inbox, jobs, outbox
+from chassis import audit_sealer, inbox, jobs, outbox, unsealing
 from chassis.call import Servicer
 from chassis.transaction import Transaction
 from chassis.values import date_of, to_job
@@ -122,12 +122,19 @@ async def _count(database: Database, reply: pb.GetHealthResponse) -> bool:
         async with asyncio.timeout(NEIGHBOUR_SECONDS):
             behind = await outbox.status(database)
             still = await inbox.status(database)
+            sealing = await audit_sealer.status(database)
+            async with database.connection() as connection:
+                reply.unseal_alarms = await unsealing.alarms(connection)
     except (Unavailable, TimeoutError):
         return False
     reply.outbox_pending = behind.pending
     reply.outbox_oldest_seconds = int(behind.oldest_seconds)
     reply.waiting = still.waiting
     reply.parked = still.parked
+    reply.audit_unsealed = sealing.unsealed
+    if sealing.checkpoint_age_seconds is not None:
+        reply.audit_checkpoint_age_seconds = int(sealing.checkpoint_age_seconds)
+    reply.is_audit_broken = audit_sealer.is_broken()
     return True
 
 

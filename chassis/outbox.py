@@ -283,7 +283,7 @@ class Relay:
         if time.monotonic() < self._purge_at:
             return
         async with self._database.connection() as connection:
-            count = await connection.fetchval("SELECT purge_expired()")
+            count = await connection.fetchval("SELECT purge_expired() + purge_unsealed()")
         if count:
             log.info("expired_rows_purged", count=count)
         else:

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Self
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from chassis import unsealing
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -64,8 +66,25 @@ class Sealer:
         place = _place(table, column, row_id, self._current)
         return bytes([self._current]) + nonce + self._ciphers[self._current].encrypt(nonce, data, place)
 
-    def open(self, table: str, column: str, row_id: UUID | str, sealed: bytes) -> bytes:
-        """Decrypt a value in its place.
+    def open(
+        self,
+        table: str,
+        column: str,
+        row_id: UUID | str,
+        sealed: bytes,
+        *,
+        of: UUID | None = None,
+        is_shown: bool = True,
+    ) -> bytes:
+        """Decrypt a value in its place; for the staff that is counted (`chassis.unsealing`).
+
+        Args:
+            table: Where the value stands.
+            column: The same.
+            row_id: The same.
+            sealed: The value.
+            of: Whose record it is where several rows are of one person, so that they count as one.
+            is_shown: False where the value is only compared and never leaves the service.
 
         Raises:
             SealBroken: The value is not what was sealed for this place.
@@ -73,15 +92,26 @@ class Sealer:
         cipher = self._ciphers.get(sealed[0]) if len(sealed) > NONCE_BYTES + TAG_BYTES else None
         if cipher is None:
             raise SealBroken
+        if is_shown:
+            unsealing.note(of or row_id)
         nonce, body = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
         try:
             return cipher.decrypt(nonce, body, _place(table, column, row_id, sealed[0]))
         except InvalidTag:
             raise SealBroken from None
 
-    def open_text(self, table: str, column: str, row_id: UUID | str, sealed: bytes) -> str:
-        """Decrypt a text in its place; raises as `open`."""
-        return self.open(table, column, row_id, sealed).decode()
+    def open_text(
+        self,
+        table: str,
+        column: str,
+        row_id: UUID | str,
+        sealed: bytes,
+        *,
+        of: UUID | None = None,
+        is_shown: bool = True,
+    ) -> str:
+        """Decrypt a text in its place; as `open`."""
+        return self.open(table, column, row_id, sealed, of=of, is_shown=is_shown).decode()
 
     def blind_index(self, kind: str, normalised: str) -> bytes:
         """What a sealed value is found by: equal for equal values of a kind, and telling nothing without the key."""

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis import audit, clocks, outbox
+from chassis import audit, clocks, outbox, unsealing
 from chassis.attempts import Call, attempts
+from chassis.database import DRIVER
 from chassis.facts import of_fact
 from chassis.logs import get_logger
 from chassis.statements import statement_span
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import date, datetime
     from uuid import UUID
@@ -310,11 +311,40 @@ class Transaction:
     def _span(self, statement: str) -> AbstractContextManager[object]:
         return statement_span(statement, self._call.pool.name)
 
-    async def _write_audit_of_reading(self) -> None:
-        """A read-only transaction cannot write: its audit rows commit alone, before the result is given out."""
+    async def _write_audit_of_reading(self, opened: Collection[str] = ()) -> None:
+        """A read-only transaction cannot write: its audit rows commit alone, before the result is given out.
+
+        Args:
+            opened: Sealed records that a human of the staff opened; they are counted first.
+
+        Raises:
+            Busy: UNSEAL_QUOTA_REACHED: that were too many; nothing is given out.
+        """
+        raw = self._begun.raw
+        if not opened:
+            await self._insert_audit()
+            return
+        async with raw.transaction():
+            await unsealing.count(raw, self.principal, opened, self.database.settings.unsealed_per_hour)
+            if self._audit:
+                await self._insert_audit()
+
+    async def _insert_audit(self) -> None:
         statement = _together((audit.INSERT,))
         with self._span(statement):
             await self._begun.raw.execute(statement, *self._audit_parameters())
+
+    async def _tell_of_quota(self) -> None:
+        """The call is refused and rolled back; that somebody tried stays, once an hour in the audit."""
+        raw = self._begun.raw
+        try:
+            if raw.is_in_transaction():
+                await raw.execute("ROLLBACK")
+            if await unsealing.alarm(raw, self.principal, self.method):
+                self._audit[:] = [audit.Entry("unseal_refused")]
+                await self._insert_audit()
+        except DRIVER:
+            log.exception("unseal_alarm_not_written")  # the call is refused all the same
 
     async def _close(self) -> None:
         if self._session is not None:

@@ -19,9 +19,17 @@ TRACES = "http://127.0.0.1:8082/traces/{trace_id}"
 def services(**changes: dict[str, Any]) -> pb.GetPlatformResponse:
     """Every service; changes by name."""
     values: dict[str, dict[str, Any]] = {
-        "enrollment": {"outbox_pending": 12, "outbox_oldest_seconds": 7, "version": "0.1.0", "is_ready": True},
+        "enrollment": {
+            "outbox_pending": 12,
+            "outbox_oldest_seconds": 7,
+            "version": "0.1.0",
+            "is_ready": True,
+            "audit_checkpoint_age_seconds": 41,
+            "audit_unsealed": 3,
+            "unseal_alarms": 2,
+        },
         "benefits": {"is_away": True, "missing": ["service: does not answer"]},
-        "training": {"parked": 2, "waiting": 1, "version": "0.1.0", "is_ready": True},
+        "training": {"parked": 2, "waiting": 1, "version": "0.1.0", "is_ready": True, "is_audit_broken": True},
         "card": {"missing": ["relay: 31 s behind"], "version": "0.1.0", "is_broker_away": True},
         "gateway": {"version": "0.1.0", "is_ready": True},
     }

@@ -61,6 +61,16 @@ def quota() -> None:
     op.execute("CREATE INDEX unsealed_at ON unsealed (subject, at)")
     grant_app("unsealed", "SELECT", "INSERT", "UPDATE (at)")
     op.execute("""
+        CREATE TABLE unseal_alarm (
+            subject text NOT NULL,
+            hour timestamptz NOT NULL,
+            method text NOT NULL,           -- of the first call that was refused
+            count integer NOT NULL DEFAULT 1,
+            PRIMARY KEY (subject, hour)
+        )
+    """)
+    grant_app("unseal_alarm", "SELECT", "INSERT", "UPDATE (count)")
+    op.execute("""
         CREATE FUNCTION purge_unsealed() RETURNS bigint
         LANGUAGE sql SECURITY DEFINER SET search_path = public, pg_temp AS $$
             WITH gone AS (DELETE FROM unsealed WHERE at < now() - interval '1 day' RETURNING 1)

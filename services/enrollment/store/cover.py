@@ -74,7 +74,9 @@ async def look_up(tx: Transaction, id_no: str) -> Known | None:
     """The person with a number, locked until this commits."""
     sealer = tx.database.sealer
     row = await tx.fetchrow(LOOK_UP, people.id_no_index(sealer, id_no))
-    return Known(row, people.open_name(sealer, row["person_id"], row["name_sealed"])) if row else None
+    if row is None:
+        return None
+    return Known(row, people.open_name(sealer, row["person_id"], row["name_sealed"], is_shown=False))
 
 
 async def add_person(tx: Transaction, person: Person, phone: str) -> bool:

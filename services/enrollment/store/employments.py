@@ -119,7 +119,7 @@ async def look_up(tx: Transaction, employer_id: UUID, id_no: str) -> Desk | None
             is_closed=row["is_closed"],
             is_replaced=row["is_replaced"],
         )
-    name = people.open_name(sealer, person_id, row["name_sealed"])
+    name = people.open_name(sealer, person_id, row["name_sealed"], is_shown=False)
     last = Stretch(Month.of(row["start_month"]), _month(row["end_month"])) if row["start_month"] else None
     return Desk(
         row["employer_division"],

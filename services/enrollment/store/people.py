@@ -43,9 +43,9 @@ def seal_phone(sealer: Sealer, person_id: UUID, phone: str) -> bytes | None:
     return sealer.seal(TABLE, "phone", person_id, phone) if phone else None
 
 
-def open_name(sealer: Sealer, person_id: UUID, sealed: bytes) -> str:
-    """The name in a row."""
-    return sealer.open_text(TABLE, "name", person_id, sealed)
+def open_name(sealer: Sealer, person_id: UUID, sealed: bytes, *, is_shown: bool = True) -> str:
+    """The name in a row; `is_shown` is False where it is only compared with one that was given."""
+    return sealer.open_text(TABLE, "name", person_id, sealed, is_shown=is_shown)
 
 
 async def person(tx: Transaction, person_id: UUID) -> Person | None:

@@ -390,7 +390,7 @@ async def decide_duplicate(tx: Transaction, one: UUID, other: UUID, state: str, 
 
 def _version(tx: Transaction, row: Any) -> Version:
     return Version(
-        Segment(row["valid_from"], row["valid_to"], _facts(tx, TABLE, row["version_id"], row)),
+        Segment(row["valid_from"], row["valid_to"], _facts(tx, TABLE, row["version_id"], row, of=row["person_id"])),
         row["recorded"],
         row["superseded"],
         Cause(row["cause"]),
@@ -398,15 +398,15 @@ def _version(tx: Transaction, row: Any) -> Version:
     )
 
 
-def _facts(tx: Transaction, table: str, row_id: UUID, row: Any) -> Facts:
+def _facts(tx: Transaction, table: str, row_id: UUID, row: Any, *, of: UUID | None = None) -> Facts:
     sealer = tx.database.sealer
     return Facts(
-        name=sealer.open_text(table, "name", row_id, row["name_sealed"]),
-        id_no=sealer.open_text(table, "id_no", row_id, row["id_no_sealed"]),
+        name=sealer.open_text(table, "name", row_id, row["name_sealed"], of=of),
+        id_no=sealer.open_text(table, "id_no", row_id, row["id_no_sealed"], of=of),
         sex="male" if row["sex"] == "male" else "female",
         birth_date=row["birth_date"],
         division=row["division"],
-        phone=sealer.open_text(table, "phone", row_id, row["phone_sealed"]) if row["phone_sealed"] else "",
+        phone=sealer.open_text(table, "phone", row_id, row["phone_sealed"], of=of) if row["phone_sealed"] else "",
     )
 
 

@@ -42,6 +42,12 @@ def health(service: str, said: operations.GetHealthResponse | None) -> pb.Servic
         ],
         version=said.version,
         is_broker_away=said.is_broker_away,
+        audit_unsealed=_bounded(said.audit_unsealed),
+        audit_checkpoint_age_seconds=(
+            _bounded(said.audit_checkpoint_age_seconds) if said.HasField("audit_checkpoint_age_seconds") else None
+        ),
+        is_audit_broken=said.is_audit_broken,
+        unseal_alarms=_bounded(said.unseal_alarms),
     )
 
 
