@@ -38,6 +38,7 @@ from services.benefits.operations.adjusting import (
     run_of,
 )
 from services.benefits.store import adjusting_annual as store
+from services.benefits.store import chunks
 from services.benefits.store.adjusting import add_part, note_overpaid
 from services.benefits.store.adjusting_annual import Changed
 
@@ -185,7 +186,7 @@ async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) 
         ranges = await store.made_ranges(tx, run.adjustment_id, size)
         return await plan(tx, job, ranges)
     after, last = UUID(chunk.params["after"]), UUID(chunk.params["last"])
-    await store.plan_for_many(tx)
+    await chunks.by_key(tx)
     undone = await store.lock_made(tx, run.adjustment_id, after, last)
     await store.write_back(tx, run, undone, terms.from_month.first_day)
     over = [one for one in undone if one.over_fen]
@@ -225,7 +226,7 @@ async def plan(tx: Transaction, job: Job, ranges: list[dict[str, Any]]) -> Chunk
 
 async def _people(tx: Transaction, run: Run, terms: Terms, chunk: Chunk, *, lock: bool = False) -> People:
     after, last = UUID(chunk.params["after"]), UUID(chunk.params["last"])
-    await store.plan_for_many(tx)
+    await chunks.by_key(tx)
     return await store.people(tx, run.kinds, terms.from_month.first_day, after, last, lock=lock)
 
 

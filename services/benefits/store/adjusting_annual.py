@@ -40,11 +40,6 @@ PEOPLE = f"""
       AND (mine.last_month IS NULL OR mine.last_month >= $2::date) AND benefit_id > $3 AND benefit_id <= $4
     ORDER BY benefit_id
 """  # noqa: S608 - constant
-# A chunk is read and written by its keys, whatever the statistics say: joins by hash would read whole tables for each.
-BY_KEY = """
-    SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_hashjoin', 'off', true),
-           set_config('enable_mergejoin', 'off', true)
-"""
 ADJUST = """
     WITH one AS MATERIALIZED (
         SELECT * FROM unnest($5::uuid[], $6::uuid[], $7::text[], $8::integer[], $9::date[], $10::bigint[],
@@ -188,14 +183,6 @@ class Undone:
     first_month: date
     last_month: date
     over_fen: int
-
-
-async def plan_for_many(tx: Transaction) -> None:
-    """Let each statement of this transaction be planned for the rows that it is given, and find its rows by keys.
-
-    After some chunks a connection would take one plan for all of them, made for ten rows or for the whole table.
-    """
-    await tx.execute(BY_KEY)
 
 
 async def annual_ranges(tx: Transaction, kinds: Sequence[Kind], january: date, size: int) -> list[dict[str, Any]]:
