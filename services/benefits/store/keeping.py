@@ -239,16 +239,17 @@ async def due_page(
     The next benefits often fill a page. Where they do not, all are read at once, in the order in which the tables
     stand: one after the other by their keys they would cost six times as much.
     """
-    due_from, reminded_until = _window(terms, today)
-    where, next_ones = "state = 'SUSPENDED' AND suspend_reason = 'CERTIFICATION_OVERDUE'", ""
+    due_from, reminded_until = window(terms, today)
+    where, running = "state = 'SUSPENDED' AND suspend_reason = 'CERTIFICATION_OVERDUE'", ""
     if standing_ != "SUSPENDED":
         where = "state = 'ACTIVE' AND last_date < $4::date AND ($3::date IS NULL OR last_date >= $3)"
-        next_ones = """AND benefit_id = ANY (ARRAY(
-            SELECT benefit_id FROM benefit AS one WHERE state <> 'ENDED' AND ($5::uuid IS NULL OR one.benefit_id > $5)
-            ORDER BY benefit_id LIMIT 1000))"""
+        running = "state <> 'ENDED'"
+    next_ones = f"""AND benefit_id = ANY (ARRAY(
+        SELECT benefit_id FROM benefit AS one WHERE {running or where} AND ($5::uuid IS NULL OR one.benefit_id > $5)
+        ORDER BY benefit_id LIMIT 1000))"""  # noqa: S608 - constants
     days = {"SUSPENDED": (None, None), "OVERDUE": (None, due_from)}.get(standing_, (due_from, reminded_until))
     rows: Sequence[Record] = []
-    for some in dict.fromkeys((next_ones, "")):
+    for some in (next_ones, ""):
         rows = await tx.fetch(
             f"""
             SELECT *, {_DUE_BY} AS due_by FROM (
@@ -280,7 +281,7 @@ async def due_page(
     ]
 
 
-def _window(terms: CertificationTerms, today: date) -> tuple[date, date]:
+def window(terms: CertificationTerms, today: date) -> tuple[date, date]:
     """Last successes from the first of these days on are not overdue; before the second one they are reminded of.
 
     The due day is the last one of a month, `cycle` months after that of the success: it lies before today when that
@@ -305,7 +306,7 @@ async def figures(
         FROM certified WHERE kind = ANY($1::text[]) GROUP BY kind ORDER BY kind
         """,
         needing(schemes),
-        *_window(terms, today),
+        *window(terms, today),
     )
 
 
