@@ -1,7 +1,8 @@
 """A process that seeds benefits, runs payrolls over them as the worker of the service does, and says time and memory.
 
 `python -m ops.bench.payroll_jobs seed 200000`, `pay 2026-02`: prepare and approve, `answer 2026-02`: the bank confirms
-everything; with the settings of the service. Prints one line of JSON.
+everything, `sweep 2027-02`: who was not certified in time is held back, `books -`: the rules of the books, `lists
+2026-12`: first pages of what an office looks at; with the settings of the service. Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -31,10 +32,20 @@ from ops.bench.measure import peak_mib
 from ops.seed import benefits as seed
 from services.benefits import bank_file
 from services.benefits.commands import Approve
-from services.benefits.operations import paying_returns, payrolls
+from services.benefits.operations import (
+    keeping_certification,
+    keeping_queries,
+    keeping_sweep,
+    paying_books,
+    paying_gates,
+    paying_returns,
+    payrolls,
+)
+from services.benefits.paying import AskFindings
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.service import build
 from services.benefits.settings import BenefitsSettings
+from services.benefits.store import payrolls as payrolls_store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -64,7 +75,14 @@ async def main(what: str, of: str) -> None:
     database = Database(settings)
     await database.ping()
     run = _Run(database, settings)
-    said = await (run.pay(Month.parse(of)) if what == "pay" else run.answer(Month.parse(of)))
+    steps: dict[str, Callable[[], Awaitable[dict[str, Any]]]] = {
+        "pay": lambda: run.pay(Month.parse(of)),
+        "answer": lambda: run.answer(Month.parse(of)),
+        "sweep": lambda: run.sweep(Month.parse(of)),
+        "books": run.books,
+        "lists": lambda: run.lists(Month.parse(of)),
+    }
+    said = await steps[what]()
     sys.stdout.write(f"{json.dumps(said | {'memory_mib': peak_mib(os.getpid())})}\n")
     await database.close()
 
@@ -109,6 +127,44 @@ class _Run:
         done = (await self._job(started.job.id)).done_count
         return {"done": done, "seconds": seconds, "processor": time.process_time() - spent}
 
+    async def sweep(self, month: Month) -> dict[str, Any]:
+        """The sweep of a month in which nobody was certified in time."""
+        begun, spent = time.perf_counter(), time.process_time()
+        started = await self._do(lambda tx: keeping_sweep.start(tx, self.policy), today=month.last_day)
+        await self._work_off()
+        job = await self._job(started.id)
+        seconds = time.perf_counter() - begun
+        return {"done": job.done_count, "seconds": seconds, "processor": time.process_time() - spent}
+
+    async def books(self) -> dict[str, Any]:
+        """Every rule of the books."""
+        begun = time.perf_counter()
+        started = await self._do(paying_books.check_books)
+        await self._work_off()
+        job = await self._job(started.id)
+        return {"done": job.done_count, "rejected": job.rejected_count, "seconds": time.perf_counter() - begun}
+
+    async def lists(self, month: Month) -> dict[str, Any]:
+        """Milliseconds of the first page of each list that an office looks at."""
+        row = await self._do(lambda tx: payrolls_store.last_of_month(tx, month))
+        looks: dict[str, Callable[[Transaction], Awaitable[Any]]] = {
+            "reminded": lambda tx: keeping_certification.list_due(tx, "REMINDED", self.policy, size=50, token=""),
+            "overdue": lambda tx: keeping_certification.list_due(tx, "OVERDUE", self.policy, size=50, token=""),
+            "held back": lambda tx: keeping_certification.list_due(tx, "SUSPENDED", self.policy, size=50, token=""),
+            "figures": lambda tx: keeping_certification.figures(tx, month, self.policy),
+            "double benefits": lambda tx: keeping_queries.doubles(tx, size=50, token=""),
+            "findings": lambda tx: paying_gates.findings(
+                tx, AskFindings(row.payroll_id, gate=None, effect=None, size=50, token="")
+            ),
+            "payments": lambda tx: payrolls_store.payments_of_payroll(tx, row.payroll_id, after=None, limit=51),
+        }
+        said: dict[str, Any] = {}
+        for name, look in looks.items():
+            begun = time.perf_counter()
+            await self._do(look)
+            said[name] = (time.perf_counter() - begun) * 1000
+        return {"milliseconds": said}
+
     async def _file(self, row: PayrollRow) -> str:
         async def work(tx: Transaction) -> list[asyncpg.Record]:
             return await tx.fetch("SELECT payment_id, amount_fen FROM payment WHERE payroll_id = $1", row.payroll_id)
@@ -123,8 +179,10 @@ class _Run:
         tail = f"#totals,{len(lines)},{total},{Money.ZERO}"
         return "\n".join([head, ",".join(bank_file.RETURN_COLUMNS), *lines, tail, ""])
 
-    async def _do(self, work: Callable[[Transaction], Awaitable[Any]], principal: Principal = MAKER) -> Any:
-        return await transaction.run(self.database, work, principal=principal, today=TODAY, method="bench", bulk=True)
+    async def _do(
+        self, work: Callable[[Transaction], Awaitable[Any]], principal: Principal = MAKER, today: date = TODAY
+    ) -> Any:
+        return await transaction.run(self.database, work, principal=principal, today=today, method="bench", bulk=True)
 
     async def _job(self, job_id: UUID) -> jobs.Job:
         found: jobs.Job = await self._do(lambda tx: jobs.get(tx, job_id))

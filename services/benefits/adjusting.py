@@ -178,13 +178,13 @@ def statement_of(facts: Facts, terms: Terms) -> Statement:
 def follow(made: Adjusted, before: Money, benefit_id: UUID) -> Adjusted:
     """The same adjustment upon another pension: how it follows a new determination."""
     facts = replace(made.facts, before_fen=before.fen)
-    digest = digest_of(made.terms.digest, benefit_id, facts)
+    digest = digest_of(made.terms.digest, benefit_id, facts.before_fen, facts.months, facts.age)
     return again(made.kind, made.policy_version, facts.to_plain(), made.terms, made.terms_id, digest=digest)
 
 
-def digest_of(terms_digest: bytes, benefit_id: UUID, facts: Facts) -> bytes:
-    """What a person's calculation is stored under."""
-    text = b"adjusted|%b|%b|%d|%d|%d" % (terms_digest, benefit_id.bytes, facts.before_fen, facts.months, facts.age)
+def digest_of(terms_digest: bytes, benefit_id: UUID, before_fen: int, months: int, age: int) -> bytes:
+    """What a person's calculation is stored under, by what they bring to it; see `Facts`."""
+    text = b"adjusted|%b|%b|%d|%d|%d" % (terms_digest, benefit_id.bytes, before_fen, months, age)
     return hashlib.sha256(text).digest()
 
 

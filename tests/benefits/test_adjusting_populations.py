@@ -30,7 +30,7 @@ from services.benefits.domain.adjustment import (
 from services.benefits.domain.impact import Impact, People, impact
 from services.benefits.lifecycle import Kind
 from services.benefits.operations.adjusting_annual import changes, impact_of
-from services.benefits.store.adjusting import People as Chunk
+from services.benefits.store.adjusting_annual import People as Chunk
 from tests.benefits.test_domain_population import LAW, RETIREMENTS, a_person, differences
 
 PEOPLE = 1_000
@@ -89,9 +89,9 @@ def prove(seed: int, count: int) -> None:
     stored = Terms.from_plain(terms.to_plain())
 
     assert made.rows == list(range(count))
-    for row, facts, after, owed in zip(
-        made.rows, made.facts, made.after.tolist(), made.owed_months.tolist(), strict=True
-    ):
+    columns = zip(made.rows, made.after.tolist(), made.owed_months.tolist(), strict=True)
+    for place, (row, after, owed) in enumerate(columns):
+        facts = made.fact(place)
         birth = Month(int(chunk.birth[row]) // 12, int(chunk.birth[row]) % 12 + 1)
         age = age_for(birth, terms.year)
         one = adjust(
@@ -100,7 +100,7 @@ def prove(seed: int, count: int) -> None:
         assert one.new_pension.fen == after
         january = 2026 * 12
         if row % 10 == 0:
-            digest = digest_of(stored.digest, chunk.benefit_ids[row], facts)
+            digest = digest_of(stored.digest, chunk.benefit_ids[row], *facts.to_plain().values())
             kept = again(Kind.EMPLOYEE_PENSION, "v", facts.to_plain(), stored, UUID(int=1), digest=digest)
             assert kept.statement == one.statement
         assert owed == max(0, int(chunk.until[row]) - max(january, int(chunk.first[row])))

@@ -22,6 +22,7 @@ from services.benefits.domain.backpay import (
 )
 from services.benefits.domain.certification import assess
 from services.benefits.policy import BenefitsPolicy
+from services.benefits.store.keeping import window
 
 LAW = BenefitsPolicy(open_policy(release_directory())).certification
 TERMS = LAW.terms(date(2026, 1, 1))
@@ -176,3 +177,18 @@ def test_a_plan_brings_back_exactly_what_was_paid_too_much(
 
 def test_one_amount_for_every_month() -> None:
     assert constant(Money(5), APRIL) == (MonthlyAmount(APRIL, Money(5)),)
+
+
+@pytest.mark.parametrize(
+    "today", [date(2026, 2, 28), date(2026, 3, 1), date(2026, 5, 31), date(2024, 2, 29), date(2025, 12, 2)]
+)
+@pytest.mark.parametrize("reminder_days", [0, 1, 30, 45])
+def test_two_days_say_who_is_reminded_and_who_is_overdue(today: date, reminder_days: int) -> None:
+    terms = replace(TERMS, reminder_days=a_given("reminder_days", reminder_days, date(2026, 1, 1)))
+
+    due_from, reminded_until = window(terms, today)
+
+    for last in (today - timedelta(days=days) for days in range(600)):
+        found = assess(last, today, terms)
+        assert (last < due_from) == (found.due_by < today)
+        assert (due_from <= last < reminded_until) == (found.is_due and found.due_by >= today)

@@ -8,6 +8,7 @@ whoever wants to see the lines of one person asks the one-person form with the s
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -155,12 +156,11 @@ def adjustments(pension: Column, full_years: Column, age: Column, law: DatedValu
     """
     _require_columns((pension, full_years, age))
     amounts = law.value
-    by_years = [years_amount(count, amounts.per_year) for count in range(_OLDEST + 1)]
-    least = amounts.per_year_minimum or Money.ZERO
-    years = _look_up([max(amount, least) for amount in by_years], full_years)
+    by_years, by_age = _tables(law)
+    years = _look_up(by_years, full_years)
     share, whole = Fraction(amounts.percent).as_integer_ratio()
     percent = _half_up(_product(pension, scalar=share), whole)
-    tilt = _look_up([_tilt(count, law) for count in range(_OLDEST + 1)], age)
+    tilt = _look_up(by_age, age)
     increase = years + percent + tilt + amounts.flat.fen
     if amounts.increase_minimum is not None:
         increase = np.maximum(increase, amounts.increase_minimum.fen)
@@ -190,6 +190,15 @@ def _blend(people: Pensioners, rules: PensionRules, new: Column) -> Column:
         gain = _half_up(_product(np.where(gaining, new - people.old, 0), scalar=part), whole)
         paid = paid + gain
     return paid
+
+
+@lru_cache(maxsize=8)  # a run asks for the same in every chunk
+def _tables(law: DatedValue[Amounts]) -> tuple[Column, Column]:
+    """What years of contributions bring, and what age does."""
+    least = law.value.per_year_minimum or Money.ZERO
+    counts = range(_OLDEST + 1)
+    by_years = _column(max(years_amount(count, law.value.per_year), least).fen for count in counts)
+    return by_years, _column(_tilt(count, law).fen for count in counts)
 
 
 def _tilt(age: int, law: DatedValue[Amounts]) -> Money:
@@ -228,8 +237,8 @@ def _raise_to_jiao(amounts: Column) -> Column:
     return -(-amounts // _JIAO) * _JIAO
 
 
-def _look_up(table: Sequence[Money], places: Column) -> Column:
+def _look_up(table: Column, places: Column) -> Column:
     """The amounts of a table by its places."""
     if int(places.max(initial=0)) >= len(table):
         raise InvalidInput("COLUMNS_INVALID", "nobody is that old, or paid for so long")
-    return _column(amount.fen for amount in table)[places]
+    return table[places]

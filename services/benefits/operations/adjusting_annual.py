@@ -23,7 +23,7 @@ from services.benefits.adjusting import Facts, Purpose, Terms, digest_of
 from services.benefits.domain.impact import Impact, impact
 from services.benefits.domain.impact import People as Group
 from services.benefits.domain.population import adjustments
-from services.benefits.lifecycle import AmountCause, Kind
+from services.benefits.lifecycle import AmountCause
 from services.benefits.messages import adjusting_facts
 from services.benefits.operations import keeping_recovery
 from services.benefits.operations.adjusting import (
@@ -37,19 +37,23 @@ from services.benefits.operations.adjusting import (
     run_done,
     run_of,
 )
-from services.benefits.store import adjusting as store
-from services.benefits.store.adjusting import NewAmount, NewCalculation, NewDifference
+from services.benefits.store import adjusting_annual as store
+from services.benefits.store import chunks
+from services.benefits.store.adjusting import add_part, note_overpaid
+from services.benefits.store.adjusting_annual import Changed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
 
     from chassis.jobs import Chunk, Job
     from chassis.transaction import Transaction
     from services.benefits.domain.impact import Column
-    from services.benefits.store.adjusting import People, Run
+    from services.benefits.store.adjusting import Run
+    from services.benefits.store.adjusting_annual import People
 
 CHUNK = 2000  # benefits: four event messages, some tenths of a second
-SLICE = 250  # facts made between two turns of the event loop
+SLICE = 500  # facts made between two turns of the event loop
 _MONTHS = 12
 
 
@@ -68,11 +72,16 @@ class Changes:
 
     rows: list[int]
     rejects: list[Reject]
-    facts: list[Facts]
+    before: Column
+    months: Column
+    age: Column
     after: Column
     owed_months: Column
     owed_from: Column
-    age: Column
+
+    def fact(self, place: int) -> Facts:
+        """What the person at a place of the columns brings to it."""
+        return Facts(int(self.before[place]), int(self.months[place]), int(self.age[place]))
 
 
 def changes(people: People, terms: Terms) -> Changes:
@@ -81,33 +90,26 @@ def changes(people: People, terms: Terms) -> Changes:
     known = (people.months >= 0) & (people.birth >= 0)
     rows = np.flatnonzero(known)
     rejects = [_reject(row, people) for row in np.flatnonzero(~known).tolist()]
-    age = (january - 1 - people.birth[rows]) // _MONTHS
-    months = people.months[rows]
-    after = adjustments(people.monthly[rows], months // _MONTHS, np.maximum(age, 0), terms.law).new_pension
+    before, months = people.monthly[rows], people.months[rows]
+    age = np.maximum((january - 1 - people.birth[rows]) // _MONTHS, 0)
+    after = adjustments(before, months // _MONTHS, age, terms.law).new_pension
     first = np.maximum(people.first[rows], january)
-    facts = [
-        Facts(before, count, old)
-        for before, count, old in zip(
-            people.monthly[rows].tolist(), months.tolist(), np.maximum(age, 0).tolist(), strict=True
-        )
-    ]
     owed = np.maximum(people.until[rows] - first, 0)
-    return Changes(rows.tolist(), rejects, facts, after, owed, first, age)
+    return Changes(rows.tolist(), rejects, before, months, age, after, owed, first)
 
 
 def impact_of(people: People, made: Changes) -> Impact:
     """The impact of a chunk, with its samples."""
-    before = people.monthly[made.rows]
     group = Group(
         keys=[people.benefit_ids[row].bytes for row in made.rows],
         kinds=[people.kinds[row] for row in made.rows],
         age=made.age,
-        before=before,
+        before=made.before,
         after=made.after,
-        back=(made.after - before) * made.owed_months,
+        back=(made.after - made.before) * made.owed_months,
     )
     codes = [one.code for one in made.rejects]
-    return impact(group, lambda row: made.facts[row].to_plain(), **{code: codes.count(code) for code in set(codes)})
+    return impact(group, lambda place: made.fact(place).to_plain(), **{code: codes.count(code) for code in set(codes)})
 
 
 async def _dry_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) -> ChunkResult:
@@ -117,7 +119,7 @@ async def _dry_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) -> C
         return await _plan(tx, job, run, terms, size)
     people = await _people(tx, run, terms, chunk)
     made = changes(people, terms)
-    await store.add_part(tx, run.adjustment_id, job.id, chunk.number, impact_of(people, made))
+    await add_part(tx, run.adjustment_id, job.id, chunk.number, impact_of(people, made))
     return ChunkResult(done=len(made.rows), rejects=made.rejects)
 
 
@@ -129,7 +131,7 @@ async def _run_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) -> C
     people = await _people(tx, run, terms, chunk, lock=True)
     made = changes(people, terms)
     changed = await _write(tx, run, terms, people, made)
-    await store.add_part(tx, run.adjustment_id, job.id, chunk.number, impact_of(people, made))
+    await add_part(tx, run.adjustment_id, job.id, chunk.number, impact_of(people, made))
     tx.audit(
         "benefits_adjusted",
         detail={"adjustment_id": run.text_id, "count": str(changed), "digest": (run.digest or b"").hex()},
@@ -139,62 +141,42 @@ async def _run_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) -> C
 
 async def _write(tx: Transaction, run: Run, terms: Terms, people: People, made: Changes) -> int:
     """The rows and facts of a chunk; who gains nothing keeps what they have."""
-    january, law = terms.from_month, terms.digest
-    calculations: list[NewCalculation] = []
-    amounts: list[NewAmount] = []
-    differences: list[NewDifference] = []
-    now: list[tuple[UUID, int, bytes, bool]] = []
-    days: dict[int, date] = {}
-    columns = zip(
-        made.rows, made.facts, made.after.tolist(), made.owed_months.tolist(), made.owed_from.tolist(), strict=True
+    gain = made.after - made.before
+    places = np.flatnonzero(gain)
+    if not len(places):
+        return 0
+    rows = [made.rows[place] for place in places.tolist()]
+    law, days = terms.digest, _Days()
+    benefit_ids = [people.benefit_ids[row] for row in rows]
+    before, after = made.before[places].tolist(), made.after[places].tolist()
+    facts = list(zip(before, made.months[places].tolist(), made.age[places].tolist(), strict=True))
+    owed_months, first = made.owed_months[places], made.owed_from[places]
+    changed = Changed(
+        benefit_ids=benefit_ids,
+        person_ids=[people.person_ids[row] for row in rows],
+        kinds=[people.kinds[row] for row in rows],
+        numbers=[people.numbers[row] + 1 for row in rows],
+        first_months=[days[one] for one in first.tolist()],
+        amounts=after,
+        digests=[digest_of(law, one, *mine) for one, mine in zip(benefit_ids, facts, strict=True)],
+        provisional=[people.provisional[row] for row in rows],
+        inputs=[f'{{"before_fen":{fen},"months":{months},"age":{age}}}' for fen, months, age in facts],
+        last_months=[days[one] for one in (first + np.maximum(owed_months, 1) - 1).tolist()],
+        owed=(gain[places] * owed_months).tolist(),
     )
-    for place, (row, facts, after, owed_months, owed_from) in enumerate(columns):
-        gain = after - facts.before_fen
-        if not gain:
-            continue
-        benefit_id, provisional = people.benefit_ids[row], people.provisional[row]
-        digest = digest_of(law, benefit_id, facts)
-        inputs = f'{{"before_fen":{facts.before_fen},"months":{facts.months},"age":{facts.age}}}'
-        first = days.setdefault(owed_from, _day(owed_from))
-        calculations.append(NewCalculation(digest, people.kinds[row], inputs, run.adjustment_id, after, provisional))
-        amounts.append(NewAmount(benefit_id, people.numbers[row] + 1, first, after, digest))
-        now.append((benefit_id, after, digest, provisional))
-        if owed_months:
-            last = owed_from + owed_months - 1
-            differences.append(
-                NewDifference(
-                    benefit_id,
-                    people.person_ids[row],
-                    first,
-                    days.setdefault(last, _day(last)),
-                    gain * owed_months,
-                    digest,
-                )
-            )
-        tx.emit(
-            adjusting_facts.adjusted(
-                benefit_id,
-                people.person_ids[row],
-                Kind(people.kinds[row]),
-                january,
-                AmountCause.ADJUSTED,
-                before=facts.before_fen,
-                after=after,
-                provisional=provisional,
-            )
-        )
-        if place % SLICE == SLICE - 1:
-            await asyncio.sleep(0)
-    await store.write(
-        tx,
-        run,
-        AmountCause.ADJUSTED,
-        calculations=calculations,
-        amounts=amounts,
-        differences=differences,
-        now=now,
-    )
-    return len(now)
+    await store.write(tx, run, changed)
+    said = zip(benefit_ids, changed.person_ids, changed.kinds, before, after, changed.provisional, strict=True)
+    await _say(tx, list(said), terms.from_month, AmountCause.ADJUSTED)
+    return len(rows)
+
+
+async def _say(
+    tx: Transaction, said: Sequence[tuple[UUID, UUID, str, int, int, bool]], from_month: Month, cause: AmountCause
+) -> None:
+    """A fact of every benefit of a chunk."""
+    for start in range(0, len(said), SLICE):
+        tx.emit_many(adjusting_facts.many_adjusted(said[start : start + SLICE], from_month, cause, tx.today))
+        await asyncio.sleep(0)
 
 
 async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) -> ChunkResult:
@@ -204,42 +186,29 @@ async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) 
         ranges = await store.made_ranges(tx, run.adjustment_id, size)
         return await plan(tx, job, ranges)
     after, last = UUID(chunk.params["after"]), UUID(chunk.params["last"])
-    await store.plan_for_many(tx)
+    await chunks.by_key(tx)
     undone = await store.lock_made(tx, run.adjustment_id, after, last)
-    january = terms.from_month.first_day
-    await store.withdraw(tx, run.adjustment_id, [one.benefit_id for one in undone])
-    await store.write(
-        tx,
-        run,
-        AmountCause.REVERSED,
-        calculations=[],
-        amounts=[
-            NewAmount(one.benefit_id, one.number + 1, january, one.before_fen, one.before_digest) for one in undone
-        ],
-        differences=[
-            NewDifference(one.benefit_id, one.person_id, one.first_month, one.last_month, -one.over_fen, b"")
-            for one in undone
-            if one.over_fen
-        ],
-        now=[(one.benefit_id, one.before_fen, one.before_digest, one.provisional) for one in undone],
+    await store.write_back(tx, run, undone, terms.from_month.first_day)
+    over = [one for one in undone if one.over_fen]
+    await note_overpaid(
+        tx, run, [(one.benefit_id, one.person_id, one.first_month, one.last_month, one.over_fen) for one in over]
     )
-    over = [(one.benefit_id, one.first_month, one.last_month, one.over_fen) for one in undone if one.over_fen]
-    for place, one in enumerate(undone, start=1):
-        tx.emit(
-            adjusting_facts.adjusted(
-                one.benefit_id,
-                one.person_id,
-                one.kind,
-                terms.from_month,
-                AmountCause.REVERSED,
-                before=one.after_fen,
-                after=one.before_fen,
-                provisional=one.provisional,
-            )
-        )
-        if place % SLICE == 0:
-            await asyncio.sleep(0)
-    await keeping_recovery.note_overpaid_differences(tx, run.adjustment_id, "ADJUSTMENT_REVERSED", over)
+    said = {
+        one.benefit_id: (one.benefit_id, one.person_id, one.kind, one.after_fen, one.before_fen, one.provisional)
+        for one in undone
+    }
+    # Of whom more is said below, what they have now is said first.
+    for fact in adjusting_facts.many_adjusted(
+        [said.pop(one.benefit_id) for one in over], terms.from_month, AmountCause.REVERSED, tx.today
+    ):
+        tx.emit(fact)
+    await _say(tx, list(said.values()), terms.from_month, AmountCause.REVERSED)
+    await keeping_recovery.note_overpaid_differences(
+        tx,
+        run.adjustment_id,
+        "ADJUSTMENT_REVERSED",
+        [(one.benefit_id, one.first_month, one.last_month, one.over_fen) for one in over],
+    )
     tx.audit("benefits_adjustment_reversed", detail={"adjustment_id": run.text_id, "count": str(len(undone))})
     return ChunkResult(done=len(undone))
 
@@ -257,7 +226,7 @@ async def plan(tx: Transaction, job: Job, ranges: list[dict[str, Any]]) -> Chunk
 
 async def _people(tx: Transaction, run: Run, terms: Terms, chunk: Chunk, *, lock: bool = False) -> People:
     after, last = UUID(chunk.params["after"]), UUID(chunk.params["last"])
-    await store.plan_for_many(tx)
+    await chunks.by_key(tx)
     return await store.people(tx, run.kinds, terms.from_month.first_day, after, last, lock=lock)
 
 
@@ -282,6 +251,10 @@ def _ordinal(month: Month) -> int:
     return month.year * _MONTHS + month.month - 1
 
 
-def _day(ordinal: int) -> date:
-    year, month = divmod(ordinal, _MONTHS)
-    return Month(year, month + 1).first_day
+class _Days(dict[int, "date"]):
+    """First days of months that are counted from the year 0, each made once."""
+
+    def __missing__(self, ordinal: int) -> date:
+        year, month = divmod(ordinal, _MONTHS)
+        self[ordinal] = Month(year, month + 1).first_day
+        return self[ordinal]

@@ -19,7 +19,7 @@ from services.benefits.domain import certification as law
 from services.benefits.keeping import SuspendReason
 from services.benefits.operations.keeping_certification import good_from
 from services.benefits.operations.keeping_suspending import ask_approvals, hold
-from services.benefits.store import keeping, payrolls
+from services.benefits.store import chunks, keeping, payrolls
 
 if TYPE_CHECKING:
     from chassis.jobs import Chunk, Job
@@ -62,6 +62,7 @@ async def _run_chunk(tx: Transaction, job_: Job, chunk: Chunk, *, policy: Benefi
         if runs:
             await jobs.add_chunks(tx, job_.id, runs, row_count=sum(count for _, count in ends))
         return ChunkResult()
+    await chunks.by_key(tx)
     after = UUID(chunk.params["after"]) if chunk.params["after"] else None
     rows = await keeping.lock_overdue(tx, schemes, before, month, after=after, last=UUID(chunk.params["last"]))
     from_months = {row["benefit_id"]: law.assess(row["last_date"], day, terms).suspended_from for row in rows}

@@ -17,7 +17,7 @@ from services.benefits import calculation
 from services.benefits.lifecycle import FUND_OF, BenefitState, Kind, PayrollState
 from services.benefits.operations import payroll_approval
 from services.benefits.paying import Limits
-from services.benefits.store import decisions, keeping_recoveries, paying, paying_gates, payrolls
+from services.benefits.store import chunks, decisions, keeping_recoveries, paying, paying_gates, payrolls
 from services.benefits.store.payrolls import Due
 from services.benefits.store.rows import PayrollRow
 
@@ -176,6 +176,7 @@ async def _run_chunk(
     if "last" not in chunk.params:
         return await _plan(tx, job_, month, size)
     after = UUID(chunk.params["after"]) if chunk.params["after"] else None
+    await chunks.by_key(tx)
     ids_ = await paying.lock_run(tx, month, after, UUID(chunk.params["last"]))
     computed = await _computed(tx, ids_, month, policy)
     run = paying_gates.Chunk(

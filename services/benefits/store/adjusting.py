@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import numpy as np
-
 from kernel import ids
 from kernel.calendar import Month
 from kernel.money import Money
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from chassis.transaction import Transaction
-    from services.benefits.domain.impact import Column
 
 COLUMNS = """
     adjustment_id, purpose, year, kinds, state, source, terms, policy_version, maker, create_date, job_id, dry_runner,
@@ -32,28 +29,12 @@ COLUMNS = """
 READ = f"SELECT {COLUMNS} FROM adjustment WHERE adjustment_id = $1"  # noqa: S608 - constant
 ORDINAL = "(date_part('year', {0}) * 12 + date_part('month', {0}) - 1)::integer"  # months since the year 0
 
-# Who an annual adjustment is for: retired by December 31 of the year before, and with a month to be paid since. $1 are
-# the kinds, $2 the first of January.
-ADJUSTABLE = """
-    kind = ANY($1::text[]) AND event_month < $2::date AND (last_month IS NULL OR last_month >= $2::date)
-"""
 BOUNDARIES = """
     SELECT benefit_id, place FROM (
         SELECT benefit_id, row_number() OVER (ORDER BY benefit_id) AS place, count(*) OVER () AS total
         FROM benefit WHERE {0}
     ) AS numbered WHERE place % {1} = 0 OR place = total ORDER BY benefit_id
 """
-# The columns of a chunk ($3, $4]; months that stand in payrolls end before next_month and with the last month.
-PEOPLE = f"""
-    SELECT benefit_id, mine.person_id, mine.kind, monthly_fen, mine.provisional, contribution_months,
-           {ORDINAL.format("birth_date")} AS birth, {ORDINAL.format("mine.first_month")} AS first,
-           least({ORDINAL.format("next_month")}, {ORDINAL.format("mine.last_month")} + 1) AS until,
-           (SELECT max(number) FROM benefit_amount AS one WHERE one.benefit_id = mine.benefit_id) AS number
-    FROM benefit AS mine JOIN calculation USING (digest) LEFT JOIN person ON person.person_id = mine.person_id
-    WHERE mine.kind = ANY($1::text[]) AND mine.event_month < $2::date
-      AND (mine.last_month IS NULL OR mine.last_month >= $2::date) AND benefit_id > $3 AND benefit_id <= $4
-    ORDER BY benefit_id
-"""  # noqa: S608 - constant
 ADD_CALCULATIONS = """
     INSERT INTO calculation (digest, kind, policy_version, inputs, terms_id, total_fen, provisional)
     SELECT digest, kind, $1, inputs::jsonb, terms_id, total, provisional
@@ -119,25 +100,6 @@ class Run:
     def text_id(self) -> str:
         """The id as it is shown."""
         return ids.to_text("adj", self.adjustment_id)
-
-
-@dataclass(frozen=True, slots=True)
-class People:
-    """A chunk of benefits as columns; months are counted from the year 0, -1 where a date is not known."""
-
-    benefit_ids: list[UUID]
-    person_ids: list[UUID]
-    kinds: list[str]
-    provisional: list[bool]
-    numbers: list[int]
-    monthly: Column
-    months: Column
-    birth: Column
-    first: Column
-    until: Column
-
-    def __len__(self) -> int:
-        return len(self.benefit_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,42 +267,6 @@ async def summed(tx: Transaction, job_id: UUID) -> Impact:
 # Chunks -------------------------------------------------------------------------------------------------------------
 
 
-async def plan_for_many(tx: Transaction) -> None:
-    """Let each statement of this transaction be planned for the rows that it is given.
-
-    After some chunks a connection would take one plan for all of them, made for ten rows or for the whole table.
-    """
-    await tx.execute("SET LOCAL plan_cache_mode = force_custom_plan")
-
-
-async def annual_ranges(tx: Transaction, kinds: Sequence[Kind], january: date, size: int) -> list[dict[str, Any]]:
-    """Runs of so many benefits to adjust: after which id, up to which, and how many."""
-    statement = BOUNDARIES.format(ADJUSTABLE, "$3")
-    return _ranges(await tx.fetch(statement, [kind.value for kind in kinds], january, size))
-
-
-async def people(
-    tx: Transaction, kinds: Sequence[Kind], january: date, after: UUID, last: UUID, *, lock: bool = False
-) -> People:
-    """The columns of a chunk; locked when amounts are going to change."""
-    statement = f"{PEOPLE} FOR NO KEY UPDATE OF mine" if lock else PEOPLE
-    rows = await tx.fetch(statement, [kind.value for kind in kinds], january, after, last)
-    columns = list(zip(*rows, strict=True)) or [()] * 10
-    benefit_ids, person_ids, kinds_, monthly, provisional, months, birth, first, until, numbers = columns
-    return People(
-        benefit_ids=list(benefit_ids),
-        person_ids=list(person_ids),
-        kinds=list(kinds_),
-        provisional=list(provisional),
-        numbers=list(numbers),
-        monthly=_column(monthly),
-        months=_column(months),
-        birth=_column(birth),
-        first=_column(first),
-        until=_column(until),
-    )
-
-
 async def write(
     tx: Transaction,
     run: Run,
@@ -399,18 +325,15 @@ async def write(
             [one.fen for one in due],
             [one.digest for one in due],
         )
-    over = [one for one in differences if one.fen < 0]
-    if over:
-        await tx.execute(
-            ADD_OVERPAID,
-            run.adjustment_id,
-            tx.today,
-            [one.benefit_id for one in over],
-            [one.person_id for one in over],
-            [one.first_month for one in over],
-            [one.last_month for one in over],
-            [-one.fen for one in over],
-        )
+    await note_overpaid(
+        tx,
+        run,
+        [
+            (one.benefit_id, one.person_id, one.first_month, one.last_month, -one.fen)
+            for one in differences
+            if one.fen < 0
+        ],
+    )
     await tx.execute(
         MOVE,
         [benefit_id for benefit_id, *_ in now],
@@ -418,6 +341,12 @@ async def write(
         [digest for _, _, digest, _ in now],
         [provisional for *_, provisional in now],
     )
+
+
+async def note_overpaid(tx: Transaction, run: Run, over: Sequence[tuple[UUID, UUID, date, date, int]]) -> None:
+    """List what a run leaves paid too much: benefit, person, first and last month, fen."""
+    if over:
+        await tx.execute(ADD_OVERPAID, run.adjustment_id, tx.today, *map(list, zip(*over, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -492,7 +421,7 @@ RECOMPUTABLE = f"""
 async def provisional_ranges(tx: Transaction, one: UUID | None, size: int) -> list[dict[str, Any]]:
     """Runs of so many provisional benefits, or the one."""
     where = PROVISIONAL.replace("mine.", "")
-    return _ranges(await tx.fetch(BOUNDARIES.format(where, "$2"), one, size))
+    return ranges(await tx.fetch(BOUNDARIES.format(where, "$2"), one, size))
 
 
 async def lock_provisional(
@@ -508,7 +437,7 @@ async def lock_provisional(
 async def running_ranges(tx: Transaction, sample: int, size: int) -> list[dict[str, Any]]:
     """Runs of so many benefits that are drawn; of a sample their ids, drawn by hash: the same ones every time."""
     if not sample:
-        return _ranges(await tx.fetch(BOUNDARIES.format("state <> 'ENDED'", "$1"), size))
+        return ranges(await tx.fetch(BOUNDARIES.format("state <> 'ENDED'", "$1"), size))
     rows = await tx.fetch(
         """
         SELECT benefit_id FROM benefit WHERE state <> 'ENDED'
@@ -555,88 +484,6 @@ def _recomputable(rows: Sequence[Any]) -> list[Recomputable]:
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
-    """A benefit before its adjustment is reversed: what it was, what it becomes, what was paid by the new amount."""
-
-    benefit_id: UUID
-    person_id: UUID
-    kind: Kind
-    number: int
-    after_fen: int
-    before_fen: int
-    before_digest: bytes
-    provisional: bool
-    first_month: date
-    last_month: date
-    over_fen: int
-
-
-# Every benefit whose timeline the run touched; what it becomes is the newest amount of its time that the run did not
-# make. Paid by the new amount: months above the amount before, and the difference.
-UNDO = """
-    SELECT benefit.benefit_id, benefit.person_id, benefit.kind, last.number, benefit.monthly_fen AS after_fen,
-           base.amount_fen AS before_fen, base.digest AS before_digest, base.provisional,
-           least(paid.first_month, owed.first_month) AS first_month,
-           greatest(paid.last_month, owed.last_month) AS last_month,
-           coalesce(paid.over_fen, 0) + coalesce(owed.amount_fen, 0) AS over_fen
-    FROM benefit_amount AS made JOIN benefit USING (benefit_id)
-    CROSS JOIN LATERAL (
-        SELECT max(number) AS number FROM benefit_amount AS one WHERE one.benefit_id = made.benefit_id
-    ) AS last
-    CROSS JOIN LATERAL (
-        SELECT one.amount_fen, one.digest, calculation.provisional
-        FROM benefit_amount AS one JOIN calculation USING (digest)
-        WHERE one.benefit_id = made.benefit_id AND one.from_month <= made.from_month
-          AND calculation.terms_id IS DISTINCT FROM $1
-        ORDER BY one.number DESC LIMIT 1
-    ) AS base
-    LEFT JOIN LATERAL (
-        SELECT min(month) AS first_month, max(month) AS last_month,
-               sum(amount_fen - base.amount_fen)::bigint AS over_fen
-        FROM payment WHERE payment.benefit_id = made.benefit_id AND item = 'MONTH' AND month >= made.from_month
-          AND payment.state IN ('OPEN', 'CONFIRMED') AND amount_fen > base.amount_fen HAVING count(*) > 0
-    ) AS paid ON true
-    LEFT JOIN difference AS owed
-      ON owed.benefit_id = made.benefit_id AND owed.cause_id = $1 AND owed.payment_id IS NOT NULL
-    WHERE made.cause_id = $1 AND made.cause = 'ADJUSTED' AND made.benefit_id > $2 AND made.benefit_id <= $3
-    ORDER BY benefit.benefit_id FOR NO KEY UPDATE OF benefit
-"""
-
-
-async def made_ranges(tx: Transaction, run_id: UUID, size: int) -> list[dict[str, Any]]:
-    """Runs of so many benefits that a run adjusted."""
-    rows = await tx.fetch(
-        """
-        SELECT benefit_id, place FROM (
-            SELECT benefit_id, row_number() OVER (ORDER BY benefit_id) AS place, count(*) OVER () AS total
-            FROM benefit_amount WHERE cause_id = $1 AND cause = 'ADJUSTED'
-        ) AS numbered WHERE place % $2 = 0 OR place = total ORDER BY benefit_id
-        """,
-        run_id,
-        size,
-    )
-    return _ranges(rows)
-
-
-async def lock_made(tx: Transaction, run_id: UUID, after: UUID, last: UUID) -> list[Undone]:
-    """The benefits of a chunk of a run that is reversed."""
-    return [Undone(**{**dict(row), "kind": Kind(row["kind"])}) for row in await tx.fetch(UNDO, run_id, after, last)]
-
-
-async def withdraw(tx: Transaction, run_id: UUID, benefit_ids: Sequence[UUID]) -> int:
-    """Withdraw the differences of a run that no payment has taken yet; how many."""
-    return await tx.execute(
-        """
-        UPDATE difference SET withdrawn_date = $3
-        WHERE cause_id = $1 AND benefit_id = ANY($2::uuid[]) AND payment_id IS NULL AND withdrawn_date IS NULL
-        """,
-        run_id,
-        list(benefit_ids),
-        tx.today,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class Overpaid:
     """What a benefit was paid too much by a run that was reversed or recomputed to less."""
 
@@ -670,7 +517,8 @@ async def overpaid(tx: Transaction, run_id: UUID, *, after: UUID | None, limit: 
     ]
 
 
-def _ranges(rows: Sequence[Any]) -> list[dict[str, Any]]:
+def ranges(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """What `BOUNDARIES` found, as parameters of chunks: after which id, up to which, and how many."""
     ends = [row["benefit_id"] for row in rows]
     places = [row["place"] for row in rows]
     return [
@@ -692,7 +540,3 @@ def _run(row: Any) -> Run:
             "result": Impact.from_plain(values["result"]) if values["result"] else None,
         }
     )
-
-
-def _column(values: Iterable[int | None]) -> Column:
-    return np.array([-1 if value is None else value for value in values], dtype=np.int64)

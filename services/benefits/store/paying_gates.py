@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.benefits.lifecycle import AFTER_DEATH
 from services.benefits.paying import EXCLUSIONS, RELEASABLE, Effect, Gate
+from services.benefits.store import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,8 +72,10 @@ _MINE = """
                next_month <= until AS is_due,
                coalesce(forward.survivor_id, benefit.person_id) AS root,
                coalesce(computed.fen, worth.amount_fen) AS fen,
-               before.amount_fen AS before_fen, before.payee_id AS before_payee_id
-        FROM unnest(:ids::uuid[]) AS one (benefit_id) JOIN benefit USING (benefit_id)
+               before.amount_fen AS before_fen, before.payee_id AS before_payee_id,
+               account_index, coalesce(has_account, false) AS has_account
+        FROM unnest(:ids::uuid[]) AS one (benefit_id)
+        CROSS JOIN LATERAL (SELECT * FROM benefit WHERE benefit.benefit_id = one.benefit_id OFFSET 0) AS benefit
         CROSS JOIN LATERAL (SELECT least(:month::date, last_month) AS until) AS term
         LEFT JOIN forward ON forward.person_id = benefit.person_id
         LEFT JOIN unnest(:computed::uuid[], :computed_fen::bigint[]) AS computed (benefit_id, fen)
@@ -81,8 +84,15 @@ _MINE = """
             SELECT amount_fen FROM benefit_amount AS amount
             WHERE amount.benefit_id = benefit.benefit_id AND from_month <= until ORDER BY number DESC LIMIT 1
         ) AS worth ON true
-        LEFT JOIN payment AS before ON before.benefit_id = benefit.benefit_id AND before.item = 'MONTH'
-            AND before.month = (next_month - interval '1 month')::date
+        LEFT JOIN LATERAL (
+            SELECT amount_fen, payment.payee_id FROM payment
+            WHERE payment.benefit_id = benefit.benefit_id AND item = 'MONTH' AND payment.state <> 'WITHDRAWN'
+              AND month = (next_month - interval '1 month')::date OFFSET 0
+        ) AS before ON true
+        LEFT JOIN LATERAL (
+            SELECT account_index, octet_length(name_sealed) > 0 AND octet_length(account_sealed) > 0 AS has_account
+            FROM payee WHERE payee.payee_id = benefit.payee_id OFFSET 0
+        ) AS payee ON true
     ),
     same AS MATERIALIZED (
         SELECT benefit_id, root AS person_id FROM mine
@@ -116,7 +126,10 @@ LOOKS: tuple[Look, ...] = (
         f"""
         SELECT mine.benefit_id, 'DOUBLE', 'BLOCK', other.kind || ' ' || {_BEN.format("other.benefit_id")}
         FROM mine JOIN same USING (benefit_id)
-        JOIN benefit AS other ON other.person_id = same.person_id AND other.benefit_id <> mine.benefit_id
+        CROSS JOIN LATERAL (
+            SELECT * FROM benefit
+            WHERE benefit.person_id = same.person_id AND benefit.benefit_id <> mine.benefit_id OFFSET 0
+        ) AS other
         LEFT JOIN unnest(:gives_way::text[], :to::text[]) AS rule (gives_way, kept)
             ON gives_way = mine.kind AND kept = other.kind
         WHERE is_due AND other.first_month <= until AND coalesce(other.last_month, until) >= mine.next_month
@@ -133,10 +146,7 @@ LOOKS: tuple[Look, ...] = (
     ),
     Look(
         (Gate.PAYEE_MISSING,),
-        """
-        SELECT benefit_id, 'PAYEE_MISSING', 'BLOCK', '' FROM mine LEFT JOIN payee USING (payee_id)
-        WHERE coalesce(octet_length(name_sealed), 0) = 0 OR coalesce(octet_length(account_sealed), 0) = 0
-        """,
+        "SELECT benefit_id, 'PAYEE_MISSING', 'BLOCK', '' FROM mine WHERE NOT has_account",
     ),
     Look(
         (Gate.PAYEE_PARKED,),
@@ -155,12 +165,12 @@ LOOKS: tuple[Look, ...] = (
         """
         SELECT benefit_id, 'ACCOUNT_SHARED', CASE WHEN persons >= :shared_block THEN 'BLOCK' ELSE 'WARN' END,
                'persons ' || persons
-        FROM mine JOIN payee USING (payee_id), LATERAL (
+        FROM mine, LATERAL (
             SELECT count(*) FROM (
                 SELECT DISTINCT coalesce(forward.survivor_id, running.person_id) FROM payee AS alike
                 JOIN benefit AS running ON running.payee_id = alike.payee_id AND running.state <> 'ENDED'
                 LEFT JOIN forward ON forward.person_id = running.person_id
-                WHERE alike.account_index = payee.account_index LIMIT 100
+                WHERE alike.account_index = mine.account_index LIMIT 100
             ) AS alike_persons
         ) AS counted (persons)
         WHERE persons >= :shared_warn
@@ -187,10 +197,12 @@ LOOKS: tuple[Look, ...] = (
     Look(
         (Gate.DIFFERENCE_PAST_END,),
         f"""
-        SELECT benefit_id, 'DIFFERENCE_PAST_END', 'WARN', {_MONTH.format("max(difference.last_month)")}
-        FROM mine JOIN difference USING (benefit_id)
-        WHERE payment_id IS NULL AND withdrawn_date IS NULL AND difference.last_month > mine.last_month
-        GROUP BY benefit_id
+        SELECT benefit_id, 'DIFFERENCE_PAST_END', 'WARN', {_MONTH.format("max(waiting.last_month)")}
+        FROM mine CROSS JOIN LATERAL (
+            SELECT last_month FROM difference AS one
+            WHERE one.benefit_id = mine.benefit_id AND payment_id IS NULL AND withdrawn_date IS NULL OFFSET 0
+        ) AS waiting
+        WHERE waiting.last_month > mine.last_month GROUP BY benefit_id
         """,  # noqa: S608 - constant
     ),
 )
@@ -235,6 +247,7 @@ KEEP = """
 
 async def look(tx: Transaction, chunk: Chunk, limits: Limits) -> Sequence[Counted]:
     """Write down what every gate finds of the benefits of a chunk, and that it looked."""
+    await chunks.hashing(tx, on=True)  # `mine` and `same` with each other; tables are looked up by key all the same
     rows = await tx.fetch(
         FIND,
         chunk.payroll_id,
@@ -253,6 +266,7 @@ async def look(tx: Transaction, chunk: Chunk, limits: Limits) -> Sequence[Counte
         limits.jump_percent,
         sorted(one.value for one in RELEASABLE),
     )
+    await chunks.hashing(tx, on=False)
     found = [Counted(Gate(row["gate"]), Effect(row["effect"]), row["count"]) for row in rows]
     gates = sorted({gate for one in LOOKS for gate in one.gates})
     by = {(one.gate, one.effect): one.count for one in found}
