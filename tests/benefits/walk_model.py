@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
 from kernel.calendar import Month
+from tests.plugins.databases import owner_fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +103,8 @@ STANDS = """
     FROM benefit
     LEFT JOIN LATERAL (SELECT sum(amount_fen)::bigint AS fen FROM payment
                        WHERE payment.benefit_id = benefit.benefit_id AND state IN ('OPEN', 'CONFIRMED')) AS paid ON true
-    LEFT JOIN LATERAL (SELECT sum(amount_fen)::bigint AS fen FROM returned_payment AS one JOIN payment USING (payment_id)
+    LEFT JOIN LATERAL (SELECT sum(amount_fen)::bigint AS fen
+                       FROM returned_payment AS one JOIN payment USING (payment_id)
                        WHERE one.benefit_id = benefit.benefit_id AND one.state IN ('OWED', 'WAITING', 'PARKED')
                       ) AS back ON true
     LEFT JOIN LATERAL (SELECT sum(amount_fen)::bigint AS fen FROM difference
@@ -135,8 +137,6 @@ TWICE = """
 
 async def faults(database: Database, rights: dict[UUID, Right], until: Month, years: set[int]) -> list[str]:
     """Every benefit that stands otherwise than it owes, and every month that is paid twice."""
-    from tests.plugins.databases import owner_fetch
-
     rows = await owner_fetch(database, STANDS, until.first_day)
     found = [f"{row['benefit_id']} is not known to the model" for row in rows if row["benefit_id"] not in rights]
     for row in rows:

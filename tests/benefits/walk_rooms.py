@@ -35,6 +35,7 @@ from services.benefits.operations import (
     kinds_ending,
     kinds_injury,
     kinds_pensions,
+    paying_bank,
     paying_returns,
 )
 from tests.benefits.builders import CLERK, OTHER_CLERK, SUPERVISOR, Enrollment
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from services.benefits.operations.determinations import Shown
 
 START = Month(2026, 7)
+LOST = True  # the capacity to work
+WITH = False  # not without the funeral grant
 PRISON = SuspendReason.IMPRISONED
 REASONS = [PRISON, PRISON, SuspendReason.SUSPECTED, SuspendReason.WHEREABOUTS_UNKNOWN, SuspendReason.DOUBLE_BENEFIT]
 BASES = ("9300.00", "8800.00")  # of 2026: higher or lower than what stood in for it
@@ -265,7 +268,9 @@ class Rooms:
             document="鉴字1号",
         )
         if command.grade > 4:  # grades 1 to 4 leave the employment
-            command = kinds.PrepareInjury(**{name: getattr(command, name) for name in command.__slots__} | {"nursing": None})
+            command = kinds.PrepareInjury(
+                **{name: getattr(command, name) for name in command.__slots__} | {"nursing": None}
+            )
         await self.decided(await self.run(lambda tx: kinds_injury.prepare_injury(tx, command, self.law)))
 
     async def serve(self) -> None:
@@ -323,7 +328,7 @@ class Rooms:
         await self.enrollment.paid(person_id, "2000-01", "2025-05", schemes=(register.SCHEME_EMPLOYEE_PENSION,))
         await self.enrollment.credited(person_id, 2024, "90000.00", "90000.00")
         command = kinds.PrepareDisabilityAllowance(
-            person_id, self.ago(4).first_day, True, None, None, self.an_account(), "病鉴1号"
+            person_id, self.ago(4).first_day, LOST, None, None, self.an_account(), "病鉴1号"
         )
         prepared = await self.run(lambda tx: kinds_pensions.prepare_disability_allowance(tx, command, self.law))
         lines = {line.code: line for line in prepared[0].calculation.statement.lines}
@@ -384,7 +389,7 @@ class Rooms:
         right = self.dice.choice(gone)
         month = self.deaths[right.person_id]
         command = kinds.PrepareSurvivors(
-            right.person_id, date(month.year, month.month, 9), None, None, False, self.an_account(), "遗属1号"
+            right.person_id, date(month.year, month.month, 9), None, None, WITH, self.an_account(), "遗属1号"
         )
         await self.decided(await self.run(lambda tx: kinds_death.prepare_survivors(tx, command, self.law)))
 
@@ -407,7 +412,9 @@ class Rooms:
         await died(self.enrollment, person_id, day)
         self.deaths[person_id] = Month.of(day)
         dependants = tuple(
-            kinds.WorkDependant(DependantFacts(is_spouse=one == 0), None if one else self.month.plus(6), self.an_account())
+            kinds.WorkDependant(
+                DependantFacts(is_spouse=one == 0), None if one else self.month.plus(6), self.an_account()
+            )
             for one in range(self.dice.randint(0, 2))
         )
         command = kinds.PrepareWorkDeath(
@@ -495,7 +502,7 @@ class Rooms:
         """What somebody owes."""
         return await self.rows(
             """
-            SELECT recovery_id, benefit_id, person_id, amount_fen - recovered_fen - written_off_fen - cancelled_fen AS fen
+            SELECT recovery_id, benefit_id, amount_fen - recovered_fen - written_off_fen - cancelled_fen AS fen
             FROM recovery WHERE recovered_fen + written_off_fen + cancelled_fen < amount_fen ORDER BY recovery_id
             """
         )
@@ -575,7 +582,7 @@ class Rooms:
             " ORDER BY payroll_id DESC LIMIT 1"
         )
         for one in found:
-            row = await self.bureau.run(lambda tx: paying_returns.approved(tx, one["payroll_id"]))  # noqa: B023
+            row = await self.bureau.run(lambda tx: paying_bank.approved(tx, one["payroll_id"]))  # noqa: B023
             text = await self.bureau.file(row)
             ids_ = [line.split(",")[0] for line in text.splitlines()[2:-1]]
             back = [one for one in ids_ if self.dice.random() < 0.2]

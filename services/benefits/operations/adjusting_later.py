@@ -16,7 +16,7 @@ from services.benefits.calculation import canonical
 from services.benefits.domain.adjustment import age_for
 from services.benefits.lifecycle import AmountCause
 from services.benefits.store import adjusting as store
-from services.benefits.store import decisions, register
+from services.benefits.store import register
 from services.benefits.store.adjusting import NewAmount, NewCalculation
 
 if TYPE_CHECKING:
@@ -64,9 +64,7 @@ async def join_runs(tx: Transaction, row: BenefitRow) -> bool:
             tx,
             run,
             AmountCause.ADJUSTED,
-            calculations=[
-                NewCalculation(digest, row.kind.value, inputs, run.adjustment_id, after, row.provisional)
-            ],
+            calculations=[NewCalculation(digest, row.kind.value, inputs, run.adjustment_id, after, row.provisional)],
             amounts=[NewAmount(row.benefit_id, number, first, after, digest)],
             differences=[],
             now=[(row.benefit_id, after, digest, row.provisional)],

@@ -1,4 +1,4 @@
-"""Settling up (清算): after months, amounts or recoveries of a benefit changed together, what is still off is put right.
+"""Settling up (清算): where months, amounts and recoveries of a benefit changed together, what is off is put right.
 
 Each room books what it knows: an end writes whole payments down as overpaid, a run writes the difference of amounts.
 Where two of them meet (a month was paid by an amount that was reversed, and the person had died before; a difference

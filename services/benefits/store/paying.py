@@ -23,6 +23,8 @@ NOBODY = UUID(int=0)
 # Benefits that have an unpaid month up to $1.
 HAS_MONTH = "next_month <= $1::date AND (last_month IS NULL OR next_month <= last_month)"
 WAITING = "payment_id IS NULL AND withdrawn_date IS NULL"  # of a difference
+# A difference is for months up to the end; a benefit that ended before it began may still give back what it took.
+INSIDE = "(benefit.last_month IS NULL OR one.last_month <= greatest(benefit.last_month, benefit.first_month))"
 # What the bank sent back and goes out again: somebody asked for it, or the benefit has another payee now.
 TO_SEND = "(back.state = 'WAITING' OR (back.state IN ('OWED', 'PARKED') AND benefit.payee_id <> sent.payee_id))"
 _BACK = f"""
@@ -153,7 +155,7 @@ async def pay_differences(tx: Transaction, chunk: Chunk) -> int:
         WITH mine AS MATERIALIZED (
             SELECT uuidv7() AS new_id, one.*, benefit.kind, benefit.share, benefit.payee_id
             FROM difference AS one JOIN benefit USING (benefit_id)
-            WHERE one.benefit_id = ANY ($2::uuid[]) AND {WAITING} AND {_FREE} FOR UPDATE OF one
+            WHERE one.benefit_id = ANY ($2::uuid[]) AND {WAITING} AND {INSIDE} AND {_FREE} FOR UPDATE OF one
         ),
         written AS (
             INSERT INTO payment (payment_id, payroll_id, chunk, benefit_id, person_id, kind, month, amount_fen, digest,
@@ -343,7 +345,7 @@ async def digest_waiting(tx: Transaction, month: Month) -> str:
                 WHERE given.benefit_id = benefit.benefit_id AND given.state = 'APPROVED' AND through_month >= $1), '')
             FROM benefit WHERE state <> 'SUSPENDED' AND {HAS_MONTH}
             UNION ALL SELECT difference_id::text FROM difference JOIN benefit USING (benefit_id)
-            WHERE {WAITING} AND benefit.state <> 'SUSPENDED'
+            WHERE {WAITING} AND benefit.state <> 'SUSPENDED' AND {INSIDE.replace("one.", "difference.")}
             UNION ALL SELECT payment_id::text FROM ({_BACK}) AS back
         ) AS waiting (one)
         """,  # noqa: S608 - constant

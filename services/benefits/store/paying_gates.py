@@ -190,7 +190,8 @@ LOOKS: tuple[Look, ...] = (
         f"""
         SELECT benefit_id, 'DIFFERENCE_PAST_END', 'WARN', {_MONTH.format("max(difference.last_month)")}
         FROM mine JOIN difference USING (benefit_id)
-        WHERE payment_id IS NULL AND withdrawn_date IS NULL AND difference.last_month > mine.last_month
+        WHERE payment_id IS NULL AND withdrawn_date IS NULL AND mine.last_month IS NOT NULL
+          AND difference.last_month > greatest(mine.last_month, mine.first_month)
         GROUP BY benefit_id
         """,  # noqa: S608 - constant
     ),

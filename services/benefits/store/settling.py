@@ -1,6 +1,6 @@
 """What benefits were owed against what stands at their payees: one query for a set of benefits.
 
-Owed is the amount in force of every month that stands in a payroll or should, up to the last month, without those that a
+Owed is the amount in force of every month that stands in a payroll, up to the last month, without those that a
 suspension takes away; of an unemployment benefit, whose amount may change every month, what the month's payment says.
 What stands is what was or is being paid, what came back and is owed, and the differences that wait, less what is being
 recovered.
@@ -31,7 +31,7 @@ def forfeited(benefit_id: str, month: str) -> str:
         EXISTS (SELECT FROM suspension WHERE suspension.benefit_id = {benefit_id} AND {month} BETWEEN from_month
                 AND coalesce(forfeited_through, CASE WHEN closed_date IS NULL AND reason IN ({_FORFEITS})
                                                 THEN 'infinity'::date END))
-    """  # noqa: S608 - constants
+    """
 
 
 def balances(which: str) -> str:
@@ -49,7 +49,8 @@ def balances(which: str) -> str:
                    ) ELSE (
                      SELECT amount_fen FROM benefit_amount AS amount WHERE amount.benefit_id = one.benefit_id
                        AND from_month <= series.month ORDER BY number DESC LIMIT 1
-                   ) END, 0))::bigint AS fen, min(series.month)::date AS first_owed, max(series.month)::date AS last_owed
+                   ) END, 0))::bigint AS fen,
+                   min(series.month)::date AS first_owed, max(series.month)::date AS last_owed
             FROM generate_series(one.first_month, least(one.last_month, greatest(
                      one.next_month - interval '1 month',
                      (SELECT max(month) FROM payment WHERE payment.benefit_id = one.benefit_id AND item = 'MONTH'
