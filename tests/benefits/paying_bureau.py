@@ -16,8 +16,9 @@ from kernel import ids
 from kernel.money import Money
 from ops.seed import benefits as seed
 from services.benefits import bank_file
-from services.benefits.operations import paying_bank, paying_books, paying_returns, payrolls
+from services.benefits.operations import keeping_recovery, paying_bank, paying_books, paying_returns, payrolls
 from services.benefits.paying import Limits
+from services.benefits.store import decisions
 from tests.benefits.builders import BANK, CLERK, TODAY, Benefits
 from tests.plugins.databases import owner_fetch
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from chassis.jobs import JobKind
+    from chassis.transaction import Transaction
     from services.benefits.operations.paying_bank import FileShown
     from services.benefits.operations.paying_returns import Importing
     from services.benefits.store.rows import PayrollRow
@@ -134,6 +136,20 @@ class Bureau(Benefits):
             self.database, "SELECT benefit_id FROM benefit WHERE kind = $1 ORDER BY benefit_id", kind
         )
         return [row["benefit_id"] for row in rows]
+
+    async def claim_back(self) -> None:
+        """A difference that a test made up is claimed back at once, so that everybody has what is owed."""
+        (one,) = await owner_fetch(self.database, "SELECT benefit_id, amount_fen FROM difference")
+
+        async def claim(tx: Transaction) -> None:
+            row = await decisions.benefit(tx, one["benefit_id"], lock=True)
+            assert row is not None
+            first = row.first_month
+            await keeping_recovery.note_overpaid_difference(
+                tx, row, cause_id=ids.new_id(), first=first, last=first, amount=Money(one["amount_fen"]), reason="TEST"
+            )
+
+        await self.run(claim)
 
     def as_clerk(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """An operation, called by counter staff."""

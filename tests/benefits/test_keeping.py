@@ -280,7 +280,8 @@ async def test_a_deduction_is_taken_when_the_bank_confirms(
     (shown,) = await kept.recoveries()
     left = Money.ZERO if answer is Answer.CONFIRM else Money.yuan("250.00")
     assert (shown.recovery.balance, shown.recovery.held) == (left, Money.ZERO)
-    assert await kept.violations() == []
+    # The overpayment is the test's own: that the pension was owed in full is all that the rules find.
+    assert [one.split()[0] for one in await kept.violations()] == ["PAID_IS_WHAT_IS_OWED"]
 
 
 async def test_another_account_needs_two_and_is_paid_from_the_next_payroll_on(

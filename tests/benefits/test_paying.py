@@ -190,6 +190,7 @@ async def test_a_difference_is_paid_once_and_waits_again_when_its_payroll_loses_
         " WHERE benefit_id = $1",
         owed,
     )
+    await bureau.claim_back()
 
     row = await bureau.released("2026-02")
     nothing = await bureau.paid("2026-02")

@@ -37,6 +37,7 @@ from services.benefits.operations.adjusting import (
     run_done,
     run_of,
 )
+from services.benefits.operations.settling import settle_with_a_past
 from services.benefits.store import adjusting_annual as store
 from services.benefits.store import chunks
 from services.benefits.store.adjusting import add_part, note_overpaid
@@ -131,6 +132,7 @@ async def _run_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) -> C
     people = await _people(tx, run, terms, chunk, lock=True)
     made = changes(people, terms)
     changed = await _write(tx, run, terms, people, made)
+    await settle_with_a_past(tx, people.benefit_ids)
     await add_part(tx, run.adjustment_id, job.id, chunk.number, impact_of(people, made))
     tx.audit(
         "benefits_adjusted",
@@ -209,6 +211,7 @@ async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) 
         "ADJUSTMENT_REVERSED",
         [(one.benefit_id, one.first_month, one.last_month, one.over_fen) for one in over],
     )
+    await settle_with_a_past(tx, [one.benefit_id for one in undone])
     tx.audit("benefits_adjustment_reversed", detail={"adjustment_id": run.text_id, "count": str(len(undone))})
     return ChunkResult(done=len(undone))
 

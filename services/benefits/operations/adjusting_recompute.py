@@ -30,6 +30,7 @@ from services.benefits.operations import keeping_recovery
 from services.benefits.operations.adjusting import DRY_JOBS, PLAN, RUN_JOBS, dry_run_done, found, run_done, run_of
 from services.benefits.operations.adjusting_annual import plan
 from services.benefits.operations.adjusting_whatif import Overlay
+from services.benefits.operations.settling import settle_with_a_past
 from services.benefits.store import adjusting as store
 from services.benefits.store import decisions
 from services.benefits.store.adjusting import NewAmount, NewCalculation, NewDifference
@@ -244,6 +245,7 @@ async def _write(tx: Transaction, run: Run, changed: Sequence[Renewed]) -> None:
     )
     over = [(one.benefit_id, one.first_month, one.last_month, -one.fen) for one in differences if one.fen < 0]
     await keeping_recovery.note_overpaid_differences(tx, run.adjustment_id, AmountCause.RECOMPUTED.value, over)
+    await settle_with_a_past(tx, [one.benefit.benefit_id for one in changed])
 
 
 def _impact(tx: Transaction, renewed: Sequence[Renewed], rejects: Sequence[Reject]) -> Impact:

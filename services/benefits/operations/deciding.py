@@ -16,6 +16,7 @@ from services.benefits.history import Scheme
 from services.benefits.lifecycle import (
     AFTER_DEATH,
     DETERMINATION_STEPS,
+    PENSIONS,
     BenefitState,
     Decision,
     DeterminationState,
@@ -23,6 +24,7 @@ from services.benefits.lifecycle import (
     Kind,
 )
 from services.benefits.messages import facts
+from services.benefits.operations.adjusting_later import join_runs, require_no_run
 from services.benefits.operations.determinations import (
     APPROVAL_KINDS,
     Shown,
@@ -32,7 +34,7 @@ from services.benefits.operations.determinations import (
     shown,
     text_id,
 )
-from services.benefits.operations.ending import end, end_early
+from services.benefits.operations.ending import end, end_earlier, end_early
 from services.benefits.operations.same_facts import require_same_facts
 from services.benefits.store import decisions, register
 from services.benefits.store.decisions import Amount
@@ -81,6 +83,7 @@ async def approve(tx: Transaction, command: Approve, policy: BenefitsPolicy) -> 
         payload=payload_of(row, payee),
     )
     benefit = _benefit(row, result)
+    await require_no_run(tx, benefit)
     _decide(tx, row, Decision.APPROVE)
     ended = ENDS.get(row.kind, frozenset()) | {row.kind}
     over = [one for one in running if one.kind in ended and not runs_in(one, row.first_month)]
@@ -95,14 +98,19 @@ async def approve(tx: Transaction, command: Approve, policy: BenefitsPolicy) -> 
     later = await _later_amounts(tx, row, result, policy)
     if not await decisions.start(tx, benefit, later):
         raise exclusion.taken(row.kind)
-    tx.emit(facts.benefit_started(benefit))
+    started = await decisions.benefit(tx, benefit.benefit_id, lock=True)
+    assert started is not None
+    await join_runs(tx, started)
+    tx.emit(facts.benefit_started(started))
     retired = End(row.first_month.previous, EndReason.RETIRED)
     await end_early(tx, [(other, retired) for other in running if other.kind in ended - {row.kind}])
     if row.kind is Kind.UNEMPLOYMENT_LUMP_SUM:  # the claim ends before the months that the sum is for
         before = End(Month.parse(result.inputs["first_month"]).previous, EndReason.EXHAUSTED)
         await end_early(tx, [(other, before) for other in running if other.kind is Kind.UNEMPLOYMENT])
+    if row.kind in PENSIONS:
+        await end_earlier(tx, [(one, _from(one, retired)) for one in await _drawn_before(tx, row)])
     if row.kind is Kind.UNEMPLOYMENT:
-        await _end_if_at_work(tx, benefit)
+        await _end_if_at_work(tx, started)
     tx.audit("determination_approved", person_id=row.person_id, detail={"determination_id": text_id(row)})
     return Shown(row, result, payee.account_tail, await decisions.benefit(tx, benefit.benefit_id))
 
@@ -150,6 +158,16 @@ async def _later_amounts(
     return [Amount(row.last_month, last.statement.total, last.digest)]
 
 
+async def _drawn_before(tx: Transaction, row: DeterminationRow) -> list[BenefitRow]:
+    """What a pension ends and what had run out by itself, maybe in a month that the pension is paid for."""
+    return [one for kind in sorted(ENDS[row.kind]) for one in await decisions.lock_all(tx, [row.person_id], kind)]
+
+
+def _from(benefit: BenefitRow, how: End) -> End:
+    """An end never lies before the month before the first."""
+    return End(max(how.last_month, benefit.first_month.previous), how.reason)
+
+
 def _decide(tx: Transaction, row: DeterminationRow, decision: Decision) -> None:
     row.state = DETERMINATION_STEPS[row.state, decision]
     row.checker = tx.principal.acting_person
@@ -184,7 +202,7 @@ def _exhausted(benefit: BenefitRow) -> End:
 
 async def _end_if_at_work(tx: Transaction, benefit: BenefitRow) -> None:
     """A new employment may have been announced between preparing and approving."""
-    row = await decisions.benefit(tx, benefit.benefit_id, lock=True)
-    assert row is not None
-    starts = [one.start_month for one in await register.spells(tx, row.person_id) if one.scheme is Scheme.UNEMPLOYMENT]
-    await end_early(tx, [(row, entitlement.end_by_work(row.first_month, row.event_month, start)) for start in starts])
+    spells = await register.spells(tx, benefit.person_id)
+    starts = sorted(one.start_month for one in spells if one.scheme is Scheme.UNEMPLOYMENT)
+    how = [entitlement.end_by_work(benefit.first_month, benefit.event_month, start) for start in starts]
+    await end_early(tx, [(benefit, one) for one in how])

@@ -11,6 +11,7 @@ from services.benefits.messages import facts
 from services.benefits.operations import keeping_recovery
 from services.benefits.operations.payroll_approval import ask_approval
 from services.benefits.operations.payrolls import FUNDS, RETURNED
+from services.benefits.operations.settling import settle
 from services.benefits.store import decisions, keeping, payrolls
 
 if TYPE_CHECKING:
@@ -36,6 +37,18 @@ async def end_early(tx: Transaction, ends: Iterable[tuple[BenefitRow, End | None
     await end(tx, early.values())
 
 
+async def end_earlier(tx: Transaction, ends: Iterable[tuple[BenefitRow, End | None]]) -> None:
+    """End benefits that ended already, when it turns out that they should have ended before: a job heard late."""
+    early: dict[UUID, tuple[BenefitRow, End]] = {}
+    for benefit, how in ends:
+        if how is None or benefit.state is not BenefitState.ENDED or benefit.last_month is None:
+            continue
+        known = early.get(benefit.benefit_id)
+        if how.last_month < (known[1].last_month if known else benefit.last_month):
+            early[benefit.benefit_id] = (benefit, how)
+    await end(tx, early.values())
+
+
 async def end(tx: Transaction, ends: Iterable[tuple[BenefitRow, End]]) -> None:
     """End locked benefits.
 
@@ -44,8 +57,11 @@ async def end(tx: Transaction, ends: Iterable[tuple[BenefitRow, End]]) -> None:
     at gets a new digest, once for all benefits together, so that they have to look again.
     """
     changed: dict[UUID, PayrollRow] = {}
+    ended: list[UUID] = []
     for benefit, how in ends:
         changed |= {one.payroll_id: one for one in await _end(tx, benefit, how)}
+        ended.append(benefit.benefit_id)
+    await settle(tx, ended)
     for payroll in changed.values():
         if payroll.state is PayrollState.PREPARED:
             await ask_approval(tx, payroll)
@@ -62,7 +78,7 @@ async def _end(tx: Transaction, benefit: BenefitRow, how: End) -> Sequence[Payro
     overpaid = await payrolls.note_overpaid(tx, benefit.benefit_id, how.last_month, how.reason.value, tx.today)
     await keeping_recovery.open_overpaid(tx, benefit, how.reason.value)
     for payment in await payrolls.returned_after(tx, benefit.benefit_id, how.last_month):
-        await _owe_no_more(tx, payment)
+        await owe_no_more(tx, payment)
     tx.emit(facts.benefit_ended(benefit))
     tx.audit(
         "benefit_ended",
@@ -77,8 +93,8 @@ async def _end(tx: Transaction, benefit: BenefitRow, how: End) -> Sequence[Payro
     return unreleased
 
 
-async def _owe_no_more(tx: Transaction, payment: PaymentRow) -> None:
-    """The money came back before the benefit ended, and was kept as owed: it is the fund's."""
+async def owe_no_more(tx: Transaction, payment: PaymentRow) -> None:
+    """The money came back before its month was lost, and was kept as owed: it is the fund's."""
     if payment.amount.fen:
         await ledger.post(
             tx,

@@ -16,6 +16,7 @@ from kernel.money import Money
 from services.benefits.keeping import Way, check_evidence, recovery_not_found
 from services.benefits.lifecycle import PaymentState
 from services.benefits.messages import keeping_facts
+from services.benefits.store import decisions
 from services.benefits.store import keeping_recoveries as store
 
 if TYPE_CHECKING:
@@ -147,7 +148,9 @@ async def cancel(tx: Transaction, recovery_id: UUID, amount: Money, *, way: Way,
             business_date=tx.today,
         )
     if amount > less:
-        await store.give_back(tx, found, amount - less, digest)
+        benefit = await decisions.benefit(tx, found.benefit_id)
+        assert benefit is not None
+        await store.give_back(tx, found, benefit, amount - less, digest)
     tx.audit("recovery_cancelled", person_id=found.person_id, detail=_detail(found, amount))
 
 

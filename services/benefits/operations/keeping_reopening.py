@@ -17,8 +17,10 @@ from services.benefits.keeping import Way
 from services.benefits.lifecycle import FUND_OF, BenefitState, EndReason, Kind
 from services.benefits.messages import keeping_facts
 from services.benefits.operations import keeping_recovery
+from services.benefits.operations.adjusting_later import join_runs
 from services.benefits.operations.ending import end
 from services.benefits.operations.keeping_suspending import ask_approvals, hold
+from services.benefits.operations.settling import settle
 from services.benefits.store import keeping_deaths, keeping_recoveries
 from services.benefits.store.keeping import Held
 
@@ -79,6 +81,7 @@ async def _reopen(tx: Transaction, row: BenefitRow, last: Month | None, *, is_al
     if is_alive:
         row.state, row.end_reason = BenefitState.ACTIVE, None
     await tx.session.flush()
+    await join_runs(tx, row)
     for recovery_id, amount in await keeping_recoveries.cancel_overpaid(tx, row.benefit_id, before, last):
         await keeping_recovery.cancel(
             tx, recovery_id, amount, way=Way.CANCELLED, digest=row.digest, reference=benefit_id
@@ -94,6 +97,7 @@ async def _reopen(tx: Transaction, row: BenefitRow, last: Month | None, *, is_al
     if is_alive and (held := await keeping_deaths.held_at_end(tx, row.benefit_id)):
         _, changed = await hold(tx, {row.benefit_id: held.from_month}, held.reason, held.evidence)
         await ask_approvals(tx, changed)
+    await settle(tx, [row.benefit_id])
     tx.emit(keeping_facts.resumed(Held(row.benefit_id, row.person_id, row.kind, before.next)))
     tx.audit(
         "benefit_reopened",

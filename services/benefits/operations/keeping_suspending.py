@@ -11,8 +11,11 @@ from services.benefits.keeping import FORFEITS, SuspendReason, benefit_not_found
 from services.benefits.lifecycle import BenefitState, PayrollState
 from services.benefits.messages import keeping_facts
 from services.benefits.operations import keeping_recovery
+from services.benefits.operations.ending import owe_no_more
 from services.benefits.operations.payroll_approval import ask_approval
+from services.benefits.operations.settling import settle, settle_with_differences
 from services.benefits.store import decisions, keeping, keeping_recoveries, payrolls
+from services.benefits.store import settling as settling_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +33,8 @@ async def hold(
     held, changed = await keeping.hold(tx, from_months, reason, evidence)
     for one in held:
         tx.emit(keeping_facts.suspended(one, reason))
+    if changed:  # months that left their payrolls may have a difference already
+        await settle_with_differences(tx, [one.benefit_id for one in held])
     return len(held), changed
 
 
@@ -85,6 +90,11 @@ async def suspend(tx: Transaction, command: Suspend) -> None:
     _, changed = await hold(tx, {row.benefit_id: command.from_month}, command.reason, command.evidence)
     if command.reason in FORFEITS:
         await keeping_recovery.open_overpaid(tx, row, command.reason.value)
+        for payment_id in await settling_store.lapse_forfeited(tx, row.benefit_id, command.from_month.first_day):
+            payment = await payrolls.payment(tx, payment_id)
+            assert payment is not None
+            await owe_no_more(tx, payment)
+    await settle(tx, [row.benefit_id])
     await ask_approvals(tx, changed)
     detail = {"benefit_id": ids.to_text("ben", row.benefit_id), "reason": command.reason.value}
     tx.audit("benefit_suspended", person_id=row.person_id, detail=detail)
@@ -114,6 +124,7 @@ async def resume(tx: Transaction, command: Resume) -> None:
     """Pay a benefit again by hand; two persons have agreed."""
     row, paid_from = await check_resume(tx, command)
     await release(tx, [row.benefit_id], paid_from)
+    await settle(tx, [row.benefit_id])
 
 
 async def locked(tx: Transaction, benefit_id: UUID) -> BenefitRow:

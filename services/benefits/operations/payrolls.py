@@ -232,11 +232,13 @@ async def _computed(tx: Transaction, ids_: Sequence[UUID], until: Month, policy:
         one for one in await decisions.of_kind(tx, ids_, Kind.UNEMPLOYMENT) if one.state is not BenefitState.SUSPENDED
     ]
     inputs = await decisions.calculations(tx, (one.digest for one in rows)) if rows else {}
+    lost = await paying.lost_months(tx, [one.benefit_id for one in rows]) if rows else {}
     months: dict[UUID, tuple[BenefitRow, Sequence[tuple[Month, Calculation]]]] = {}
     missing: dict[UUID, PolicyParameterMissing] = {}
     for place, benefit in enumerate(rows):
         last = until if benefit.last_month is None else min(until, benefit.last_month)
-        due = list(Month.range(benefit.next_month, last))
+        gone = lost.get(benefit.benefit_id, set())
+        due = [month for month in Month.range(benefit.next_month, last) if month not in gone]
         try:
             made = calculation.recompute_months(inputs[benefit.digest], due, policy)
         except PolicyParameterMissing as one:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from services.benefits.entitlement import End, end_by_work
 from services.benefits.history import Scheme
-from services.benefits.lifecycle import AFTER_DEATH, EndReason, Kind
+from services.benefits.lifecycle import AFTER_DEATH, ONE_OFF, EndReason, Kind
 from services.benefits.operations import keeping_reopening
-from services.benefits.operations.ending import end_early
+from services.benefits.operations.ending import end_earlier, end_early
 from services.benefits.store import decisions, keeping, register
 
 if TYPE_CHECKING:
@@ -71,14 +71,15 @@ async def note_started(tx: Transaction, started: Sequence[StartedParticipation])
     if not working:
         return
     await register.lock_persons(tx, {one.person_id for one in working})
-    running = await decisions.lock_running(tx, {one.person_id for one in working}, Kind.UNEMPLOYMENT)
+    drawn = await decisions.lock_all(tx, {one.person_id for one in working}, Kind.UNEMPLOYMENT)
     ends = [
         (benefit, end_by_work(benefit.first_month, benefit.event_month, one.start_month))
-        for benefit in running
+        for benefit in drawn
         for one in sorted(working, key=lambda one: one.start_month)
         if one.person_id == benefit.person_id
     ]
     await end_early(tx, ends)
+    await end_earlier(tx, ends)
 
 
 async def note_ended(tx: Transaction, ended: Sequence[EndedParticipation]) -> None:
@@ -97,7 +98,7 @@ async def _end_by_death(tx: Transaction, died: dict[UUID, Month]) -> None:
     ends = [
         (benefit, End(max(months[benefit.person_id], benefit.first_month.previous), EndReason.DIED))
         for benefit in await decisions.lock_running(tx, months)
-        if benefit.kind not in AFTER_DEATH
+        if benefit.kind not in AFTER_DEATH | ONE_OFF  # a grant was earned before it was determined
     ]
     await end_early(tx, ends)
 

@@ -237,6 +237,43 @@ async def is_changing(tx: Transaction, but: UUID) -> Run | None:
     return None if row is None else _run(row)
 
 
+async def changing_now(tx: Transaction) -> Run | None:
+    """A run that changes amounts; none can begin before this transaction is over."""
+    await tx.execute("SELECT pg_advisory_xact_lock_shared(hashtext('benefits.adjusting'))")
+    row = await tx.fetchrow(
+        f"SELECT {COLUMNS} FROM adjustment WHERE purpose = 'ANNUAL' AND state IN ('RUNNING', 'REVERSING') LIMIT 1"  # noqa: S608 - constant
+    )
+    return None if row is None else _run(row)
+
+
+async def done_without(tx: Transaction, benefit_id: UUID) -> list[Run]:
+    """The annual adjustments that stand and did nothing to a benefit, by year."""
+    rows = await tx.fetch(
+        f"""
+        SELECT {COLUMNS} FROM adjustment
+        WHERE purpose = 'ANNUAL' AND state = 'DONE' AND NOT EXISTS (
+          SELECT FROM benefit_amount AS one WHERE one.benefit_id = $1 AND cause = 'ADJUSTED'
+            AND cause_id = adjustment_id)
+        ORDER BY year
+        """,  # noqa: S608 - constant
+        benefit_id,
+    )
+    return [_run(row) for row in rows]
+
+
+async def contribution_months(tx: Transaction, digest: bytes) -> int | None:
+    """The contribution months that a calculation names."""
+    row = await tx.fetchrow("SELECT contribution_months FROM calculation WHERE digest = $1", digest)
+    return None if row is None else row["contribution_months"]
+
+
+async def last_number(tx: Transaction, benefit_id: UUID) -> int:
+    """The number of the newest amount of a benefit."""
+    row = await tx.fetchrow("SELECT max(number) AS number FROM benefit_amount WHERE benefit_id = $1", benefit_id)
+    assert row is not None
+    return int(row["number"])
+
+
 async def terms(tx: Transaction, adjustment_ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
     """The terms of runs."""
     rows = await tx.fetch(

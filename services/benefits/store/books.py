@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from chassis import books
 from chassis.books import Finding, Rule, finding
-from services.benefits.lifecycle import AFTER_DEATH, FUND_OF, Kind
+from services.benefits.lifecycle import AFTER_DEATH, FUND_OF, ONE_OFF, Kind
 from services.benefits.paying import EXCLUSIONS
-from services.benefits.store import keeping_rules, paying
+from services.benefits.store import keeping_rules, paying, settling
 
 __all__ = ["BY_CODE", "RULES", "Finding", "Rule", "finding", "prove"]
 
@@ -32,7 +32,7 @@ _BEN, _PMT, _PRL, _DET = (
     _key("prl", "payroll.payroll_id"),
     _key("det", "determination.determination_id"),
 )
-_AFTER_DEATH = _list(sorted(one.value for one in AFTER_DEATH))
+_AFTER_DEATH = _list(sorted(one.value for one in AFTER_DEATH | ONE_OFF))  # grants are earned before they are paid
 # Merged records stand under the one that survived.
 _ROOT = "coalesce(forward.survivor_id, {}.person_id)"
 _NOT_OVERPAID = (
@@ -185,6 +185,7 @@ RULES: tuple[Rule, ...] = (
         SELECT {_PMT} FROM payment JOIN benefit USING (benefit_id)
         WHERE payment.month < benefit.first_month
            OR (payment.month > benefit.last_month AND {_STANDS.format("payment")}
+               AND (item <> 'DIFFERENCE' OR payment.month > benefit.first_month)  -- one that never began gives back
                AND {_NOT_OVERPAID.format("payment")})
         """,  # noqa: S608 - constant
     ),
@@ -216,6 +217,8 @@ RULES: tuple[Rule, ...] = (
         f"""
         SELECT {_BEN} FROM benefit JOIN payment USING (benefit_id)
         WHERE item = 'MONTH' AND payment.state <> 'WITHDRAWN' AND month >= next_month
+          AND NOT EXISTS (SELECT FROM payment AS left_one WHERE left_one.benefit_id = benefit.benefit_id
+                          AND left_one.month = next_month AND left_one.state = 'WITHDRAWN')
         """,  # noqa: S608 - constant
     ),
     Rule(
@@ -355,6 +358,14 @@ RULES: tuple[Rule, ...] = (
                           AND later.month = payment.month AND later.item = 'MONTH' AND later.state <> 'WITHDRAWN')
           AND NOT EXISTS (SELECT FROM suspension WHERE suspension.benefit_id = payment.benefit_id
                           AND payment.month BETWEEN from_month AND forfeited_through)
+        """,  # noqa: S608 - constant
+    ),
+    Rule(
+        "PAID_IS_WHAT_IS_OWED",
+        "应发与实发、在途、待补、追回之和不一致",
+        "what was paid, waits or is recovered of a benefit is not what was owed",
+        f"""
+        SELECT {_key("ben", "benefit_id")} FROM ({settling.balances("true")}) AS one WHERE balance <> 0
         """,  # noqa: S608 - constant
     ),
     Rule(

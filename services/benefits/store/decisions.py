@@ -162,6 +162,18 @@ async def lock_running(tx: Transaction, person_ids: Iterable[UUID], kind: Kind |
     return (await tx.session.scalars(query)).all()
 
 
+async def lock_all(tx: Transaction, person_ids: Iterable[UUID], kind: Kind) -> Sequence[BenefitRow]:
+    """The benefits of a kind of some persons, ended ones too, locked in the order of their ids."""
+    query = (
+        select(BenefitRow)
+        .where(col(BenefitRow.person_id).in_(set(person_ids)), BenefitRow.kind == kind)
+        .order_by(col(BenefitRow.benefit_id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await tx.session.scalars(query)).all()
+
+
 async def start(tx: Transaction, row: BenefitRow, later: Sequence[Amount] = ()) -> bool:
     """Write a new benefit; False when its place is taken: a running one of this kind, or one that comes once.
 

@@ -379,7 +379,7 @@ async def hold(
                suspended_from = greatest(from_month, least(next_month, withdrawn))
         FROM unnest($1::uuid[], $2::date[], $3::date[]) AS one (benefit_id, from_month, withdrawn)
         WHERE benefit.benefit_id = one.benefit_id AND state = 'ACTIVE'
-        RETURNING benefit.benefit_id, person_id, kind, suspended_from
+        RETURNING benefit.benefit_id, person_id, kind, suspended_from, from_month
         """,
         keys,
         froms,
@@ -396,7 +396,8 @@ async def hold(
         [ids.new_id() for _ in held],
         [row["benefit_id"] for row in held],
         [row["person_id"] for row in held],
-        [row["suspended_from"] for row in held],
+        # What is taken away begins where it was said, also in months that were released.
+        [row["from_month" if reason in FORFEITS else "suspended_from"] for row in held],
         reason.value,
         evidence,
         tx.today,
@@ -415,7 +416,7 @@ async def release(tx: Transaction, benefit_ids: Sequence[UUID], paid_from: Month
           SELECT benefit_id, suspended_from FROM benefit WHERE benefit_id = ANY($1::uuid[]) AND state = 'SUSPENDED'
         ), closed AS (
           UPDATE suspension SET closed_date = $3, paid_from = coalesce($2::date, suspended_from),
-            forfeited_through = CASE WHEN $2::date > suspended_from THEN ($2::date - interval '1 month')::date END
+            forfeited_through = CASE WHEN $2::date > from_month THEN ($2::date - interval '1 month')::date END
           FROM held WHERE suspension.benefit_id = held.benefit_id AND closed_date IS NULL
         )
         UPDATE benefit SET state = 'ACTIVE', next_month = coalesce(greatest(next_month, $2::date), next_month),
@@ -435,14 +436,18 @@ async def close_ended(tx: Transaction, benefit: BenefitRow) -> None:
     assert benefit.suspend_reason is not None
     assert benefit.suspended_from is not None
     assert benefit.last_month is not None
-    is_forfeited = benefit.suspend_reason in FORFEITS and benefit.suspended_from <= benefit.last_month
+    forfeits = benefit.suspend_reason in FORFEITS
     await tx.execute(
-        "UPDATE suspension SET closed_date = $2, forfeited_through = $3 WHERE benefit_id = $1 AND closed_date IS NULL",
+        """
+        UPDATE suspension SET closed_date = $2, forfeited_through = CASE WHEN $4 AND from_month <= $3 THEN $3::date END
+        WHERE benefit_id = $1 AND closed_date IS NULL
+        """,
         benefit.benefit_id,
         tx.today,
-        benefit.last_month.first_day if is_forfeited else None,
+        benefit.last_month.first_day,
+        forfeits,
     )
-    if is_forfeited:
+    if forfeits and benefit.suspended_from <= benefit.last_month:
         benefit.next_month = max(benefit.next_month, benefit.last_month.next)
     benefit.suspended_from = None
     benefit.suspend_reason = None

@@ -78,12 +78,14 @@ async def is_replaced(tx: Transaction, row: BenefitRow) -> bool:
 
 
 async def first_withdrawn(tx: Transaction, benefit_id: UUID, after: Month, until: Month | None) -> Month | None:
-    """The first of some months that left its payroll and stands in no other."""
+    """The first of some months that left its payroll and stands in no other; a suspension may have taken it away."""
     row = await tx.fetchrow(
         f"""
         SELECT min(month) AS month FROM payment AS left_one WHERE {_MONTHS} AND state = 'WITHDRAWN' AND NOT EXISTS (
           SELECT FROM payment WHERE payment.benefit_id = $1 AND payment.month = left_one.month AND item = 'MONTH'
             AND state <> 'WITHDRAWN')
+          AND NOT EXISTS (SELECT FROM suspension WHERE suspension.benefit_id = $1 AND paid_from IS NOT NULL
+                          AND left_one.month BETWEEN from_month AND forfeited_through)
         """,  # noqa: S608 - a constant condition
         benefit_id,
         after.first_day,

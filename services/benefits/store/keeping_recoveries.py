@@ -406,8 +406,16 @@ async def cancel_overpaid(
     return [(row["recovery_id"], Money(row["fen"])) for row in rows]
 
 
-async def give_back(tx: Transaction, one: Recovery, amount: Money, digest: bytes) -> None:
+async def give_back(tx: Transaction, one: Recovery, benefit: BenefitRow, amount: Money, digest: bytes) -> None:
     """Money that came back was owed after all: it is paid again as a difference of the benefit."""
+    await add_difference(tx, benefit, first=one.first_month, last=one.last_month, amount=amount, digest=digest)
+
+
+async def add_difference(
+    tx: Transaction, benefit: BenefitRow, *, first: Month, last: Month, amount: Money, digest: bytes
+) -> None:
+    """Pay a benefit a sum beside its months; it stands for months up to the last one of the benefit."""
+    until = last if benefit.last_month is None else max(min(last, benefit.last_month), benefit.first_month)
     await tx.execute(
         """
         INSERT INTO difference (difference_id, benefit_id, person_id, cause, cause_id, first_month, last_month,
@@ -415,11 +423,11 @@ async def give_back(tx: Transaction, one: Recovery, amount: Money, digest: bytes
         VALUES ($1, $2, $3, 'RECOMPUTED', $4, $5, $6, $7, $8, $9)
         """,
         ids.new_id(),
-        one.benefit_id,
-        one.person_id,
+        benefit.benefit_id,
+        benefit.person_id,
         ids.new_id(),
-        one.first_month.first_day,
-        one.last_month.first_day,
+        min(first, until).first_day,
+        until.first_day,
         amount.fen,
         digest,
         tx.today,
@@ -432,7 +440,7 @@ async def note_forfeited(tx: Transaction, benefit_id: UUID, from_month: Month, r
         """
         INSERT INTO overpayment (payment_id, benefit_id, person_id, month, amount_fen, reason, found_date)
         SELECT payment_id, benefit_id, person_id, month, amount_fen, $3, $4 FROM payment
-        WHERE benefit_id = $1 AND month >= $2 AND state IN ('OPEN', 'CONFIRMED') AND item = 'MONTH'
+        WHERE benefit_id = $1 AND month >= $2 AND state IN ('OPEN', 'CONFIRMED') AND item IN ('MONTH', 'AGAIN')
         ON CONFLICT (payment_id) DO UPDATE
         SET reason = excluded.reason, found_date = excluded.found_date, cancelled_date = NULL, recovery_id = NULL
         WHERE overpayment.cancelled_date IS NOT NULL

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from kernel.calendar import Month
 from kernel.money import Money
 from services.benefits.lifecycle import Kind
 
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from chassis.transaction import Transaction
-    from kernel.calendar import Month
     from services.benefits.store.paying_gates import Chunk
 
 NOBODY = UUID(int=0)
 # Benefits that have an unpaid month up to $1.
 HAS_MONTH = "next_month <= $1::date AND (last_month IS NULL OR next_month <= last_month)"
 WAITING = "payment_id IS NULL AND withdrawn_date IS NULL"  # of a difference
+# A difference is for months up to the end; a benefit that ended before it began may still give back what it took.
+INSIDE = "(benefit.last_month IS NULL OR one.last_month <= greatest(benefit.last_month, benefit.first_month))"
 # What the bank sent back and goes out again: somebody asked for it, or the benefit has another payee now.
 TO_SEND = "(back.state = 'WAITING' OR (back.state IN ('OWED', 'PARKED') AND benefit.payee_id <> sent.payee_id))"
 _BACK = f"""
@@ -102,6 +104,8 @@ async def pay_months(tx: Transaction, chunk: Chunk) -> tuple[int, int]:
         due AS MATERIALIZED (
             SELECT mine.*, month::date AS month
             FROM mine, generate_series(next_month, until, interval '1 month') AS month
+            WHERE NOT EXISTS (SELECT FROM suspension WHERE suspension.benefit_id = mine.benefit_id
+                              AND month BETWEEN from_month AND forfeited_through)
         ),
         written AS (
             INSERT INTO payment (payment_id, payroll_id, chunk, benefit_id, person_id, kind, month, amount_fen, digest,
@@ -129,6 +133,21 @@ async def pay_months(tx: Transaction, chunk: Chunk) -> tuple[int, int]:
     return row["written"], row["due"]
 
 
+async def lost_months(tx: Transaction, benefit_ids: Sequence[UUID]) -> Mapping[UUID, set[Month]]:
+    """Months of some benefits that a suspension took away for good."""
+    found: dict[UUID, set[Month]] = {}
+    for row in await tx.fetch(
+        """
+        SELECT benefit_id, from_month, forfeited_through FROM suspension
+        WHERE benefit_id = ANY ($1::uuid[]) AND forfeited_through IS NOT NULL
+        """,
+        list(benefit_ids),
+    ):
+        lost = Month.range(Month.of(row["from_month"]), Month.of(row["forfeited_through"]))
+        found.setdefault(row["benefit_id"], set()).update(lost)
+    return found
+
+
 async def pay_differences(tx: Transaction, chunk: Chunk) -> int:
     """Pay what is still owed for months that were paid with less; how many. The month is the last one it is for."""
     return await tx.execute(
@@ -136,8 +155,7 @@ async def pay_differences(tx: Transaction, chunk: Chunk) -> int:
         WITH mine AS MATERIALIZED (
             SELECT uuidv7() AS new_id, one.*, benefit.kind, benefit.share, benefit.payee_id
             FROM difference AS one JOIN benefit USING (benefit_id)
-            WHERE one.benefit_id = ANY ($2::uuid[]) AND {WAITING}
-              AND one.last_month <= coalesce(benefit.last_month, one.last_month) AND {_FREE} FOR UPDATE OF one
+            WHERE one.benefit_id = ANY ($2::uuid[]) AND {WAITING} AND {INSIDE} AND {_FREE} FOR UPDATE OF one
         ),
         written AS (
             INSERT INTO payment (payment_id, payroll_id, chunk, benefit_id, person_id, kind, month, amount_fen, digest,
@@ -327,8 +345,7 @@ async def digest_waiting(tx: Transaction, month: Month) -> str:
                 WHERE given.benefit_id = benefit.benefit_id AND given.state = 'APPROVED' AND through_month >= $1), '')
             FROM benefit WHERE state <> 'SUSPENDED' AND {HAS_MONTH}
             UNION ALL SELECT difference_id::text FROM difference JOIN benefit USING (benefit_id)
-            WHERE {WAITING} AND benefit.state <> 'SUSPENDED'
-              AND difference.last_month <= coalesce(benefit.last_month, difference.last_month)
+            WHERE {WAITING} AND benefit.state <> 'SUSPENDED' AND {INSIDE.replace("one.", "difference.")}
             UNION ALL SELECT payment_id::text FROM ({_BACK}) AS back
         ) AS waiting (one)
         """,  # noqa: S608 - constant

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from services.benefits.lifecycle import AFTER_DEATH
+from services.benefits.lifecycle import AFTER_DEATH, ONE_OFF
 from services.benefits.paying import EXCLUSIONS, RELEASABLE, Effect, Gate
 from services.benefits.store import chunks
 
@@ -106,7 +106,8 @@ LOOKS: tuple[Look, ...] = (
     Look(
         (Gate.DEATH, Gate.AFTER_DEATH),
         f"""
-        SELECT benefit_id, CASE WHEN bool_or(is_due AND month < until) THEN 'DEATH' ELSE 'AFTER_DEATH' END, 'BLOCK',
+        SELECT benefit_id, CASE WHEN bool_or(is_due AND month < until AND kind <> ALL (:once::text[])) THEN 'DEATH'
+                                ELSE 'AFTER_DEATH' END, 'BLOCK',
                'died ' || {_MONTH.format("min(month)")}
         FROM mine JOIN same USING (benefit_id), LATERAL (
             SELECT died_month AS month FROM person WHERE person.person_id = same.person_id AND died_month IS NOT NULL
@@ -202,13 +203,14 @@ LOOKS: tuple[Look, ...] = (
             SELECT last_month FROM difference AS one
             WHERE one.benefit_id = mine.benefit_id AND payment_id IS NULL AND withdrawn_date IS NULL OFFSET 0
         ) AS waiting
-        WHERE waiting.last_month > mine.last_month GROUP BY benefit_id
+        WHERE mine.last_month IS NOT NULL AND waiting.last_month > greatest(mine.last_month, mine.first_month)
+        GROUP BY benefit_id
         """,  # noqa: S608 - constant
     ),
 )
 _PLACES = (
     "payroll_id", "number", "month", "ids", "computed", "computed_fen", "missing", "missing_text", "of_a_death",
-    "gives_way", "to", "shared_warn", "shared_block", "jump_percent", "releasable",
+    "gives_way", "to", "once", "shared_warn", "shared_block", "jump_percent", "releasable",
 )  # fmt: skip
 
 
@@ -261,6 +263,7 @@ async def look(tx: Transaction, chunk: Chunk, limits: Limits) -> Sequence[Counte
         sorted(one.value for one in AFTER_DEATH),
         [one.gives_way.value for one in EXCLUSIONS],
         [one.to.value for one in EXCLUSIONS],
+        sorted(one.value for one in ONE_OFF),
         limits.shared_warn,
         limits.shared_block,
         limits.jump_percent,
