@@ -19,6 +19,7 @@ from services.benefits.operations import (
     paying_books,
     paying_returns,
     payrolls,
+    upkeep,
 )
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.rpc.adjusting import AdjustingRpc
@@ -26,6 +27,7 @@ from services.benefits.rpc.benefits import BenefitsRpc
 from services.benefits.rpc.determinations import DeterminationsRpc
 from services.benefits.rpc.keeping import KeepingRpc
 from services.benefits.rpc.paying import PayingRpc
+from services.benefits.rpc.upkeep import UpkeepRpc
 from services.benefits.settings import limits_of
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ def build(settings: Settings) -> Service:
             KeepingRpc(policy, matched),
             PayingRpc(files, returns),
             AdjustingRpc(policy),
+            UpkeepRpc(policy),
         ],
         consumers=CONSUMERS,
         jobs=[
@@ -56,6 +59,7 @@ def build(settings: Settings) -> Service:
             keeping_sweep.job(policy),
             *adjusting_annual.job_kinds(),
             *adjusting_recompute.job_kinds(policy),
+            *upkeep.job_kinds(policy),
         ],
     )
 

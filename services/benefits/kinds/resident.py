@@ -1,6 +1,6 @@
 """Resident pension (城乡居民养老金) and funeral aid from facts.
 
-The area of the resident's division says which base pension holds; the law of the first month of payment counts.
+The area of the resident's division says which base pension holds; each month is paid by its own law.
 """
 
 from dataclasses import dataclass
@@ -49,20 +49,24 @@ class ResidentFacts(Facts):
         return resident.assess(self.birth, self.first_month, self.facts, eligibility)
 
     def statement(self, kind: Kind, month: Month, policy: BenefitsPolicy) -> Statement:
-        """The monthly pension of the first month.
+        """The monthly pension by the law of a month: base pensions rise, and the tilt begins.
 
         Raises:
             PolicyParameterMissing: The division's area, its base pension or the tilt is not known.
         """
-        del kind, month
-        day = self.first_month.first_day
+        del kind
+        day = month.first_day
         areas = policy.pension_area.on(day)
         area = areas.value.get(self.division)
         if area is None:
             raise PolicyParameterMissing(areas.file, f"{areas.key}[{self.division}]", day)
-        age = self.birth.months_until(self.first_month) // _MONTHS
-        rules = policy.resident.rules(area, self.first_month, age_years=age)
+        age = self.birth.next.months_until(month) // _MONTHS  # reached in a month, it counts from the next one on
+        rules = policy.resident.rules(area, month, age_years=age)
         return resident.calculate(self.facts, rules).statement
+
+    def tilted_from(self, policy: BenefitsPolicy, month: Month) -> Month:
+        """The first month with the tilt by age, as the law of a month says it."""
+        return self.birth.plus(policy.resident.tilt_age.on(month.first_day).value * _MONTHS).next
 
 
 @dataclass(frozen=True, slots=True)

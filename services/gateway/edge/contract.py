@@ -22,6 +22,7 @@ from hrss.benefits.v1 import (
     determinations_service_pb2,
     keeping_service_pb2,
     paying_service_pb2,
+    upkeep_service_pb2,
 )
 from hrss.card.v1 import card_service_pb2, codes_service_pb2, keys_service_pb2
 from hrss.enrollment.v1 import (
@@ -62,6 +63,7 @@ FILES: tuple[FileDescriptor, ...] = (
     collection_service_pb2.DESCRIPTOR,
     support_service_pb2.DESCRIPTOR,
     benefits_service_pb2.DESCRIPTOR,
+    upkeep_service_pb2.DESCRIPTOR,
     determinations_service_pb2.DESCRIPTOR,
     keeping_service_pb2.DESCRIPTOR,
     adjusting_service_pb2.DESCRIPTOR,
