@@ -191,8 +191,8 @@ async def prepare_resident_pension(
         f"full years paid: {command.full_years}, account: {command.balance}",
         f"division {spell.division}",
     ]
+    result = calculated(Kind.RESIDENT_PENSION, facts, start, policy)
     share, first = place(known, Kind.RESIDENT_PENSION, "", start)
-    result = calculated(Kind.RESIDENT_PENSION, facts, first, policy)
     return [
         await write(
             tx,

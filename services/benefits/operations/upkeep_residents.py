@@ -95,7 +95,7 @@ def follow_law(
     facts = ResidentFacts.from_plain(inputs)
     after, made = list(before), list[Calculation]()
     for month in changes(facts, benefit.first_month, through, policy):
-        new = calculation.recompute(Kind.RESIDENT_PENSION, inputs, month, policy)
+        new = calculation.recompute(Kind.RESIDENT_PENSION, {**inputs, "law_month": str(month)}, month, policy)
         in_force = next(one for one in reversed(after) if one.from_month <= month)
         if made or new.statement.total != in_force.amount:
             after = timeline([*after, Amount(month, new.statement.total, new.digest)])
