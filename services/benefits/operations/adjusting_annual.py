@@ -38,6 +38,7 @@ from services.benefits.operations.adjusting import (
     run_of,
 )
 from services.benefits.store import adjusting as store
+from services.benefits.store import adjusting_over
 from services.benefits.store.adjusting import NewAmount, NewCalculation, NewDifference
 
 if TYPE_CHECKING:
@@ -223,6 +224,7 @@ async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) 
         ],
         now=[(one.benefit_id, one.before_fen, one.before_digest, one.provisional) for one in undone],
     )
+    await adjusting_over.owe_short(tx, run.adjustment_id, [one.benefit_id for one in undone])
     over = [(one.benefit_id, one.first_month, one.last_month, one.over_fen) for one in undone if one.over_fen]
     for place, one in enumerate(undone, start=1):
         tx.emit(

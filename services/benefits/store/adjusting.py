@@ -16,6 +16,7 @@ from services.benefits.adjusting import AmountsSource, Purpose, RunState
 from services.benefits.calculation import canonical
 from services.benefits.domain.impact import Impact
 from services.benefits.lifecycle import AmountCause, Kind
+from services.benefits.store.adjusting_over import OVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -573,12 +574,10 @@ class Undone:
 
 # Every benefit whose timeline the run touched; what it becomes is the newest amount of its time that the run did not
 # make. Paid by the new amount: months above the amount before, and the difference.
-UNDO = """
+UNDO = f"""
     SELECT benefit.benefit_id, benefit.person_id, benefit.kind, last.number, benefit.monthly_fen AS after_fen,
            base.amount_fen AS before_fen, base.digest AS before_digest, base.provisional,
-           least(paid.first_month, owed.first_month) AS first_month,
-           greatest(paid.last_month, owed.last_month) AS last_month,
-           coalesce(paid.over_fen, 0) + coalesce(owed.amount_fen, 0) AS over_fen
+           paid.first_month, paid.last_month, coalesce(paid.over_fen, 0) AS over_fen
     FROM benefit_amount AS made JOIN benefit USING (benefit_id)
     CROSS JOIN LATERAL (
         SELECT max(number) AS number FROM benefit_amount AS one WHERE one.benefit_id = made.benefit_id
@@ -590,17 +589,10 @@ UNDO = """
           AND calculation.terms_id IS DISTINCT FROM $1
         ORDER BY one.number DESC LIMIT 1
     ) AS base
-    LEFT JOIN LATERAL (
-        SELECT min(month) AS first_month, max(month) AS last_month,
-               sum(amount_fen - base.amount_fen)::bigint AS over_fen
-        FROM payment WHERE payment.benefit_id = made.benefit_id AND item = 'MONTH' AND month >= made.from_month
-          AND payment.state IN ('OPEN', 'CONFIRMED') AND amount_fen > base.amount_fen HAVING count(*) > 0
-    ) AS paid ON true
-    LEFT JOIN difference AS owed
-      ON owed.benefit_id = made.benefit_id AND owed.cause_id = $1 AND owed.payment_id IS NOT NULL
+    {OVER}
     WHERE made.cause_id = $1 AND made.cause = 'ADJUSTED' AND made.benefit_id > $2 AND made.benefit_id <= $3
     ORDER BY benefit.benefit_id FOR NO KEY UPDATE OF benefit
-"""
+"""  # noqa: S608 - constant
 
 
 async def made_ranges(tx: Transaction, run_id: UUID, size: int) -> list[dict[str, Any]]:
