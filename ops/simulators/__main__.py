@@ -1,4 +1,4 @@
-"""`python -m ops.simulators`: run the simulated tax bureau, bank and other area until told to stop."""
+"""`python -m ops.simulators`: run the simulated tax bureau, bank, messages and other area until told to stop."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ops.client import Gateway, IdentityProvider, Login, Problem
 from ops.secrets import Keys
 from ops.simulators.areas import answer_transfers
 from ops.simulators.bank import answer_orders, answer_subsidies
+from ops.simulators.messages import send_reminders
 from ops.simulators.tax import pay_open_bills
 from ops.simulators.tax_files import answer_refunds
 
@@ -58,6 +59,7 @@ async def main() -> None:
             asyncio.create_task(watch("tax bureau (refunds)", gateway.acting(login("tax-bureau")), answer_refunds)),
             asyncio.create_task(watch("bank", gateway.acting(login("bank")), answer_orders)),
             asyncio.create_task(watch("bank (subsidies)", gateway.acting(login("bank")), answer_subsidies)),
+            asyncio.create_task(watch("messages", gateway.acting(login("messages")), send_reminders)),
             asyncio.create_task(watch("other area", gateway.acting(login("other-area")), answer_transfers)),
         ]
         loop = asyncio.get_running_loop()

@@ -19,6 +19,7 @@ from services.benefits.operations import (
     paying_books,
     paying_returns,
     payrolls,
+    upkeep,
 )
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.rpc.adjusting import AdjustingRpc
@@ -27,6 +28,7 @@ from services.benefits.rpc.determinations import DeterminationsRpc
 from services.benefits.rpc.keeping import KeepingRpc
 from services.benefits.rpc.office import OfficeRpc
 from services.benefits.rpc.paying import PayingRpc
+from services.benefits.rpc.upkeep import UpkeepRpc
 from services.benefits.settings import limits_of
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ def build(settings: Settings) -> Service:
             PayingRpc(files, returns),
             AdjustingRpc(policy),
             OfficeRpc(),
+            UpkeepRpc(policy),
         ],
         consumers=CONSUMERS,
         jobs=[
@@ -58,6 +61,7 @@ def build(settings: Settings) -> Service:
             keeping_sweep.job(policy),
             *adjusting_annual.job_kinds(),
             *adjusting_recompute.job_kinds(policy),
+            *upkeep.job_kinds(policy),
         ],
     )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hrss.benefits.v1 import benefits_service_pb2 as service_pb
 from hrss.benefits.v1 import determinations_service_pb2 as pb
 from hrss.benefits.v1 import keeping_service_pb2 as keeping_pb
+from hrss.benefits.v1 import upkeep_service_pb2 as upkeep_pb
 from hrss.type.v1 import calendar_pb2, money_pb2
 from kernel import ids
 from kernel.money import Money
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from hrss.benefits.v1 import benefits_pb2 as model
     from tests.plugins.grpc_harness import Running
 
-_CONTRACTS = (pb, service_pb, keeping_pb)
+_CONTRACTS = (pb, service_pb, keeping_pb, upkeep_pb)
 DOCUMENT = "通人社核〔2026〕001号"
 
 

@@ -15,10 +15,10 @@ from kernel.calendar import Month
 from kernel.errors import AlreadyExists, Forbidden, InvalidInput, Refused
 from kernel.money import Money
 from services.benefits.domain import certification as law
+from services.benefits.domain.certification import good_from
 from services.benefits.keeping import Certify, Source, SuspendReason
 from services.benefits.lifecycle import Answer, BenefitState
 from services.benefits.operations import keeping_certification, keeping_import, keeping_queries, keeping_recovery
-from services.benefits.operations.keeping_certification import good_from
 from services.benefits.store import decisions, keeping
 from tests.benefits.builders import CLERK, TODAY, Benefits, Enrollment, month, refused
 from tests.benefits.keeping import a_file, a_pensioner, uploaded
@@ -66,8 +66,14 @@ async def test_who_is_not_certified_in_time_is_held_back_and_paid_every_month_wh
     assert (row.state, row.suspended_from) == (BenefitState.SUSPENDED, month("2027-09"))
     assert (await others[0].benefit()).state is BenefitState.ACTIVE
     again = await benefits.start_payroll("2027-09", today=LATE)
-    assert again.digest != digest  # what was looked at lost two payments
-    assert again.payment_count == 1
+    assert (again.digest, again.payment_count) == (digest, 1)  # the gate had held the two back before
+    gates = await kept.rows("SELECT effect, detail FROM payroll_finding WHERE gate = 'CERTIFICATION'")
+    assert [tuple(one) for one in gates] == [("BLOCK", "no success since 2026-09-01")] * 2
+    (looked,) = await kept.rows(
+        "SELECT sum(blocked_count) AS n, max(terms) AS terms FROM payroll_gate JOIN payroll USING (payroll_id)"
+        " WHERE gate = 'CERTIFICATION' AND month = '2027-09-01'"
+    )
+    assert (looked["n"], looked["terms"]) == (2, "certified_since=2026-09-01")
     assert await kept.violations() == []
 
     assert (await kept.certify(date(2027, 10, 20))).standings[0].certification.due_by == date(2028, 10, 31)
@@ -271,6 +277,10 @@ async def test_a_deduction_is_taken_when_the_bank_confirms(
     assert [one["amount_fen"] for one in held] == [5000, 10000, 10000]  # never more than is owed
     with refused(Refused, "REPAYMENT_EXCEEDS"):  # it is on its way
         await kept.repay(recovery_id, "0.01", "SJ-0009")
+    await kept.rows("UPDATE deduction SET amount_fen = amount_fen - 1")
+    with refused(Refused, "PAYROLL_CHANGED"):  # what is held back is part of what is approved
+        await benefits.approve_payroll(payroll, today=date(2026, 12, 10))
+    await kept.rows("UPDATE deduction SET amount_fen = amount_fen + 1")
     await benefits.approve_payroll(payroll, today=date(2026, 12, 10))
     for one in await kept.rows("SELECT payment_id FROM payment WHERE payroll_id = $1", payroll.payroll_id):
         await benefits.answer(one["payment_id"], answer, today=date(2026, 12, 12))

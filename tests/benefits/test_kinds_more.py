@@ -85,12 +85,14 @@ async def test_who_dies_while_drawing_unemployment_benefit(
         (model.BENEFIT_KIND_UNEMPLOYMENT_FUNERAL, 2 * 5746_00),
         (model.BENEFIT_KIND_UNEMPLOYMENT_GRANT, 9 * 5746_00),  # twelve years
     ]
-    for values, reason in (
-        ({}, "FUNERAL_ALREADY_DETERMINED"),
-        ({"without_funeral": True}, "BENEFIT_ALREADY_DETERMINED"),
+    for without, reason in (
+        (False, "FUNERAL_ALREADY_DETERMINED"),
+        (True, "BENEFIT_ALREADY_DETERMINED"),
     ):
         with refused(Refused, reason):
-            await counter.call("PrepareSurvivors", person_id=mourned, death_date=day("2026-07-02"), **values)
+            await counter.call(
+                "PrepareSurvivors", person_id=mourned, death_date=day("2026-07-02"), without_funeral=without
+            )
     employed = await enrollment.person("1980-01-01")
     await enrollment.hired(employed, "2010-01")
     await enrollment.paid(employed, "2010-01", "2020-12", "6000")

@@ -90,3 +90,8 @@ def assess(last: date, as_of: date, terms: CertificationTerms) -> Certification:
         is_due=reminded_from <= as_of,
         parameters=(terms.cycle_months.use(), terms.reminder_days.use(), terms.grace_months.use()),
     )
+
+
+def good_from(today: date, terms: CertificationTerms) -> date:
+    """The first day on which a last success is still good today: one before it is overdue."""
+    return Month.of(today).plus(-(terms.cycle_months.value + terms.grace_months.value)).first_day

@@ -1,6 +1,7 @@
 """Resident pension (城乡居民养老金) and funeral aid from facts.
 
-The area of the resident's division says which base pension holds; the law of the first month of payment counts.
+The area of the resident's division says which base pension holds; the law of the first month of payment counts, or of a
+later month from which the pension is another one.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ class ResidentFacts(Facts):
         balance: Personal account at the start.
         full_years: Full years paid.
         was_60_at_start: Was 60 when the scheme began and draws the base pension without having paid.
+        law_month: Month whose law and age count; absent: the first month of payment.
     """
 
     birth: Month
@@ -37,6 +39,7 @@ class ResidentFacts(Facts):
     balance: Money
     full_years: int
     was_60_at_start: bool = False
+    law_month: Month | None = None
 
     @property
     def facts(self) -> resident.ResidentFacts:
@@ -49,20 +52,25 @@ class ResidentFacts(Facts):
         return resident.assess(self.birth, self.first_month, self.facts, eligibility)
 
     def statement(self, kind: Kind, month: Month, policy: BenefitsPolicy) -> Statement:
-        """The monthly pension of the first month.
+        """The monthly pension by the law of its month: base pensions rise, and the tilt begins.
 
         Raises:
             PolicyParameterMissing: The division's area, its base pension or the tilt is not known.
         """
         del kind, month
-        day = self.first_month.first_day
+        counts = self.law_month or self.first_month
+        day = counts.first_day
         areas = policy.pension_area.on(day)
         area = areas.value.get(self.division)
         if area is None:
             raise PolicyParameterMissing(areas.file, f"{areas.key}[{self.division}]", day)
-        age = self.birth.months_until(self.first_month) // _MONTHS
-        rules = policy.resident.rules(area, self.first_month, age_years=age)
+        age = self.birth.next.months_until(counts) // _MONTHS  # reached in a month, it counts from the next one on
+        rules = policy.resident.rules(area, counts, age_years=age)
         return resident.calculate(self.facts, rules).statement
+
+    def tilted_from(self, policy: BenefitsPolicy, month: Month) -> Month:
+        """The first month with the tilt by age, as the law of a month says it."""
+        return self.birth.plus(policy.resident.tilt_age.on(month.first_day).value * _MONTHS).next
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from services.benefits.operations.adjusting import (
 )
 from services.benefits.operations.settling import settle_with_a_past
 from services.benefits.store import adjusting_annual as store
-from services.benefits.store import chunks
+from services.benefits.store import adjusting_over, chunks
 from services.benefits.store.adjusting import add_part, note_overpaid
 from services.benefits.store.adjusting_annual import Changed
 
@@ -195,6 +195,7 @@ async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) 
     await note_overpaid(
         tx, run, [(one.benefit_id, one.person_id, one.first_month, one.last_month, one.over_fen) for one in over]
     )
+    await adjusting_over.owe_short(tx, run.adjustment_id, [one.benefit_id for one in undone])
     said = {
         one.benefit_id: (one.benefit_id, one.person_id, one.kind, one.after_fen, one.before_fen, one.provisional)
         for one in undone

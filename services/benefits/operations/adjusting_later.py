@@ -57,7 +57,7 @@ async def join_runs(tx: Transaction, row: BenefitRow) -> bool:
         after = statement_of(facts, terms).total.fen
         if after == fen:
             continue
-        digest, number = digest_of(terms.digest, row.benefit_id, facts), number + 1
+        digest, number = digest_of(terms.digest, row.benefit_id, fen, months, facts.age), number + 1
         inputs = canonical(facts.to_plain())
         first = max(terms.from_month, row.first_month).first_day
         await store.write(

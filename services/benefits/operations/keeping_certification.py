@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from chassis import paging
-from kernel.calendar import Month
 from kernel.errors import Forbidden, InvalidInput
 from services.benefits.domain import certification as law
 from services.benefits.keeping import check_evidence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from chassis.transaction import Transaction
+    from kernel.calendar import Month
     from services.benefits.domain.certification import Certification
     from services.benefits.keeping import Certify
     from services.benefits.policy import BenefitsPolicy
@@ -115,7 +115,7 @@ async def record(tx: Transaction, made: Sequence[Certify], policy: BenefitsPolic
     by = tx.principal.known_person or tx.principal.subject
     new = await keeping.add_certifications(tx, made, by)
     cycle = policy.certification.terms(tx.today)
-    held = await keeping.suspended_overdue(tx, persons, good_from(tx.today, cycle))
+    held = await keeping.suspended_overdue(tx, persons, law.good_from(tx.today, cycle))
     resumed = await release(tx, held) if held else 0
     for one in made:
         if (one.person_id, one.share) in new:
@@ -174,11 +174,6 @@ async def figures(tx: Transaction, month: Month, policy: BenefitsPolicy) -> Figu
         await keeping.figures(tx, schemes, terms, tx.today),
         await keeping.figures_by_source(tx, month.first_day, month.last_day),
     )
-
-
-def good_from(today: date, terms: law.CertificationTerms) -> date:
-    """The first day on which a last success is still good today: one before it is overdue."""
-    return Month.of(today).plus(-(terms.cycle_months.value + terms.grace_months.value)).first_day
 
 
 def _standing(row: Record, today: date, policy: BenefitsPolicy) -> Standing:

@@ -17,7 +17,6 @@ from kernel import ids
 from kernel.calendar import Month
 from services.benefits.domain import certification as law
 from services.benefits.keeping import SuspendReason
-from services.benefits.operations.keeping_certification import good_from
 from services.benefits.operations.keeping_suspending import ask_approvals, hold
 from services.benefits.store import chunks, keeping, payrolls
 
@@ -51,7 +50,7 @@ async def _run_chunk(tx: Transaction, job_: Job, chunk: Chunk, *, policy: Benefi
     month = Month.parse(job_.params["month"])
     day = job_.business_date
     schemes, terms = policy.certification.schemes.on(day).value, policy.certification.terms(day)
-    before = good_from(day, terms)
+    before = law.good_from(day, terms)
     if "last" not in chunk.params:
         ends = await keeping.overdue_boundaries(tx, schemes, before, month, size)
         starts = [None, *(end for end, _ in ends)]

@@ -14,6 +14,8 @@ from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import Forbidden, NotFound, PolicyParameterMissing, Refused
 from services.benefits import calculation
+from services.benefits.domain.certification import good_from
+from services.benefits.keeping import needing
 from services.benefits.lifecycle import FUND_OF, BenefitState, Kind, PayrollState
 from services.benefits.operations import payroll_approval
 from services.benefits.paying import Limits
@@ -23,6 +25,7 @@ from services.benefits.store.rows import PayrollRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from chassis.jobs import Chunk, Job
     from chassis.transaction import Transaction
@@ -186,6 +189,7 @@ async def _run_chunk(
         ids_,
         {benefit_id: months[-1][1].statement.total for benefit_id, (_, months) in computed.months.items() if months},
         {benefit_id: _what(missing) for benefit_id, missing in computed.missing.items()},
+        *_certified(month, policy),
     )
     await paying_gates.look(tx, run, limits)
     written, due = await paying.pay_months(tx, run)
@@ -248,6 +252,14 @@ async def _computed(tx: Transaction, ids_: Sequence[UUID], until: Month, policy:
         if place % SLICE == SLICE - 1:
             await asyncio.sleep(0)
     return _Computed(months, missing)
+
+
+def _certified(month: Month, policy: BenefitsPolicy) -> tuple[Sequence[str], date]:
+    """The kinds that need a certification to be paid in a month, and the first day on which a last one is good."""
+    law, day = policy.certification, month.first_day
+    if not law.schemes.covers(day):
+        return (), day
+    return needing(law.schemes.on(day).value), good_from(day, law.terms(day))
 
 
 def _what(missing: PolicyParameterMissing) -> str:

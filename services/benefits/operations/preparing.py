@@ -41,11 +41,13 @@ if TYPE_CHECKING:
     from services.benefits.store.rows import AccountRow, BenefitRow, PersonRow
 
 
-async def prepare_pension(tx: Transaction, command: PreparePension, policy: BenefitsPolicy) -> Shown:
+async def prepare_pension(
+    tx: Transaction, command: PreparePension, policy: BenefitsPolicy, *, maker: str | None = None
+) -> Shown:
     """Determine an employee pension, first person.
 
     The month must have begun, the window of flexible retirement must hold it, and enrollment must have settled the
-    account for it. Pays from the month after retirement (退休次月).
+    account for it. Pays from the month after retirement (退休次月). A job prepares in the name of a maker.
 
     Raises:
         NotFound: PERSON_NOT_FOUND.
@@ -97,6 +99,7 @@ async def prepare_pension(tx: Transaction, command: PreparePension, policy: Bene
         event_month=month,
         notes=notes,
         share=share,
+        maker=maker,
     )
 
 
@@ -207,8 +210,9 @@ async def write(
     notes: list[str],
     division: str = "",
     share: str = "",
+    maker: str | None = None,
 ) -> Shown:
-    """Write a prepared determination and ask for its approval.
+    """Write a prepared determination and ask for its approval, in the name of the caller or of the maker named.
 
     Raises:
         Refused: NOTHING_TO_PAY.
@@ -233,12 +237,12 @@ async def write(
         payee_id=payee.payee_id,
         notes=notes,
         approval_id=ids.new_id(),
-        maker=tx.principal.acting_person,
+        maker=maker or tx.principal.acting_person,
         prepare_date=tx.today,
         share=share,
     )
     row.approval_id = await approval.request(
-        tx, kind=APPROVAL_KINDS[row.kind], subject=text_id(row), payload=payload_of(row, payee)
+        tx, kind=APPROVAL_KINDS[row.kind], subject=text_id(row), payload=payload_of(row, payee), maker=row.maker
     )
     tx.session.add(row)
     tx.audit("determination_prepared", person_id=person.person_id, detail={"determination_id": text_id(row)})

@@ -60,7 +60,7 @@ async def _settle(tx: Transaction, one: Balance) -> None:
     if owed > Money.ZERO:
         await keeping_recoveries.add_difference(tx, row, first=one.first, last=one.last, amount=owed, digest=one.digest)
     elif owed < Money.ZERO:
-        over = [(one.benefit_id, one.first, one.last, -owed.fen)]
+        over = [(one.benefit_id, one.first.first_day, one.last.first_day, -owed.fen)]
         await keeping_recovery.note_overpaid_differences(tx, ids.new_id(), REASON, over)
     tx.audit("benefit_settled", person_id=row.person_id, detail={"benefit_id": ids.to_text("ben", one.benefit_id)})
 

@@ -14,6 +14,7 @@ import numpy as np
 from kernel import ids
 from services.benefits.lifecycle import AmountCause, Kind
 from services.benefits.store.adjusting import BOUNDARIES, ORDINAL, ranges
+from services.benefits.store.adjusting_over import OVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,16 +68,14 @@ ADJUST = """
 # Every benefit whose timeline the run touched; what it becomes is the newest amount of its time that no adjustment of
 # that year made: another run of the year with the same terms, reversed before, made the same calculations. Paid by the
 # new amount: months above the amount before, and the difference.
-UNDO = """
+UNDO = f"""
     WITH run AS MATERIALIZED (
         SELECT adjustment_id FROM adjustment
         WHERE purpose = 'ANNUAL' AND year = (SELECT year FROM adjustment WHERE adjustment_id = $1)
     )
     SELECT benefit.benefit_id, benefit.person_id, benefit.kind, last.number, benefit.monthly_fen AS after_fen,
            base.amount_fen AS before_fen, base.digest AS before_digest, base.provisional,
-           least(paid.first_month, owed.first_month) AS first_month,
-           greatest(paid.last_month, owed.last_month) AS last_month,
-           coalesce(paid.over_fen, 0) + coalesce(owed.amount_fen, 0) AS over_fen
+           paid.first_month, paid.last_month, coalesce(paid.over_fen, 0) AS over_fen
     FROM benefit_amount AS made JOIN benefit USING (benefit_id)
     CROSS JOIN LATERAL (
         SELECT max(number) AS number FROM benefit_amount AS one WHERE one.benefit_id = made.benefit_id
@@ -88,17 +87,10 @@ UNDO = """
           AND (terms_id IS NULL OR terms_id NOT IN (SELECT adjustment_id FROM run))
         ORDER BY one.number DESC LIMIT 1
     ) AS base
-    LEFT JOIN LATERAL (
-        SELECT min(month) AS first_month, max(month) AS last_month,
-               sum(amount_fen - base.amount_fen)::bigint AS over_fen
-        FROM payment WHERE payment.benefit_id = made.benefit_id AND item = 'MONTH' AND month >= made.from_month
-          AND payment.state IN ('OPEN', 'CONFIRMED') AND amount_fen > base.amount_fen HAVING count(*) > 0
-    ) AS paid ON true
-    LEFT JOIN difference AS owed
-      ON owed.benefit_id = made.benefit_id AND owed.cause_id = $1 AND owed.payment_id IS NOT NULL
+    {OVER}
     WHERE made.cause_id = $1 AND made.cause = 'ADJUSTED' AND made.benefit_id > $2 AND made.benefit_id <= $3
     ORDER BY benefit.benefit_id FOR NO KEY UPDATE OF benefit
-"""
+"""  # noqa: S608 - constants
 REVERSE = """
     WITH one AS MATERIALIZED (
         SELECT * FROM unnest($5::uuid[], $6::integer[], $7::bigint[], $8::bytea[], $9::boolean[])

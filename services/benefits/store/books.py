@@ -327,9 +327,13 @@ RULES: tuple[Rule, ...] = (
         "发放批次的摘要与分段或支付不一致",
         "the digest of a payroll is not that of its chunks, or a chunk is not its payments and findings",
         f"""
-        SELECT {_PRL} FROM payroll LEFT JOIN payroll_chunk USING (payroll_id)
-        WHERE state <> 'PREPARING' AND chunk IS DISTINCT FROM 0 GROUP BY payroll.payroll_id
-        HAVING payroll.digest <> sha256(coalesce(string_agg(payroll_chunk.digest, ''::bytea ORDER BY chunk), ''::bytea))
+        SELECT {_PRL} FROM payroll LEFT JOIN payroll_chunk USING (payroll_id) LEFT JOIN (
+          SELECT payroll_id, sha256(string_agg(part, ''::bytea ORDER BY payment_id)) AS held
+          FROM ({paying.DEDUCED}) AS deduced GROUP BY payroll_id
+        ) AS deduced USING (payroll_id)
+        WHERE state <> 'PREPARING' AND chunk IS DISTINCT FROM 0 GROUP BY payroll.payroll_id, held
+        HAVING payroll.digest <> sha256(
+          coalesce(string_agg(payroll_chunk.digest, ''::bytea ORDER BY chunk), ''::bytea) || coalesce(held, ''::bytea))
         UNION ALL
         SELECT {_key("prl", "kept.payroll_id")} || '/' || chunk FROM payroll_chunk AS kept
         JOIN ({paying.ALL_CHUNKS}) AS made USING (payroll_id, chunk)

@@ -302,14 +302,25 @@ async def chunks_of(tx: Transaction, payroll_id: UUID) -> list[int]:
     return [row["chunk"] for row in rows]
 
 
+# What a payroll holds back of payments, as its digest takes it; nothing where nothing is held back.
+DEDUCED = """
+    SELECT payroll_id, payment_id,
+           convert_to(concat_ws('|', payment_id, recovery_id, deduction.amount_fen) || chr(10), 'UTF8') AS part
+    FROM deduction JOIN payment USING (payment_id) WHERE payment.state <> 'WITHDRAWN'
+"""
+
+
 async def totals(tx: Transaction, payroll_id: UUID) -> Totals:
     """What the chunks of a payroll add up to."""
     row = await tx.fetchrow(
-        """
+        f"""
         SELECT coalesce(sum(payment_count), 0)::bigint AS count, coalesce(sum(total_fen), 0)::bigint AS total,
-               sha256(coalesce(string_agg(digest, ''::bytea ORDER BY chunk), ''::bytea)) AS digest
+               sha256(coalesce(string_agg(digest, ''::bytea ORDER BY chunk), ''::bytea) || (
+                   SELECT coalesce(sha256(string_agg(part, ''::bytea ORDER BY payment_id)), ''::bytea)
+                   FROM ({DEDUCED}) AS deduced WHERE payroll_id = $1
+               )) AS digest
         FROM payroll_chunk WHERE payroll_id = $1
-        """,
+        """,  # noqa: S608 - constant
         payroll_id,
     )
     assert row is not None

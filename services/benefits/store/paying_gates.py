@@ -8,6 +8,7 @@ the city.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from services.benefits.lifecycle import AFTER_DEATH, ONE_OFF
@@ -16,7 +17,6 @@ from services.benefits.store import chunks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import date
     from uuid import UUID
 
     from asyncpg import Record
@@ -46,6 +46,8 @@ class Chunk:
         benefit_ids: The locked benefits.
         computed: What those are worth whose amount may change every month, in the last month that is due.
         missing: Those of which a parameter is missing, and which.
+        certified: The kinds that need a certification.
+        certified_since: The first day on which a last success is still good in the month that is paid.
     """
 
     payroll_id: UUID
@@ -54,6 +56,12 @@ class Chunk:
     benefit_ids: Sequence[UUID]
     computed: Mapping[UUID, Money]
     missing: Mapping[UUID, str]
+    certified: Sequence[str] = ()
+    certified_since: date = date.min
+
+    def terms(self, gate: Gate, limits: Limits) -> str:
+        """What a gate looked by, as its evidence keeps it."""
+        return f"certified_since={self.certified_since}" if gate is Gate.CERTIFICATION else limits.terms(gate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +129,23 @@ LOOKS: tuple[Look, ...] = (
     Look(
         (Gate.SUSPENDED,),
         "SELECT benefit_id, 'SUSPENDED', 'BLOCK', suspend_reason FROM mine WHERE state = 'SUSPENDED'",
+    ),
+    Look(
+        (Gate.CERTIFICATION,),  # overdue, and the sweep has not been there yet
+        """
+        SELECT mine.benefit_id, 'CERTIFICATION', 'BLOCK', 'no success since ' || :certified_since::date
+        FROM mine LEFT JOIN LATERAL (
+            SELECT last_date FROM certification_standing AS one
+            WHERE one.person_id = root
+              AND one.share = CASE mine.kind WHEN 'INJURY_DEPENDANT' THEN mine.share ELSE '' END OFFSET 0
+        ) AS standing ON true
+        WHERE is_due AND mine.state = 'ACTIVE' AND mine.kind = ANY (:certified::text[])
+          AND mine.first_month < :certified_since::date AND coalesce(last_date < :certified_since::date, true)
+          AND EXISTS (
+              SELECT FROM benefit JOIN determination USING (determination_id)
+              WHERE benefit.benefit_id = mine.benefit_id AND decide_date < :certified_since::date
+          )
+        """,
     ),
     Look(
         (Gate.DOUBLE,),
@@ -210,7 +235,8 @@ LOOKS: tuple[Look, ...] = (
 )
 _PLACES = (
     "payroll_id", "number", "month", "ids", "computed", "computed_fen", "missing", "missing_text", "of_a_death",
-    "gives_way", "to", "once", "shared_warn", "shared_block", "jump_percent", "releasable",
+    "gives_way", "to", "once", "shared_warn", "shared_block", "jump_percent", "releasable", "certified",
+    "certified_since",
 )  # fmt: skip
 
 
@@ -268,6 +294,8 @@ async def look(tx: Transaction, chunk: Chunk, limits: Limits) -> Sequence[Counte
         limits.shared_block,
         limits.jump_percent,
         sorted(one.value for one in RELEASABLE),
+        list(chunk.certified),
+        chunk.certified_since,
     )
     await chunks.hashing(tx, on=False)
     found = [Counted(Gate(row["gate"]), Effect(row["effect"]), row["count"]) for row in rows]
@@ -280,7 +308,7 @@ async def look(tx: Transaction, chunk: Chunk, limits: Limits) -> Sequence[Counte
         len(chunk.benefit_ids),
         [gate.value for gate in gates],
         *([by.get((gate, effect), 0) for gate in gates] for effect in (Effect.BLOCK, Effect.WARN, Effect.RELEASED)),
-        [limits.terms(gate) for gate in gates],
+        [chunk.terms(gate, limits) for gate in gates],
     )
     return found
 

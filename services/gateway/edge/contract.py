@@ -23,6 +23,7 @@ from hrss.benefits.v1 import (
     keeping_service_pb2,
     office_service_pb2,
     paying_service_pb2,
+    upkeep_service_pb2,
 )
 from hrss.card.v1 import (
     batches_service_pb2,
@@ -69,6 +70,7 @@ FILES: tuple[FileDescriptor, ...] = (
     collection_service_pb2.DESCRIPTOR,
     support_service_pb2.DESCRIPTOR,
     benefits_service_pb2.DESCRIPTOR,
+    upkeep_service_pb2.DESCRIPTOR,
     determinations_service_pb2.DESCRIPTOR,
     keeping_service_pb2.DESCRIPTOR,
     adjusting_service_pb2.DESCRIPTOR,

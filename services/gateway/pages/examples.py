@@ -60,6 +60,8 @@ _PREFIXES = {
     "adjustment_id": "adj",
     "bridge_id": "brg",
     "release_id": "rls",
+    "reminder_id": "rmd",
+    "reminder_ids": "rmd",
     "return_id": "rfl",
 }
 _TEXTS = {

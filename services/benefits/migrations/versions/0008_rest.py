@@ -1,6 +1,8 @@
-"""What the first rooms of benefits left out: three kinds of the unemployment fund, an end that two persons decide."""
+"""What the first rooms of benefits left out: three kinds of the unemployment fund, ends by two persons, reminders."""
 
 from alembic import op
+
+from chassis.migrate import grant_app
 
 revision = "0008"
 down_revision = "0007"
@@ -52,6 +54,27 @@ REQUESTS = ("SUSPEND", "RESUME", "PAYEE", "PLAN", "WRITE_OFF", "END")
 def upgrade() -> None:
     kinds()
     _words("keeping_request", "kind", REQUESTS)
+    reminders()
+
+
+def reminders() -> None:
+    op.execute("""
+        CREATE TABLE reminder (
+            reminder_id uuid PRIMARY KEY,
+            benefit_id uuid NOT NULL REFERENCES benefit,
+            person_id uuid NOT NULL,
+            kind text NOT NULL,
+            due_by date NOT NULL,
+            business_date date NOT NULL,
+            sent_date date,
+            simulated boolean NOT NULL DEFAULT false,
+            CHECK (sent_date IS NOT NULL OR NOT simulated),
+            CONSTRAINT reminder_once UNIQUE (benefit_id, due_by)
+        )
+    """)
+    op.execute("COMMENT ON TABLE reminder IS 'a certification that is due soon: one reminder for each due day'")
+    op.execute("CREATE INDEX reminder_waiting ON reminder (reminder_id) WHERE sent_date IS NULL")
+    grant_app("reminder", "SELECT", "INSERT", "UPDATE (sent_date, simulated)")
 
 
 def kinds() -> None:
