@@ -42,7 +42,7 @@ MADE = re.compile(
     r"|office\.\w+_text|office\.job_(pause|resume)(_about)?|office\.refund_(prepared|approve|reject)|register\.request_(asked|approve|reject)"
     r"|cover\.(do|text)_\w+|transfer\.do_\w+|employer\.(person|document)"
     r"|benefit_rules\.\w+|pay\.(done|todo|release|next|code|limit)_\w+|determine\.done_\w+|benefit\.(done|do|text)_\w+"
-    r"|keep\.(about|request|done|do|text)_\w+|adjust\.(done|do|text|by|missing)_\w+|compare\.plan_\w+"
+    r"|keep\.(about|request|done|do|text)_\w+|adjust\.(done|do|text|by|missing)_\w+|compare\.(plan|refused)_\w+"
     r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|papers\..+|words\..+"
 )
 SHOWN = (

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from services.gateway.edge.catalogue import load
 from services.gateway.portal.forms import Field, Filled
 from services.gateway.portal.public_api import ApiProblem
 from services.gateway.portal.statements import explained
@@ -108,13 +107,16 @@ def _shown(visit: Visit, result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refusal(visit: Visit, reason: str, details: Sequence[str]) -> tuple[str, ...]:
-    """Why a plan is not allowed, in the words of the problems; empty where it is."""
+def _refusal(visit: Visit, reason: str, details: Sequence[str]) -> str:
+    """Why a plan is not allowed, in words; empty where it is."""
     if not reason:
-        return ()
-    values = dict(detail.partition("=")[::2] for detail in details)
-    known = next(load().known([reason]), None)
-    return known.text(visit.language, values).parts if known else (reason, *details)
+        return ""
+    key = f"compare.refused_{reason}"
+    if not visit.t.has(key):
+        return " ".join((reason, *details))
+    required = dict(detail.partition("=")[::2] for detail in details).get("required_months", "")
+    more = visit.t("compare.required", months=required) if required else ""
+    return f"{visit.t(key)} {more}".strip()
 
 
 def _less(one: str, other: str) -> str:
