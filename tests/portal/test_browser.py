@@ -154,7 +154,7 @@ async def test_pages_of_the_register_have_no_fault_on_a_telephone_and_a_desk(
     wrong = {
         path: found
         for visitor in visitors
-        for path, found in (await wrong_for(site, browser, *visitor, () if pages == "all" else _SOME)).items()
+        for path, found in (await wrong_for(site, browser, *visitor, some=() if pages == "all" else _SOME)).items()
     }
 
     assert not wrong, "\n".join(f"{path}  {one}" for path, found in wrong.items() for one in found)
@@ -174,14 +174,14 @@ async def test_pages_of_the_benefits_have_no_fault_on_a_telephone_and_a_desk(
     wrong = {
         path: found
         for visitor in visitors
-        for path, found in (await wrong_for(site, browser, *visitor, () if pages == "all" else _SOME_PAID)).items()
+        for path, found in (await wrong_for(site, browser, *visitor, some=() if pages == "all" else _SOME_PAID)).items()
     }
 
     assert not wrong, "\n".join(f"{path}  {one}" for path, found in wrong.items() for one in found)
 
 
 async def wrong_for(
-    site: Site, browser: Browser, who: str, paths: Sequence[str], usual: str, some: Sequence[str]
+    site: Site, browser: Browser, who: str, paths: Sequence[str], usual: str, *, some: Sequence[str]
 ) -> dict[str, list[str]]:
     """What is wrong with pages of a visitor: some in the usual variant, or all, each in one variant in turn."""
     wrong: dict[str, list[str]] = {}

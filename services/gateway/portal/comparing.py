@@ -78,7 +78,7 @@ async def compared(visit: Visit, person_id: str, *, purpose: str = "") -> dict[s
             if refused.needs_login:
                 raise
             problem = refused
-            filled.blame(refused)
+            filled.blame(replace(refused, errors=[_placed(error) for error in refused.errors]))
     results = [_shown(visit, one) for one in result["results"]] if result else []
     rows = side_by_side(results[0]["statement"], results[1]["statement"], visit.language) if result else []
     return {
@@ -90,6 +90,14 @@ async def compared(visit: Visit, person_id: str, *, purpose: str = "") -> dict[s
         "rows": rows,
         "notice": result[f"notice_{visit.language}"] if result else "",
     }
+
+
+def _placed(error: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with a scenario of the API belongs to the plan of the form."""
+    pointer = error.get("pointer", "")
+    for number, plan in enumerate(PLANS):
+        pointer = pointer.replace(f"/scenarios/{number}/employee", f"/{plan}")
+    return {**error, "pointer": pointer}
 
 
 def _usual(retirement: Mapping[str, Any]) -> dict[str, str]:
