@@ -45,8 +45,10 @@ def side_by_side(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None,
     rows = []
     for code in dict.fromkeys([*first, *second]):
         line = first.get(code) or second[code]
-        pair = [str(found[code]["amount"]) if code in found else "" for found in (first, second)]
-        rows.append(Row(line["title_zh"] if language == "zh" else line["title_en"], *pair, _less(pair[1], pair[0])))
+        before, after = (str(found[code]["amount"]) if code in found else "" for found in (first, second))
+        rows.append(
+            Row(line["title_zh"] if language == "zh" else line["title_en"], before, after, _less(after, before))
+        )
     return [*rows, Row("", one["total"], other["total"], _less(other["total"], one["total"]), is_sum=True)]
 
 
