@@ -491,6 +491,7 @@ CLERK_PAGES = (
     f"/desk/benefits/{BENEFIT}?recompute=1",
     f"/desk/people/{PERSON}/benefits",
     f"/desk/people/{PERSON}/plans",
+    f"/desk/people/{PERSON}/prepare/injury",
     "/desk/certification",
     "/desk/suspended",
     "/desk/keeping-requests",

@@ -182,6 +182,55 @@ async def test_amounts_that_nobody_published_are_refused_by_name(site: Site) -> 
     assert "none is invented" in page.text
 
 
+async def test_a_published_notice_is_entered_with_its_bands_and_a_line_that_is_none_is_shown(site: Site) -> None:
+    paid.program(site.echo)
+    made = adjusting_service_pb2.CreateAdjustmentResponse(adjustment=paid.adjustment("DRAFT"))
+    site.echo.answer("CreateAdjustment", made)
+    notice = {
+        "action": "notice",
+        "year": "2027",
+        "kind": "BENEFIT_KIND_EMPLOYEE_PENSION",
+        "notice_no": "NOTICE-1",
+        "amounts.flat": "20",
+        "amounts.per_year": "15 1.0\r\n* 1.5",
+        "amounts.tilt": "70-74 15\r\n80- 40.00",
+    }
+    entered = await pressed(site, "/desk/adjustments", **notice)
+    wrong = await pressed(site, "/desk/adjustments", **notice | {"amounts.tilt": "seventy 15"})
+    odd = await pressed(site, "/desk/adjustments", **notice | {"year": "soon"})
+
+    assert entered.status_code == 303
+    (asked,) = sent(site, "CreateAdjustment")
+    assert [(band.upto_years, band.amount.decimal) for band in asked.amounts.per_year] == [(15, "1.0"), (0, "1.5")]
+    ages = [(band.age_from, band.age_to, band.amount.fen) for band in asked.amounts.tilt]
+    assert ages == [(70, 74, 1500), (80, 0, 4000)]
+    assert "This line is no band: seventy 15" in wrong.text
+    assert "Write a whole number" in odd.text
+
+
+async def test_a_determination_is_prepared_from_a_document(site: Site) -> None:
+    paid.program(site.echo)
+    prepared = determinations_service_pb2.PrepareInjuryResponse(determinations=[paid.determination()])
+    site.echo.answer("PrepareInjury", prepared)
+    path = f"/desk/people/{PERSON}/prepare/injury"
+    facts = {
+        "event_date": "2026/3/1",
+        "appraisal_date": "2026-09-01",
+        "grade": "7",
+        "payee.name": "张三",
+        "payee.account": "6222 0212 3456 7890",
+        "document": "劳鉴2026001",
+    }
+    done = await pressed(site, path, **facts)
+    missing = await pressed(site, path, **facts | {"document": ""})
+
+    assert done.headers["location"] == f"/desk/determinations/{paid.DETERMINATION}?done=prepared"
+    (asked,) = sent(site, "PrepareInjury")
+    assert (asked.grade, asked.payee.account, asked.event_date.month) == (7, "6222021234567890", 3)
+    assert missing.status_code == 400
+    assert "6222021234567890" in missing.text
+
+
 async def test_an_adjustment_is_approved_and_reversed_by_its_digest(site: Site) -> None:
     paid.program(site.echo)
     path = f"/desk/adjustments/{paid.ADJUSTMENT}"
