@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hrss.benefits.v1 import benefits_pb2 as model
 from hrss.benefits.v1 import benefits_service_pb2 as benefits_pb
 from hrss.benefits.v1 import keeping_service_pb2 as pb
+from hrss.benefits.v1 import office_service_pb2 as office
 from hrss.type.v1 import calendar_pb2, job_pb2, money_pb2
 from kernel import ids
 from kernel.errors import Forbidden, InvalidInput, NotFound, Refused
@@ -114,6 +115,14 @@ async def test_an_office_keeps_a_pension(  # noqa: PLR0915 - a story, told once
             model.BENEFIT_STATE_SUSPENDED,
             "CERTIFICATION_OVERDUE",
         )
+        for reason, held in (
+            (pb.SUSPENSION_REASON_CERTIFICATION_OVERDUE, [ben]),
+            (pb.SUSPENSION_REASON_IMPRISONED, []),
+        ):
+            listed = await call(
+                "ListSuspendedBenefits", office.ListSuspendedBenefitsRequest(reason=reason), CLERK, late
+            )
+            assert [one.benefit_id for one in listed.benefits] == held
         files = pb.ImportCertificationsRequest(upload_id=upload_id, digest=digest)
         imported = await call("ImportCertifications", files, FACES, late)
         await kept.work(matched=matched)

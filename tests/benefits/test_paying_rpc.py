@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hrss.benefits.v1 import benefits_pb2 as model
+from hrss.benefits.v1 import office_service_pb2 as office
 from hrss.benefits.v1 import paying_service_pb2 as pb
 from kernel import ids
 from kernel.errors import InvalidInput, NotFound, Refused
@@ -40,6 +42,9 @@ async def test_a_month_at_the_edge(  # noqa: PLR0915 - one story
             request = getattr(pb, f"{name}Request")(**fields)
             return await running.call(name, request, principal, today=TODAY)
 
+        async def look(name: str, **fields: Any) -> Any:
+            return await running.call(name, getattr(office, f"{name}Request")(**fields), SUPERVISOR, today=TODAY)
+
         evidence = await ask("GetPayrollEvidence", payroll_id=payroll_id)
         blocked = {pb.PayrollGate.Name(one.gate): one.blocked_count for one in evidence.gates if one.blocked_count}
         assert blocked == {"PAYROLL_GATE_JUMP": 1}
@@ -56,10 +61,13 @@ async def test_a_month_at_the_edge(  # noqa: PLR0915 - one story
             gate=pb.PAYROLL_GATE_JUMP,
             reason="核实无误",
         )
+        waiting = await look("ListReleases")
+        assert [(one.release_id, one.reason) for one in waiting.releases] == [(release.release.release_id, "核实无误")]
         decided = await ask(
             "DecideRelease", SUPERVISOR, request_id="r2", release_id=release.release.release_id, approve=True
         )
         assert decided.release.state == pb.RELEASE_STATE_APPROVED
+        assert not (await look("ListReleases")).releases
 
         made = await ask("MakePaymentFile", request_id="r3", payroll_id=payroll_id)
         with refused(Refused, "PAYMENT_FILE_NOT_READY"):
@@ -86,6 +94,23 @@ async def test_a_month_at_the_edge(  # noqa: PLR0915 - one story
         assert {one.verdict for one in rows.rows} == {pb.RETURN_VERDICT_ACCEPTED}
         with refused(NotFound, "RETURN_FILE_NOT_FOUND"):
             await ask("ListReturnRows", return_id=ids.to_text("rfl", ids.new_id()))
+        done = await look("GetPayrollProgress", payroll_id=payroll_id)
+        assert sum(one.total.fen for one in done.kinds) == done.file.total.fen == row.total.fen
+        assert [(one.return_id, one.job.done_count) for one in done.returns] == [(started.return_id, 11)]
+        shown_job = await look("GetBenefitJob", job_id=started.job.job_id)
+        assert (shown_job.job.kind, len(shown_job.rejects)) == ("import_returns", 0)
+        with refused(NotFound, "JOB_NOT_FOUND"):
+            await look("GetBenefitJob", job_id=ids.to_text("job", ids.new_id()))
+        found, token = [], ""
+        while not found or token:
+            page = await look(
+                "ListDeterminations", state=model.DETERMINATION_STATE_APPROVED, page_size=5, page_token=token
+            )
+            found += [one.determination_id for one in page.determinations]
+            token = page.next_page_token
+        assert len(found) == len(set(found)) == len(await bureau.benefit_ids())
+        assert not (await look("ListDeterminations")).determinations
+        assert not (await look("ListSuspendedBenefits")).benefits
         owed = await ask("ListReturnedPayments", state=pb.RETURNED_STATE_OWED)
         assert [(one.payment_id, one.return_code, one.tries) for one in owed.payments] == [(back, "CLOSED", 1)]
         retried = await ask("RetryPayment", request_id="r5", payment_id=back)

@@ -11,11 +11,11 @@ from playwright.async_api import expect
 
 from hrss.card.v1 import card_service_pb2
 from tests.plugins.marks import slow
-from tests.portal import answers, register
+from tests.portal import answers, paid, register
 from tests.portal.browser import chromium, faults, needs_chromium
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     from playwright.async_api import Browser, BrowserContext, Page
 
@@ -136,6 +136,7 @@ async def wrong_on(page: Page, *, elder: bool) -> list[str]:
 
 # For the default run one page of each kind: a drawing, years, figures, forms, a file, verdicts, pairs.
 _SOME = ("/insurance", "/contributions/all", "/account", "/covers", "/lists/roster", "/books", "/duplicates", "/funds")
+_SOME_PAID = ("/estimate/compare", f"/payrolls/{paid.PAYROLL}", "/adj_")
 
 
 @pytest.mark.parametrize("pages", ["some", slow("all")])
@@ -150,26 +151,56 @@ async def test_pages_of_the_register_have_no_fault_on_a_telephone_and_a_desk(
         ("staff-clerk-1", register.CLERK_PAGES, "zh"),
         ("staff-supervisor-1", register.SUPERVISOR_PAGES, "en"),
     )
-    wrong: dict[str, list[str]] = {}
-    for who, paths, usual in visitors:
-        for number, variant in enumerate(VARIANTS if pages == "all" else (usual,)):
-            some = [one for one in paths if any(part in one for part in _SOME)]
-            asked = paths[number :: len(VARIANTS)] if pages == "all" else some
-            if not asked:
-                continue
-            context = await opened(browser, site, variant, who)
-            page = context.pages[0]
-            for path in asked:
-                await page.set_viewport_size({"width": 1280, "height": 800})
-                await page.goto(site.url + path)
-                found = ["scrolls sideways at a desk"] if await page.evaluate(SIDEWAYS) else []
-                await page.set_viewport_size({"width": 375, "height": 800})
-                found += await wrong_on(page, elder=VARIANTS[variant][1] == "elder")
-                if found:
-                    wrong[f"{variant} {path}"] = found
-            await context.close()
+    wrong = {
+        path: found
+        for visitor in visitors
+        for path, found in (await wrong_for(site, browser, *visitor, some=() if pages == "all" else _SOME)).items()
+    }
 
     assert not wrong, "\n".join(f"{path}  {one}" for path, found in wrong.items() for one in found)
+
+
+@pytest.mark.parametrize("pages", ["some", slow("all")])
+async def test_pages_of_the_benefits_have_no_fault_on_a_telephone_and_a_desk(
+    site: Site, browser: Browser, pages: str
+) -> None:
+    """As those of the register."""
+    paid.program(site.echo)
+    visitors = (
+        (await site.persona(), paid.CITIZEN_PAGES, "elder"),
+        ("staff-clerk-1", paid.CLERK_PAGES, "zh"),
+        *((("staff-supervisor-1", paid.SUPERVISOR_PAGES, "en"),) if pages == "all" else ()),
+    )
+    wrong = {
+        path: found
+        for visitor in visitors
+        for path, found in (await wrong_for(site, browser, *visitor, some=() if pages == "all" else _SOME_PAID)).items()
+    }
+
+    assert not wrong, "\n".join(f"{path}  {one}" for path, found in wrong.items() for one in found)
+
+
+async def wrong_for(
+    site: Site, browser: Browser, who: str, paths: Sequence[str], usual: str, *, some: Sequence[str]
+) -> dict[str, list[str]]:
+    """What is wrong with pages of a visitor: some in the usual variant, or all, each in one variant in turn."""
+    wrong: dict[str, list[str]] = {}
+    for number, variant in enumerate((usual,) if some else VARIANTS):
+        asked = [one for one in paths if any(part in one for part in some)] if some else paths[number :: len(VARIANTS)]
+        if not asked:
+            continue
+        context = await opened(browser, site, variant, who)
+        page = context.pages[0]
+        for path in asked:
+            await page.set_viewport_size({"width": 1280, "height": 800})
+            await page.goto(site.url + path)
+            found = ["scrolls sideways at a desk"] if await page.evaluate(SIDEWAYS) else []
+            await page.set_viewport_size({"width": 375, "height": 800})
+            found += await wrong_on(page, elder=VARIANTS[variant][1] == "elder")
+            if found:
+                wrong[f"{variant} {path}"] = found
+        await context.close()
+    return wrong
 
 
 async def test_pages_fit_a_telephone_and_four_times_the_size(site: Site, browser: Browser) -> None:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from hrss.benefits.v1 import adjusting_service_pb2, benefits_pb2, keeping_service_pb2, paying_service_pb2
+from hrss.benefits.v1 import (
+    adjusting_service_pb2,
+    benefits_pb2,
+    determinations_service_pb2,
+    keeping_service_pb2,
+    paying_service_pb2,
+)
 from hrss.card.v1 import card_pb2
 from hrss.enrollment.v1 import (
     collection_service_pb2,
@@ -42,7 +48,7 @@ MADE = re.compile(
     r"|office\.\w+_text|office\.job_(pause|resume)(_about)?|office\.refund_(prepared|approve|reject)|register\.request_(asked|approve|reject)"
     r"|cover\.(do|text)_\w+|transfer\.do_\w+|employer\.(person|document)"
     r"|benefit_rules\.\w+|pay\.(done|todo|release|next|code|limit)_\w+|determine\.done_\w+|benefit\.(done|do|text)_\w+"
-    r"|keep\.(about|request|done|do|text)_\w+|adjust\.(done|do|text|by|missing)_\w+|compare\.plan_\w+"
+    r"|prepare\.\w+|keep\.(about|request|done|do|text)_\w+|adjust\.(done|do|text|by|missing)_\w+|compare\.(plan|refused)_\w+"
     r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|papers\..+|words\..+"
 )
 SHOWN = (
@@ -76,6 +82,9 @@ SHOWN = (
     keeping_service_pb2.RecoveryMethod,
     keeping_service_pb2.RecoveryWay,
     keeping_service_pb2.DueList,
+    benefits_pb2.RetirementTrack,
+    determinations_service_pb2.NursingNeed,
+    determinations_service_pb2.TerminationCause,
     adjusting_service_pb2.AdjustmentPurpose,
     adjusting_service_pb2.AdjustmentState,
     adjusting_service_pb2.AdjustmentSource,

@@ -10,7 +10,8 @@ from services.gateway.portal import jobs
 from services.gateway.portal.comparing import side_by_side
 from services.gateway.portal.forms import Field
 from services.gateway.portal.page import Page
-from services.gateway.portal.sending import sent
+from services.gateway.portal.public_api import ApiProblem
+from services.gateway.portal.sending import BAD_REQUEST, sent, whole
 from services.gateway.portal.statements import explained
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ CREATE = (
     Field("year", "digits", "adjust.year", "adjust.year_hint"),
     Field("kind", "choice", "benefits.kind", choices=PENSIONS),
     Field("source", "choice", "adjust.source", "adjust.source_hint", choices=(f"{_SOURCE}POLICY", f"{_SOURCE}DEMO")),
+)
+NOTICE = (
+    Field("year", "digits", "adjust.year", "adjust.year_hint"),
+    Field("kind", "choice", "benefits.kind", choices=PENSIONS),
+    Field("notice_no", "text", "adjust.notice_no", "adjust.notice_no_hint"),
+    Field("amounts.flat", "money", "adjust.flat", required=False),
+    Field("amounts.per_year", "long", "adjust.per_year", "adjust.per_year_hint", required=False),
+    Field("amounts.per_year_minimum", "money", "adjust.per_year_least", required=False),
+    Field("amounts.percent", "text", "adjust.percent", "adjust.percent_hint", required=False),
+    Field("amounts.tilt", "long", "adjust.tilt", "adjust.tilt_hint", required=False),
+    Field("amounts.increase_minimum", "money", "adjust.floor", required=False),
 )
 RECOMPUTE = (Field("benefit_id", "text", "adjust.one_benefit", "adjust.one_benefit_hint", required=False),)
 REASON = (Field("reason", "text", "office.reason", "office.reason_hint"),)
@@ -48,6 +60,8 @@ NEXT: Mapping[str, Mapping[str, frozenset[str]]] = {
     "DONE": {"reverse": _BOTH},
 }
 ACTIONS = frozenset(action for states in NEXT.values() for action in states)
+_YEARS = re.compile(r"(\d{1,2}|\*)\s+(\d{1,6}(?:\.\d{1,4})?)", re.ASCII)
+_AGES = re.compile(r"(\d{1,3})\s*-\s*(\d{0,3})\s+(\d{1,6}(?:\.\d{2})?)", re.ASCII)
 _ADJUSTMENT = re.compile(r"adj_[0-9a-f]{32}", re.ASCII)
 _POST = ("GET", "POST")
 
@@ -57,7 +71,12 @@ async def adjustments(visit: Visit) -> Response:
     action, key = visit.form.get("action", ""), visit.form.get("key", "")
 
     async def create(body: dict[str, Any]) -> Any:
-        asked = {"year": int(body["year"]), "kinds": [body["kind"]], "source": body["source"]}
+        asked = {"year": whole(visit, "year", body["year"]), "kinds": [body["kind"]], "source": body["source"]}
+        return await visit.post("/v1/adjustments", asked, key=key, purpose=PURPOSE)
+
+    async def notice(body: dict[str, Any]) -> Any:
+        asked = {"year": whole(visit, "year", body["year"]), "kinds": [body["kind"]], "source": f"{_SOURCE}NOTICE"}
+        asked |= {"notice_no": body["notice_no"], "amounts": amounts_of(visit, body.get("amounts", {}))}
         return await visit.post("/v1/adjustments", asked, key=key, purpose=PURPOSE)
 
     async def recompute(body: dict[str, Any]) -> Any:
@@ -65,11 +84,13 @@ async def adjustments(visit: Visit) -> Response:
 
     known = {"year": str(visit.today().year), "kind": PENSIONS[0], "source": f"{_SOURCE}POLICY"}
     created = await sent(visit, CREATE, create, known=known, mine=action == "create")
+    noticed = await sent(visit, NOTICE, notice, known=known, mine=action == "notice")
     again = await sent(visit, RECOMPUTE, recompute, mine=action == "recompute")
-    made = created.answer or again.answer
+    made = created.answer or noticed.answer or again.answer
     if made is not None:
         return visit.go(f"/desk/adjustments/{made['adjustment']['adjustment_id']}")
-    problem = created.problem or again.problem
+    wrong = next((one for one in (created, noticed, again) if one.problem), created)
+    problem = wrong.problem
     found = await visit.get("/v1/adjustments", purpose=PURPOSE, page_size=50, page_token=visit.query.get("page", ""))
     is_clerk = "CLERK" in visit.roles
     return visit.render(
@@ -78,19 +99,48 @@ async def adjustments(visit: Visit) -> Response:
         rows=found["adjustments"],
         following=found["next_page_token"],
         create=created.filled if is_clerk else None,
+        notice=noticed.filled if is_clerk else None,
         again=again.filled if is_clerk else None,
-        wrong=created.filled if created.problem else again.filled,
+        wrong=wrong.filled,
         may_ask="AUDITOR" not in visit.roles,
         action=action if problem else "",
         problem=problem,
     )
 
 
+def amounts_of(visit: Visit, given: Mapping[str, str]) -> dict[str, Any]:
+    """The amounts of a notice as the API takes them; bands are typed a line each.
+
+    Raises:
+        ApiProblem: A line is no band; beside its field.
+    """
+    found: dict[str, Any] = {name: value for name, value in given.items() if name not in {"per_year", "tilt"}}
+    for name, shape in (("per_year", _YEARS), ("tilt", _AGES)):
+        for line in filter(None, (line.strip() for line in given.get(name, "").splitlines())):
+            match = shape.fullmatch(line)
+            if match is None:
+                wrong = {"pointer": f"/amounts/{name}", "detail": visit.t("adjust.line_wrong", line=line)}
+                raise ApiProblem(BAD_REQUEST, "", visit.t("error.title"), errors=[wrong])
+            found.setdefault(name, []).append(
+                _year_band(*match.groups()) if shape is _YEARS else _age_band(*match.groups())
+            )
+    return found
+
+
+def _year_band(upto: str, amount: str) -> dict[str, Any]:
+    return {"amount": amount} if upto == "*" else {"upto_years": int(upto), "amount": amount}
+
+
+def _age_band(first: str, last: str, amount: str) -> dict[str, Any]:
+    amount = amount if "." in amount else f"{amount}.00"
+    return {"age_from": int(first), "amount": amount} | ({"age_to": int(last)} if last else {})
+
+
 async def what_if(visit: Visit) -> Response:
     """Ask what another value of a parameter would mean: a dry run that changes nothing."""
 
     async def ask(body: dict[str, Any]) -> Any:
-        asked = {"change": body["change"], "sample_size": int(body.get("sample_size", "0"))}
+        asked = {"change": body["change"], "sample_size": whole(visit, "sample_size", body.get("sample_size", "0"))}
         return await visit.post("/v1/adjustments:what-if", asked, key=visit.form.get("key", ""), purpose=PURPOSE)
 
     known = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from services.gateway.console.benefit import shown_payments
 from services.gateway.console.desk import STAFF
 from services.gateway.console.determining import person_of
+from services.gateway.console.preparing import KINDS
 from services.gateway.portal.comparing import compared
 from services.gateway.portal.forms import Field
 from services.gateway.portal.page import Page
@@ -75,6 +76,7 @@ async def beneficiary(visit: Visit) -> Response:
         owed=owed,
         certify=made.filled if "CLERK" in visit.roles and (standing or {}).get("benefits") else None,
         may_compare=bool(COMPARING & visit.roles),
+        kinds=[kind.replace("-", "_") for kind in KINDS] if "CLERK" in visit.roles else [],
         done=visit.query.get("done") == "certified",
         problem=made.problem,
     )

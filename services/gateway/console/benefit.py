@@ -12,7 +12,7 @@ from services.gateway.portal.forms import Field
 from services.gateway.portal.page import Page
 from services.gateway.portal.public_api import ApiProblem
 from services.gateway.portal.sending import Sent, sent
-from services.gateway.portal.statements import explained
+from services.gateway.portal.statements import explained, now_and_next
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,6 +93,7 @@ async def benefit(visit: Visit) -> Response:
             page_token=visit.query.get("page", ""),
         ),
     )
+    now, later = now_and_next(amounts["amounts"], visit.today().isoformat()[:7])
     state = one["state"].removeprefix("BENEFIT_STATE_")
     proof, proof_problem = await _proof(visit, path)
     problem = (wrong.problem if wrong else None) or proof_problem
@@ -102,6 +103,8 @@ async def benefit(visit: Visit) -> Response:
         problem.status if problem else 200,
         one=one,
         person=person,
+        now=now,
+        later=later,
         amounts=[{**amount, "statement": explained(amount.get("statement"), visit.t)} for amount in amounts["amounts"]],
         kept=kept,
         payments=shown_payments(visit, [row for row in paid["payments"] if row["benefit_id"] == number]),

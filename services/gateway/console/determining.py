@@ -42,6 +42,7 @@ async def determinations(visit: Visit) -> Response:
         states=STATES,
         rows=found["determinations"],
         following=found["next_page_token"],
+        done=visit.query.get("done") == "prepared",
     )
 
 
@@ -80,7 +81,7 @@ async def determination(visit: Visit) -> Response:
         may="AUDITOR" not in visit.roles and one["state"] == "DETERMINATION_STATE_PREPARED",
         reject=rejected.filled,
         seen=visit.form.get("digest", ""),
-        done=done if done in {"approve", "reject"} else "",
+        done=done if done in {"approve", "reject", "prepared"} else "",
         problem=problem,
     )
 

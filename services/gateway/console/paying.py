@@ -90,7 +90,11 @@ async def payroll(visit: Visit) -> Response:
         file_shown=jobs.shown(progress["file"]["job"]) if progress.get("file") else None,
         returns=[{**one, "shown": jobs.shown(one["job"])} for one in progress["returns"]],
         gates=[
-            {**one, "limits": limits(visit, one["terms"])}
+            {
+                **one,
+                "limits": limits(visit, one["terms"]),
+                "found": one["blocked_count"] + one["warned_count"] + one["released_count"] > 0,
+            }
             for one in sorted(evidence["gates"], key=lambda one: (-one["blocked_count"], -one["warned_count"]))
         ],
         seen=visit.form.get("digest", ""),

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from services.gateway.edge.catalogue import load
 from services.gateway.portal.forms import Field, Filled
 from services.gateway.portal.public_api import ApiProblem
 from services.gateway.portal.statements import explained
@@ -46,8 +45,10 @@ def side_by_side(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None,
     rows = []
     for code in dict.fromkeys([*first, *second]):
         line = first.get(code) or second[code]
-        pair = [str(found[code]["amount"]) if code in found else "" for found in (first, second)]
-        rows.append(Row(line["title_zh"] if language == "zh" else line["title_en"], *pair, _less(pair[1], pair[0])))
+        before, after = (str(found[code]["amount"]) if code in found else "" for found in (first, second))
+        rows.append(
+            Row(line["title_zh"] if language == "zh" else line["title_en"], before, after, _less(after, before))
+        )
     return [*rows, Row("", one["total"], other["total"], _less(other["total"], one["total"]), is_sum=True)]
 
 
@@ -79,7 +80,7 @@ async def compared(visit: Visit, person_id: str, *, purpose: str = "") -> dict[s
             if refused.needs_login:
                 raise
             problem = refused
-            filled.blame(refused)
+            filled.blame(replace(refused, errors=[_placed(error) for error in refused.errors]))
     results = [_shown(visit, one) for one in result["results"]] if result else []
     rows = side_by_side(results[0]["statement"], results[1]["statement"], visit.language) if result else []
     return {
@@ -91,6 +92,14 @@ async def compared(visit: Visit, person_id: str, *, purpose: str = "") -> dict[s
         "rows": rows,
         "notice": result[f"notice_{visit.language}"] if result else "",
     }
+
+
+def _placed(error: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with a scenario of the API belongs to the plan of the form."""
+    pointer = error.get("pointer", "")
+    for number, plan in enumerate(PLANS):
+        pointer = pointer.replace(f"/scenarios/{number}/employee", f"/{plan}")
+    return {**error, "pointer": pointer}
 
 
 def _usual(retirement: Mapping[str, Any]) -> dict[str, str]:
@@ -108,13 +117,16 @@ def _shown(visit: Visit, result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refusal(visit: Visit, reason: str, details: Sequence[str]) -> tuple[str, ...]:
-    """Why a plan is not allowed, in the words of the problems; empty where it is."""
+def _refusal(visit: Visit, reason: str, details: Sequence[str]) -> str:
+    """Why a plan is not allowed, in words; empty where it is."""
     if not reason:
-        return ()
-    values = dict(detail.partition("=")[::2] for detail in details)
-    known = next(load().known([reason]), None)
-    return known.text(visit.language, values).parts if known else (reason, *details)
+        return ""
+    key = f"compare.refused_{reason}"
+    if not visit.t.has(key):
+        return " ".join((reason, *details))
+    required = dict(detail.partition("=")[::2] for detail in details).get("required_months", "")
+    more = visit.t("compare.required", months=required) if required else ""
+    return f"{visit.t(key)} {more}".strip()
 
 
 def _less(one: str, other: str) -> str:

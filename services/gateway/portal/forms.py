@@ -102,7 +102,10 @@ class Field:
             parts = given.replace("/", "-").replace(".", "-").split("-")
             return "-".join([parts[0], *(part.zfill(2) for part in parts[1:])])
         if self.kind == "money":
-            return given.replace(",", "").removeprefix("¥")
+            given = given.replace(",", "").removeprefix("¥")
+            return (
+                f"{given}.00" if given.isdecimal() else given
+            )  # the contract wants the decimals, people leave them out
         return given.upper() if self.kind == "id_no" else given
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from services.gateway.portal.visit import Visit
 
 BAD_REQUEST = 400
+_DIGITS_MOST = 10
 
 
 @dataclass(slots=True)
@@ -59,3 +60,15 @@ async def sent(
             raise
         filled.blame(problem)
         return Sent(filled, problem=problem)
+
+
+def whole(visit: Visit, name: str, given: str) -> int:
+    """A whole number that was typed.
+
+    Raises:
+        ApiProblem: It is none; beside its field.
+    """
+    if given.isascii() and given.isdecimal() and len(given) < _DIGITS_MOST:
+        return int(given)
+    wrong = {"pointer": "/" + name.replace(".", "/"), "detail": visit.t("form.whole")}
+    raise ApiProblem(BAD_REQUEST, "", visit.t("error.title"), errors=[wrong])

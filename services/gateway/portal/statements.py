@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from services.gateway.portal.texts import Texts
 
@@ -45,6 +45,16 @@ def explained(statement: Mapping[str, Any] | None, t: Texts) -> dict[str, Any] |
         for line in statement["lines"]
     ]
     return {**statement, "lines": lines}
+
+
+def now_and_next(amounts: Sequence[Mapping[str, Any]], month: str) -> tuple[Any, Any]:
+    """Of the amounts of a benefit that one of a month, and one that begins later; None where there is none."""
+    counting = [one for one in amounts if one["in_force"]]
+    begun = [one for one in counting if one["from_month"] <= month]
+    later = [one for one in counting if one["from_month"] > month]
+    if not begun:  # it starts later
+        return (later[0] if later else None), (later[-1] if len(later) > 1 else None)
+    return begun[-1], (later[-1] if later else None)
 
 
 def _parameters(used: list[dict[str, Any]], t: Texts) -> list[Parameter]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from services.gateway.portal.comparing import compared
 from services.gateway.portal.page import CITIZEN, Page
 from services.gateway.portal.public_api import ApiProblem
-from services.gateway.portal.statements import explained
+from services.gateway.portal.statements import explained, now_and_next
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -33,17 +33,11 @@ async def benefits(visit: Visit) -> Response:
         _part(visit.get(f"{person}/certification")),
         _part(visit.get(f"{person}/recoveries")),
     )
-    calculations = await asyncio.gather(
-        *(_part(visit.get(f"/v1/benefits/{one['benefit_id']}/calculation")) for one in found["benefits"])
-    )
+    worth = await asyncio.gather(*(_worth(visit, one["benefit_id"]) for one in found["benefits"]))
     due = {one["benefit_id"]: one for one in (standing or {}).get("benefits", [])}
     shown = [
-        {
-            **benefit,
-            "calculation": explained((calculation or {}).get("statement"), visit.t),
-            "standing": due.get(benefit["benefit_id"]),
-        }
-        for benefit, calculation in zip(found["benefits"], calculations, strict=True)
+        {**benefit, **amounts, "standing": due.get(benefit["benefit_id"])}
+        for benefit, amounts in zip(found["benefits"], worth, strict=True)
     ]
     return visit.render(
         "citizen/benefits.html",
@@ -74,6 +68,13 @@ async def compare(visit: Visit) -> Response:
     """Two pensions that might be, beside each other. Nothing is stored."""
     found = await compared(visit, await visit.person_id())
     return visit.render("citizen/compare.html", found.pop("status"), **found)
+
+
+async def _worth(visit: Visit, benefit_id: str) -> dict[str, Any]:
+    """What a benefit is worth this month with its lines, and what it will be worth."""
+    amounts = await _part(visit.get(f"/v1/benefits/{benefit_id}/amounts"))
+    now, later = now_and_next((amounts or {}).get("amounts", []), visit.today().isoformat()[:7])
+    return {"now": now, "later": later, "calculation": explained((now or {}).get("statement"), visit.t)}
 
 
 async def _part(call: Awaitable[Any]) -> Any:
