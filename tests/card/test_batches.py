@@ -222,26 +222,26 @@ async def test_a_batch_is_held_goes_on_and_is_ended(batches: Batches, monkeypatc
     await hold(batches.database, known)
     data = csv_of(known)
     batch = await batches.prepared(data)
-    wanted = {"batch_id": batch.batch_id}
+    wanted = batch.batch_id
     await batches.approve(batch)
 
     assert await batches.worker.run_one()
-    await batches.call("PauseCardBatch", **wanted)
+    await batches.call("PauseCardBatch", batch_id=wanted)
     assert not await batches.worker.run_one()
     held = await batches.get(batch.batch_id)
     assert (held.job.state, counts(held)) == (3, (PART_ROWS, 0, 0, 2 * PART_ROWS))  # paused
     with pytest.raises(Refused):
-        await batches.call("PauseCardBatch", **wanted)
-    await batches.call("ResumeCardBatch", **wanted)
+        await batches.call("PauseCardBatch", batch_id=wanted)
+    await batches.call("ResumeCardBatch", batch_id=wanted)
     assert await batches.worker.run_one()
-    ended = (await batches.call("CancelCardBatch", **wanted)).batch
+    ended = (await batches.call("CancelCardBatch", batch_id=wanted)).batch
     await batches.work()
 
     assert (ended.state, counts(ended)) == (pb.CARD_BATCH_STATE_CANCELLED, (2 * PART_ROWS, 0, 0, PART_ROWS))
     assert not await batches.rows("SELECT FROM card_batch_part WHERE rows_sealed IS NOT NULL")
     for rpc in ("PauseCardBatch", "ResumeCardBatch", "CancelCardBatch"):
         with pytest.raises(Refused):
-            await batches.call(rpc, **wanted)
+            await batches.call(rpc, batch_id=wanted)
     # The file brought again goes on behind what was done.
     assert counts(await batches.done(data)) == (PART_ROWS, 0, 2 * PART_ROWS, 0)
     assert await batches.reconcile() == 3 * PART_ROWS
