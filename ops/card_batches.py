@@ -126,7 +126,6 @@ def _show(batch: Json, rejects: list[Json], console: Console) -> None:
             ("不能制卡 / rejected", batch["unfit_count"]),
             ("已有卡 / have a card", batch["there_count"]),
             *((f"未列入 / left out: {one['reason']}", one["person_count"]) for one in batch["left_out"]),
-            ("复核摘要 / digest to approve", batch["digest"]),
         ]
     else:
         rows += [
@@ -143,6 +142,7 @@ def _show(batch: Json, rejects: list[Json], console: Console) -> None:
     if len(rejects) > REJECTS_SHOWN:
         console.print("…", highlight=False)
     if batch["state"] == PREPARED:
-        console.print("请另一人在“批量制卡”复核 / a second person approves it in the office", highlight=False)
+        console.print("请另一人在“批量制卡”复核 / a second person approves it in the office:", highlight=False)
+        console.print(batch["digest"], highlight=False, soft_wrap=True)
     if batch["job"]["state"] in HELD:
         console.print(f"{batch['job']['state']} {batch['job']['message']}", highlight=False)
