@@ -29,6 +29,8 @@ benefits = typer.Typer(help="待遇 / benefits.", no_args_is_help=True)
 app.add_typer(benefits, name="benefits")
 audit = typer.Typer(help="审计 / the audit.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
+card = typer.Typer(help="电子社保卡 / electronic cards.", no_args_is_help=True)
+app.add_typer(card, name="card")
 console = Console()
 Json = Annotated[bool, typer.Option("--json", help="输出 JSON / print JSON.")]
 
@@ -211,6 +213,40 @@ def verify_audit(
     from ops import audit as command
 
     raise typer.Exit(command.main(Home.of(os.environ), os.environ, service, against, console, as_json=as_json))
+
+
+@card.command("issue-batch")
+def issue_batch(
+    file: Annotated[
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="名单 CSV：姓名,公民身份号码 / a list."),
+    ] = None,
+    *,
+    from_register: Annotated[
+        bool, typer.Option("--from-register", help="登记库中可制卡而无卡的人 / everybody known who has none.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="等待复核并显示进度 / wait for it and follow.")] = False,
+    token: Annotated[
+        Path | None, typer.Option("--token-file", exists=True, help="经办人的访问令牌 / access token of a clerk.")
+    ] = None,
+    gateway: Annotated[str, typer.Option(help="网关地址 / URL of the gateway.")] = "",
+    as_json: Json = False,
+) -> None:
+    """准备一批电子社保卡并显示进度；由另一人复核 / prepare cards by the batch; another person approves."""
+    from ops import card_batches as command
+
+    if (file is not None) == from_register:
+        raise _refusal("请给出名单文件或 --from-register，二者选一 / a file or --from-register, one of the two")
+    state = Home.of(os.environ).state()
+    if state is None and not (gateway and token):
+        raise _refusal("平台未运行；请给出 --gateway 和 --token-file / nothing runs here; name both")
+    place = command.Place(
+        gateway or str((state or {})["gateway_url"]),
+        issuer=str((state or {}).get("issuer", "")),
+        persona="staff-clerk-1",
+        token=token.read_text().strip() if token else "",
+    )
+    raise typer.Exit(command.main(place, file, console, wait=wait, as_json=as_json))
 
 
 @policy.command("check")

@@ -99,8 +99,9 @@ class Batches:
             reply = await self.call("CreateCardBatch", source=pb.CARD_BATCH_SOURCE_REGISTER)
         else:
             ref = await self.files.put(data)
-            named = {"upload_id": ref.upload_id, "digest": ref.digest}
-            reply = await self.call("CreateCardBatch", source=pb.CARD_BATCH_SOURCE_FILE, **named)
+            reply = await self.call(
+                "CreateCardBatch", source=pb.CARD_BATCH_SOURCE_FILE, upload_id=ref.upload_id, digest=ref.digest
+            )
         batch: pb.CardBatch = reply.batch
         return batch
 

@@ -11,14 +11,14 @@ import pytest
 from hrss.card.v1 import batches_service_pb2 as pb
 from hrss.card.v1 import card_events_pb2 as events
 from kernel.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refused
-from services.card.batches import PART_ROWS
-from services.card.operations import batch_issuing
+from services.card.operations import batch_issuing, batch_preparing
 from tests.card.batch_desk import CHECKER, MAKER, csv_of, hold, people
 
 if TYPE_CHECKING:
     from tests.card.batch_desk import Batches
 
 STATES = pb.CardBatchState
+PART_ROWS = 100
 
 
 def counts(batch: pb.CardBatch) -> tuple[int, int, int, int]:
@@ -177,7 +177,7 @@ async def test_an_open_file_has_one_batch(batches: Batches) -> None:
 
     with pytest.raises(AlreadyExists) as caught:
         await batches.create(csv_of(known))
-    assert (caught.value.reason, caught.value.metadata["batch_id"]) == ("CARD_BATCH_EXISTS", batch.batch_id)
+    assert (caught.value.reason, caught.value.metadata["batch"]) == ("CARD_BATCH_EXISTS", batch.batch_id)
     for fields in (
         {"source": pb.CARD_BATCH_SOURCE_FILE},
         {"source": pb.CARD_BATCH_SOURCE_REGISTER, "upload_id": "upl_1", "digest": "1"},
@@ -216,31 +216,32 @@ async def test_a_second_person_approves_exactly_what_was_looked_at(batches: Batc
     assert not await batches.rows("SELECT FROM job WHERE kind = 'card_batch_issue'")
 
 
-async def test_a_batch_is_held_goes_on_and_is_ended(batches: Batches) -> None:
+async def test_a_batch_is_held_goes_on_and_is_ended(batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_preparing, "PART_ROWS", PART_ROWS)
     known = people(3 * PART_ROWS)
     await hold(batches.database, known)
     data = csv_of(known)
     batch = await batches.prepared(data)
-    wanted = {"batch_id": batch.batch_id}
+    wanted = batch.batch_id
     await batches.approve(batch)
 
     assert await batches.worker.run_one()
-    await batches.call("PauseCardBatch", **wanted)
+    await batches.call("PauseCardBatch", batch_id=wanted)
     assert not await batches.worker.run_one()
     held = await batches.get(batch.batch_id)
     assert (held.job.state, counts(held)) == (3, (PART_ROWS, 0, 0, 2 * PART_ROWS))  # paused
     with pytest.raises(Refused):
-        await batches.call("PauseCardBatch", **wanted)
-    await batches.call("ResumeCardBatch", **wanted)
+        await batches.call("PauseCardBatch", batch_id=wanted)
+    await batches.call("ResumeCardBatch", batch_id=wanted)
     assert await batches.worker.run_one()
-    ended = (await batches.call("CancelCardBatch", **wanted)).batch
+    ended = (await batches.call("CancelCardBatch", batch_id=wanted)).batch
     await batches.work()
 
     assert (ended.state, counts(ended)) == (pb.CARD_BATCH_STATE_CANCELLED, (2 * PART_ROWS, 0, 0, PART_ROWS))
     assert not await batches.rows("SELECT FROM card_batch_part WHERE rows_sealed IS NOT NULL")
     for rpc in ("PauseCardBatch", "ResumeCardBatch", "CancelCardBatch"):
         with pytest.raises(Refused):
-            await batches.call(rpc, **wanted)
+            await batches.call(rpc, batch_id=wanted)
     # The file brought again goes on behind what was done.
     assert counts(await batches.done(data)) == (PART_ROWS, 0, 2 * PART_ROWS, 0)
     assert await batches.reconcile() == 3 * PART_ROWS
@@ -249,8 +250,9 @@ async def test_a_batch_is_held_goes_on_and_is_ended(batches: Batches) -> None:
     assert [one.batch_id for one in (*following.batches,)] == [batch.batch_id]
 
 
-async def test_two_batches_at_once_share_no_person(batches: Batches) -> None:
-    known = people(1_500)
+async def test_two_batches_at_once_share_no_person(batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_preparing, "PART_ROWS", PART_ROWS)
+    known = people(600)
     await hold(batches.database, known)
     one, other = await batches.prepared(csv_of(known)), await batches.prepared(csv_of(known[::-1]))
 
@@ -258,8 +260,8 @@ async def test_two_batches_at_once_share_no_person(batches: Batches) -> None:
     await batches.work(hands=4)
     found = [counts(await batches.get(batch.batch_id)) for batch in (one, other)]
 
-    assert [sum(column) for column in zip(*found, strict=True)] == [1_500, 0, 1_500, 0]
-    assert await batches.reconcile() == 1_500
+    assert [sum(column) for column in zip(*found, strict=True)] == [600, 0, 600, 0]
+    assert await batches.reconcile() == 600
 
 
 async def test_what_was_drawn_and_is_taken_is_drawn_again(batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,9 +61,7 @@ async def create(tx: Transaction, command: CreateBatch, files: Files) -> BatchSh
     )
     if not await store.add(tx, batch):
         other = await store.open_of(tx, command.file_digest)
-        raise AlreadyExists(
-            "CARD_BATCH_EXISTS", "a batch of this file is open", batch_id=other.text_id if other else ""
-        )
+        raise AlreadyExists("CARD_BATCH_EXISTS", "a batch of this file is open", batch=other.text_id if other else "")
     tx.emit(messages.changed(batch, BatchState.PREPARING))
     detail = {"batch_id": batch.text_id, "source": command.source.value, "digest": command.file_digest.hex()}
     tx.audit("card_batch_created", detail=detail)
