@@ -20,8 +20,9 @@ from services.card.crypto import selftest
 from services.card.crypto.algorithms import ES256, SM2
 from services.card.events import CONSUMERS
 from services.card.family_rpc import FamilyRpc
+from services.card.issuers import NationalIssuer
 from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
-from services.card.operations import batch_issuing, batch_preparing, daily, family, figures, keys, publishing
+from services.card.operations import batch_issuing, batch_preparing, daily, family, figures, keys, ordering, publishing
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
@@ -52,6 +53,10 @@ def build(settings: Settings) -> Service:
         await _run(database, "start", lambda tx: keys.register(tx, office.keys))
 
     files = Files(settings.files_dir, settings.keys_dir)
+    orders: dict[str, Callable[[Database, asyncio.Event], Awaitable[None]]] = {}
+    if office.is_national:
+        issuer = NationalIssuer(card.card_national_url)
+        orders["card-orders"] = lambda database, stop: ordering.work(database, office, issuer, stop)
     on_start = [register]
     if card.is_prod and card.card_key_provider == "file":
         on_start.append(note_soft_keys)
@@ -62,7 +67,8 @@ def build(settings: Settings) -> Service:
         jobs=[batch_preparing.job(files, office), batch_issuing.job(office), daily.job(office)],
         figures=figures.count,
         on_start=on_start,
-        background={
+        background=orders
+        | {
             "status-lists": lambda database, stop: publish(database, office, stop),
             "family-accounts": lambda database, stop: step_families(database, office, stop),
             "card-days": lambda database, stop: begin_days(database, office, stop),
@@ -91,6 +97,7 @@ def open_office(given: Settings) -> Office:
         places=Places(ring),
         root=_root(settings, ring),
         signs_trust=not settings.card_trust_root and not settings.is_prod,
+        is_national=settings.card_issuer == "national",
         status_uri=settings.card_status_uri,
     )
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from services.card.results import ShownCard
     from services.card.store.rows import CardRow, NoticeRow
 
-_REFERENCE = re.compile(r"[!-~]{1,120}", re.ASCII)
+_REFERENCE = re.compile(r"[!-~]{2,80}", re.ASCII)
 
 
 def evidence(text: str, *, may_be_empty: bool = False) -> str:
@@ -36,7 +36,7 @@ def evidence(text: str, *, may_be_empty: bool = False) -> str:
         InvalidInput: EVIDENCE_REQUIRED.
     """
     if not _REFERENCE.fullmatch(text) and not (may_be_empty and not text):
-        raise InvalidInput("EVIDENCE_REQUIRED", "the number of the record, 1 to 120 characters", field="evidence_ref")
+        raise InvalidInput("EVIDENCE_REQUIRED", "the number of the record, 2 to 80 characters", field="evidence_ref")
     return text
 
 
@@ -65,7 +65,7 @@ def by_hotline(request: pb.ReportLossByHotlineRequest, today: date) -> ReportByH
     if not checked.valid:
         raise InvalidInput("ID_NO_INVALID", "this is no identity number", field="id_no", cause=checked.reason)
     if not _REFERENCE.fullmatch(request.call_ref):
-        raise InvalidInput("CALL_REF_REQUIRED", "the number of the call, 1 to 120 characters", field="call_ref")
+        raise InvalidInput("CALL_REF_REQUIRED", "the number of the call, 2 to 80 characters", field="call_ref")
     return ReportByHotline(checked.number, request.call_ref)
 
 

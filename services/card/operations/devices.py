@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kernel import ids
@@ -51,7 +52,9 @@ async def bind(tx: Transaction, command: BindDevice, office: Office) -> Bound:
         raise Refused("CARD_NOT_ACTIVE", "only an active card is shown", state=card.state.value)
     await require_key(tx, office, command.device_key, command.proof, ids.to_text("crd", card.card_id))
     there = await bindings.devices(tx, card.card_id)
-    await make_room(tx, [one for one in there if one.role == bindings.OWN], there, command.device_key)
+    if await make_room(tx, [one for one in there if one.role == bindings.OWN], there, command.device_key):
+        # A new device, also the first: whoever took over an account gets nothing that moves money for a while.
+        card.level_two_from = tx.now + timedelta(hours=office.policy.cool_down_hours.on(tx.today).value)
     device = Device(bindings.OWN, command.device_key)
     bound = await bind_device(tx, device, card, holder, office)
     tx.audit(
@@ -87,7 +90,7 @@ async def require_key(tx: Transaction, office: Office, key: bytes, proof: bytes,
         raise InvalidInput("DEVICE_KEY_INVALID", "the device did not sign with this key", field="proof")
 
 
-async def make_room(tx: Transaction, mine: Sequence[Binding], there: Sequence[Binding], key: bytes) -> None:
+async def make_room(tx: Transaction, mine: Sequence[Binding], there: Sequence[Binding], key: bytes) -> bool:
     """The same device again takes the place of its binding before; another one finds a place, or none.
 
     Args:
@@ -95,6 +98,9 @@ async def make_room(tx: Transaction, mine: Sequence[Binding], there: Sequence[Bi
         mine: The devices of the same person that show the card.
         there: All devices that show it.
         key: Of the device.
+
+    Returns:
+        Whether it is a device that did not show the card before.
 
     Raises:
         InvalidInput: DEVICE_KEY_INVALID: somebody else's device has this key.
@@ -107,6 +113,7 @@ async def make_room(tx: Transaction, mine: Sequence[Binding], there: Sequence[Bi
         await bindings.withdraw(tx, before.binding_id)
     elif len(mine) >= OWN_MAX:
         raise Refused("DEVICE_LIMIT_REACHED", "a card is bound to two devices of a person at most")
+    return before is None
 
 
 async def bind_device(tx: Transaction, device: Device, card: CardRow, holder: HolderRow, office: Office) -> Bound:
@@ -134,7 +141,7 @@ async def bind_device(tx: Transaction, device: Device, card: CardRow, holder: Ho
         device_key=device.key,
         list_no=list_no,
         index=index,
-        level=card.level,
+        level=life.usable_level(card, tx.now),
         masked_name=mask_short(holder_rows.name(tx, holder)),
         last4=holder_rows.id_no(tx, holder)[-4:],
         flags=flags(tx, holder, office, by_family=device.role == bindings.DELEGATE),

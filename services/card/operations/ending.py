@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from chassis import approval
 from kernel import ids
-from kernel.errors import InvalidInput, NotFound, Refused
+from kernel.errors import Forbidden, InvalidInput, NotFound
 from services.card.domain.lifecycle import OPEN, SUSPENDED, Actor, CardEvent, CardState, follow
 from services.card.operations import life, requesting
 from services.card.store import cards
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from services.card.results import ShownCard
 
 CANCEL = "cancel_card"
+_REASON_MIN, _REASON_MAX = 2, 500
 
 
 async def cancel(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
@@ -47,8 +48,7 @@ async def prepare_cancel(tx: Transaction, card_id: UUID, reason: str) -> UUID:
         AlreadyExists: APPROVAL_PENDING.
     """
     card = await life.load(tx, card_id, lock=True)
-    if not reason.strip():
-        raise InvalidInput("REASON_REQUIRED", "the counter says why", field="reason")
+    _require_reason(reason)
     follow(card.state, CardEvent.CANCEL, Actor.SECOND, card.state_before)
     subject = ids.to_text("crd", card_id)
     approval_id = await approval.request(tx, kind=CANCEL, subject=subject, payload=_payload(subject))
@@ -83,6 +83,7 @@ async def lock_for_risk(tx: Transaction, card_id: UUID, reason: str, office: Off
     Raises:
         NotFound: CARD_NOT_FOUND.
         InvalidInput: REASON_REQUIRED.
+        Forbidden: OWN_CARD.
         Refused: CARD_STEP_REFUSED.
     """
     return await _for_risk(tx, card_id, CardEvent.LOCK, reason, office)
@@ -94,6 +95,7 @@ async def unlock(tx: Transaction, card_id: UUID, reason: str, office: Office) ->
     Raises:
         NotFound: CARD_NOT_FOUND.
         InvalidInput: REASON_REQUIRED.
+        Forbidden: OWN_CARD.
         Refused: CARD_STEP_REFUSED.
     """
     return await _for_risk(tx, card_id, CardEvent.UNLOCK, reason, office)
@@ -102,10 +104,9 @@ async def unlock(tx: Transaction, card_id: UUID, reason: str, office: Office) ->
 async def _for_risk(tx: Transaction, card_id: UUID, event: CardEvent, reason: str, office: Office) -> ShownCard:
     card = await life.load(tx, card_id, lock=True)
     if tx.principal.known_person == ids.to_text("per", card.person_id):
-        raise Refused("OWN_CARD", "nobody decides on the own card")
-    if not reason.strip():
-        raise InvalidInput("REASON_REQUIRED", "the officer says why", field="reason")
-    life.change(tx, card, event, Actor.RISK)
+        raise Forbidden("OWN_CARD", "nobody decides on the own card")
+    _require_reason(reason)
+    life.change(tx, card, event, Actor.RISK, reason=reason)
     if event is CardEvent.UNLOCK and (kept := await cards.pin(tx, card_id)) is not None:
         kept.failures = 0
     return await life.shown(tx, card, office)
@@ -127,6 +128,11 @@ async def note_deaths(tx: Transaction, deaths: Mapping[UUID, date | None]) -> No
             life.change(tx, card, CardEvent.DIE, Actor.SYSTEM)
         elif card.state is not CardState.QUEUED:
             await requesting.reject_for_death(tx, card)
+
+
+def _require_reason(reason: str) -> None:
+    if not _REASON_MIN <= len(reason.strip()) <= _REASON_MAX:
+        raise InvalidInput("REASON_REQUIRED", "a reason has 2 to 500 characters", field="reason")
 
 
 def _payload(subject: str) -> bytes:

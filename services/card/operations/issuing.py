@@ -57,7 +57,7 @@ async def issue_at_once(
             state_since=tx.today,
         )
         if state is CardState.ISSUED:
-            _give_number(tx, card, office)
+            _give_number(tx, card, number.make(office.draw()), office)
         if await cards.add(tx, card):
             break
     else:
@@ -79,13 +79,14 @@ async def issue(tx: Transaction, card: CardRow, holder: HolderRow, office: Offic
         Conflict: PLACES_LEASED.
     """
     old = card.state
-    life.step_to(tx, card, CardEvent.ISSUE, Actor.SYSTEM)
     for _ in range(_DRAWS):
-        _give_number(tx, card, office)
-        if not await cards.is_taken(tx, card.issue_no or ""):
+        issue_no = number.make(office.draw())
+        if not await cards.is_taken(tx, issue_no):
             break
     else:
         raise RuntimeError("no free issue number was drawn")
+    life.step_to(tx, card, CardEvent.ISSUE, Actor.SYSTEM)
+    _give_number(tx, card, issue_no, office)
     card.level = level(holder)
     await tx.session.flush()
     await devices.bind_server(tx, card, office)
@@ -114,8 +115,8 @@ def _walk(actor: Actor, *events: CardEvent) -> CardState:
     return state
 
 
-def _give_number(tx: Transaction, card: CardRow, office: Office) -> None:
-    card.issue_no = number.make(office.draw())
+def _give_number(tx: Transaction, card: CardRow, issue_no: str, office: Office) -> None:
+    card.issue_no = issue_no
     card.reference = office.tell(REFERENCE_BYTES)
     card.valid_from = tx.today
     card.valid_to = years_later(tx.today, office.policy.valid_years.on(tx.today).value)

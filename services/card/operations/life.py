@@ -28,15 +28,22 @@ SHOW = "show"
 TOLD = frozenset(CardEvent) - {CardEvent.REQUEST, CardEvent.START_PROOF, CardEvent.PASS_PROOF, CardEvent.ISSUE}
 
 
-def change(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor) -> None:
+def change(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor, *, reason: str = "") -> None:
     """Let something happen to a locked card: the one place where a card changes its state.
+
+    Args:
+        tx: The transaction.
+        card: The card.
+        event: What happens.
+        actor: Who makes it happen.
+        reason: Why, in words of staff; for the audit alone.
 
     Raises:
         Refused: CARD_STEP_REFUSED.
     """
     old = card.state
     step_to(tx, card, event, actor)
-    say(tx, card, event, actor, old)
+    say(tx, card, event, actor, old, reason=reason)
 
 
 def step_to(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor) -> None:
@@ -52,7 +59,9 @@ def step_to(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor) -> N
     card.suspended_by = actor if card.state in SUSPENDED else None
 
 
-def say(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor, old: CardState | None) -> None:
+def say(
+    tx: Transaction, card: CardRow, event: CardEvent, actor: Actor, old: CardState | None, *, reason: str = ""
+) -> None:
     """Tell everybody, and the audit log, what happened to a card; and its holder what the holder has to know."""
     tx.emit(facts.of_card(card, event, actor))
     tx.audit(
@@ -63,7 +72,8 @@ def say(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor, old: Car
             "from": "" if old is None else old.value,
             "to": card.state.value,
             "actor": actor.value,
-        },
+        }
+        | ({"reason": reason} if reason else {}),
     )
     if event in TOLD:
         tx.session.add(

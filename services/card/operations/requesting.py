@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kernel import ids
-from kernel.errors import AlreadyExists, InvalidInput, Refused
+from kernel.errors import AlreadyExists, Forbidden, InvalidInput, Refused
 from services.card.domain.lifecycle import Actor, CardEvent, CardState, Physical
 from services.card.operations import holders, issuing, life
 from services.card.store import cards, orders, proofs
@@ -94,10 +94,11 @@ async def record(tx: Transaction, card_id: UUID, proof: Proof, office: Office) -
 
     Raises:
         NotFound: CARD_NOT_FOUND.
-        Refused: CARD_STEP_REFUSED, FACE_CHECK_SIMULATED, PROOF_DIFFERS.
+        Forbidden: FACE_CHECK_SIMULATED.
+        Refused: CARD_STEP_REFUSED, PROOF_DIFFERS.
     """
     if proof.simulated and office.is_production:
-        raise Refused("FACE_CHECK_SIMULATED", "production takes no answer of a simulator", field="simulated")
+        raise Forbidden("FACE_CHECK_SIMULATED", "production takes no answer of a simulator", field="simulated")
     found = await life.load(tx, card_id)
     holder = await holders.locked(tx, found.person_id)
     card = await life.load(tx, card_id, lock=True)

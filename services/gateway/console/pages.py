@@ -8,6 +8,7 @@ from services.gateway.console import (
     benefit,
     benefit_books,
     books,
+    cards,
     counter,
     desk,
     determining,
@@ -48,4 +49,5 @@ CONSOLE_PAGES = (
     *adjusting.PAGES,
     *benefit_books.PAGES,
     *verify_card.PAGES,
+    *cards.PAGES,
 )

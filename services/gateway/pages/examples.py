@@ -63,6 +63,9 @@ _PREFIXES = {
     "reminder_id": "rmd",
     "reminder_ids": "rmd",
     "return_id": "rfl",
+    "approval_id": "apr",
+    "card_ids": "crd",
+    "replaced_by": "crd",
 }
 _TEXTS = {
     "name": "张三",
@@ -103,6 +106,7 @@ _TEXTS = {
     "target": "RESIDENT_ACCOUNT",
     "csv": "document,month,due_date,open,late_fee,on",
     "issue_no": "32061012345678901277",
+    "call_ref": "12333-20251123-000017",
     "physical_card_ref": "PHYS-20251123-0001",
     "pin": "258036",
     "token": "NTS1:%69 VD92EX0",

@@ -11,14 +11,7 @@ from chassis.migrate import grant_app
 revision = "0005"
 down_revision = "0004"
 
-_STATES = (
-    "'REQUESTED', 'VERIFYING', 'QUEUED', 'REJECTED', 'ISSUED', 'ACTIVE', 'LOCKED', 'SUSPENDED_TEMP',"
-    " 'SUSPENDED_FORMAL', 'REPLACED', 'CANCELLED', 'EXPIRED'"
-)
-_UNNUMBERED = "state IN ('REQUESTED', 'VERIFYING', 'QUEUED', 'REJECTED')"
-_LIVE = "state NOT IN ('REJECTED', 'REPLACED', 'CANCELLED', 'EXPIRED')"
-
-_CARD = f"""
+_CARD = """
 ALTER TABLE card DROP CONSTRAINT card_state_check, DROP CONSTRAINT card_suspended_by_check,
   DROP CONSTRAINT card_check, DROP CONSTRAINT card_check1;
 UPDATE card SET state = 'SUSPENDED_TEMP' WHERE state = 'SUSPENDED';
@@ -26,18 +19,25 @@ ALTER TABLE card ALTER issue_no DROP NOT NULL, ALTER reference DROP NOT NULL, AL
   ALTER valid_to DROP NOT NULL,
   ADD COLUMN replaced_by uuid REFERENCES card DEFERRABLE INITIALLY DEFERRED,
   ADD COLUMN level_two_from timestamptz;
-ALTER TABLE card ADD CONSTRAINT card_state_check CHECK (state IN ({_STATES})),
+ALTER TABLE card ADD CONSTRAINT card_state_check CHECK (state IN (
+    'REQUESTED', 'VERIFYING', 'QUEUED', 'REJECTED', 'ISSUED', 'ACTIVE', 'LOCKED', 'SUSPENDED_TEMP',
+    'SUSPENDED_FORMAL', 'REPLACED', 'CANCELLED', 'EXPIRED')),
   ADD CONSTRAINT card_suspended_by_check CHECK (suspended_by IN ('HOLDER', 'HOTLINE', 'COUNTER', 'PHYSICAL')),
   ADD CONSTRAINT card_before CHECK ((state = 'SUSPENDED_TEMP') = (state_before IS NOT NULL)),
-  ADD CONSTRAINT card_suspended CHECK ((state IN ('SUSPENDED_TEMP', 'SUSPENDED_FORMAL')) = (suspended_by IS NOT NULL)),
+  ADD CONSTRAINT card_suspended
+    CHECK ((state IN ('SUSPENDED_TEMP', 'SUSPENDED_FORMAL')) = (suspended_by IS NOT NULL)),
   ADD CONSTRAINT card_replaced CHECK ((state = 'REPLACED') = (replaced_by IS NOT NULL)),
-  ADD CONSTRAINT card_numbered CHECK (({_UNNUMBERED}) = (issue_no IS NULL) AND (issue_no IS NULL) = (reference IS NULL)
+  ADD CONSTRAINT card_numbered
+    CHECK ((state IN ('REQUESTED', 'VERIFYING', 'QUEUED', 'REJECTED')) = (issue_no IS NULL)
+    AND (issue_no IS NULL) = (reference IS NULL)
     AND (issue_no IS NULL) = (valid_from IS NULL) AND (issue_no IS NULL) = (valid_to IS NULL));
 COMMENT ON COLUMN card.level_two_from IS 'what only level 2 opens waits until then after a device was bound';
 DROP INDEX card_one_live;
-CREATE UNIQUE INDEX card_one_live ON card (person_id) WHERE {_LIVE};
+CREATE UNIQUE INDEX card_one_live ON card (person_id)
+  WHERE state NOT IN ('REJECTED', 'REPLACED', 'CANCELLED', 'EXPIRED');
 DROP INDEX card_claimed;
-CREATE INDEX card_claimed ON card (level) WHERE {_LIVE} AND consent_date IS NOT NULL;
+CREATE INDEX card_claimed ON card (level)
+  WHERE state NOT IN ('REJECTED', 'REPLACED', 'CANCELLED', 'EXPIRED') AND consent_date IS NOT NULL;
 CREATE INDEX card_lapsing ON card (state_since) WHERE state = 'SUSPENDED_TEMP' AND suspended_by <> 'PHYSICAL';
 CREATE INDEX card_expiring ON card (valid_to)
   WHERE state IN ('ISSUED', 'ACTIVE', 'LOCKED', 'SUSPENDED_TEMP', 'SUSPENDED_FORMAL')
