@@ -40,7 +40,7 @@ MADE = re.compile(
     r"|console\.(name|found)_\w+|desk\.(queue|done|actor)_\w+|job\.\w+"
     r"|rules\.\w+|lists\.(column|about|step)_\w+|lists\.(roster|wages)|project\.done_\w+|account\.source_\w+"
     r"|office\.\w+_text|office\.job_(pause|resume)(_about)?|office\.refund_(prepared|approve|reject)|register\.request_(asked|approve|reject)"
-    r"|cover\.(do|text)_\w+|transfer\.do_\w+|employer\.(person|document)"
+    r"|family\.(done|scope)_\w+|cover\.(do|text)_\w+|transfer\.do_\w+|employer\.(person|document)"
     r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|papers\..+|words\..+"
 )
 SHOWN = (
