@@ -125,8 +125,9 @@ async def devices(tx: Transaction, card_id: UUID) -> Sequence[Binding]:
 
 
 async def of_delegation(tx: Transaction, delegation_id: UUID) -> Sequence[Binding]:
-    """The devices that a delegate has bound to the card of the ward, oldest first."""
-    rows = await tx.fetch(_READ + "WHERE delegation_id = $1 AND state = 'live' ORDER BY 1", delegation_id)
+    """The devices that a delegate has bound to the card of the ward, oldest first; not those of a card that is over."""
+    query = _READ + "WHERE delegation_id = $1 AND state = 'live' AND status <> 1 ORDER BY 1"
+    rows = await tx.fetch(query, delegation_id)
     return [_binding(row) for row in rows]
 
 
