@@ -19,7 +19,7 @@ from services.card.crypto.algorithms import ES256, SM2
 from services.card.events import CONSUMERS
 from services.card.family_rpc import FamilyRpc
 from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
-from services.card.operations import family, figures, keys, publishing
+from services.card.operations import family, figures, keys, placing, publishing
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
@@ -47,6 +47,7 @@ def build(settings: Settings) -> Service:
 
     async def register(database: Database) -> None:
         await _run(database, "start", lambda tx: keys.register(tx, office.keys))
+        await _run(database, "start", placing.begin)
 
     on_start = [register]
     if card.is_prod and card.card_key_provider == "file":
@@ -55,6 +56,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), FamilyRpc(office)],
         consumers=CONSUMERS,
+        jobs=[placing.job(office)],
         figures=figures.count,
         on_start=on_start,
         background={
