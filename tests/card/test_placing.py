@@ -36,7 +36,8 @@ async def test_cards_without_a_place_get_one_each_whatever_happens_on_the_way(de
     )
     await desk.announce(people[1], LOST)
     await desk.announce(people[2], CANCELLED)
-    office, died = open_office(desk.database.settings), []
+    office = open_office(desk.database.settings)
+    died: list[int] = []
 
     async def dying(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:
         result = await placing.job(office, size=2).run_chunk(tx, job, chunk)

@@ -252,7 +252,9 @@ def families() -> family_service_pb2.ListDelegationsResponse:
                 state=family_service_pb2.DelegationState.Value(f"DELEGATION_STATE_{state}"),
                 state_since=to_date(date(2026, 8, 3)),
                 to_date=to_date(date(2027, 12, 31)),
-                ended_by=family_service_pb2.DELEGATION_ENDED_BY_WARD if state == "ENDED" else None,
+                ended_by=family_service_pb2.DELEGATION_ENDED_BY_WARD
+                if state == "ENDED"
+                else family_service_pb2.DELEGATION_ENDED_BY_UNSPECIFIED,
                 ward_is_minor=is_minor,
             )
             for number, is_delegate, name, relation, state, is_minor in rows
