@@ -22,7 +22,17 @@ from services.card.events import CONSUMERS
 from services.card.family_rpc import FamilyRpc
 from services.card.issuers import NationalIssuer
 from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
-from services.card.operations import batch_issuing, batch_preparing, daily, family, figures, keys, ordering, publishing
+from services.card.operations import (
+    batch_issuing,
+    batch_preparing,
+    daily,
+    family,
+    figures,
+    keys,
+    ordering,
+    placing,
+    publishing,
+)
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
@@ -51,6 +61,7 @@ def build(settings: Settings) -> Service:
 
     async def register(database: Database) -> None:
         await _run(database, "start", lambda tx: keys.register(tx, office.keys))
+        await _run(database, "start", placing.begin)
 
     files = Files(settings.files_dir, settings.keys_dir)
     orders: dict[str, Callable[[Database, asyncio.Event], Awaitable[None]]] = {}
@@ -64,7 +75,7 @@ def build(settings: Settings) -> Service:
         settings=settings,
         servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files), FamilyRpc(office)],
         consumers=CONSUMERS,
-        jobs=[batch_preparing.job(files, office), batch_issuing.job(office), daily.job(office)],
+        jobs=[batch_preparing.job(files, office), batch_issuing.job(office), daily.job(office), placing.job(office)],
         figures=figures.count,
         on_start=on_start,
         background=orders

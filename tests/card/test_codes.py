@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import cbor2
 import pytest
 
+from hrss.card.v1 import card_events_pb2 as events
 from hrss.card.v1 import card_service_pb2 as pb
 from hrss.card.v1 import codes_service_pb2 as codes_pb
 from hrss.card.v1 import keys_service_pb2 as keys_pb
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from services.card.keyring import KeyRing
     from tests.plugins.databases import NewDatabase
 
+PUBLISHED = events.StatusListPublished.DESCRIPTOR.full_name
 SUPERVISOR = a_principal(["SUPERVISOR"], subject="idp|sup-1", purpose="contract", acr=4)
 
 
@@ -192,6 +194,14 @@ async def test_a_change_is_seen_online_at_once_and_in_the_lists_with_the_next_pu
     assert [(one[2], one[3]) for one in said] == [(1, 2), (2, 3)]
     assert [dict(one[5])[places] for one in said] == [2, 0]  # with the place of the server's own binding
     assert said[0][4] < said[1][4]
+    facts = await desk.rows("SELECT payload FROM outbox WHERE subject = $1 ORDER BY seq", PUBLISHED)
+    told_of = [one for row in facts for one in events.StatusListPublished.FromString(row["payload"]).facts]
+    assert [(one.header.aggregate_id, one.sequence, one.changed_count) for one in told_of] == [
+        ("lst_1", 1, 0),
+        ("lst_1", 2, 2),
+        ("lst_1", 3, 2),
+    ]
+    assert [int(one.issue_time) for one in told_of][1:] == [one[4] for one in said]
     with pytest.raises(NotFound):
         await desk.call("GetStatusList", codes_pb.GetStatusListRequest(list_no=9), a_principal(["PUBLIC"]))
 

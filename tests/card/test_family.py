@@ -255,12 +255,13 @@ async def test_whom_nobody_can_invite_is_told_in_one_way(families: Families) -> 
         answers.append((caught.value.reason, str(caught.value), caught.value.metadata))
     assert len({str(one) for one in answers}) == 1
     assert answers[0][0] == "FAMILY_WARD_NOT_FOUND"
-    for wrong, said in (
+    wrongs: tuple[tuple[dict[str, Any], str], ...] = (
         ({"ward_id_no": "320602199001011230"}, "ID_NO_INVALID"),
         ({"ward_name": "何\u3000"}, "NAME_INVALID"),
         ({"relation": 0}, "VALUE_REQUIRED"),
         ({"to_date": {"year": 2026, "month": 7, "day": 19}}, "FAMILY_TERM_INVALID"),
-    ):
+    )
+    for wrong, said in wrongs:
         got = await reason(families.invite(son, known, **{"relation": ELDER, **wrong}))
         assert got == said or (said == "VALUE_REQUIRED" and got.endswith("_REQUIRED")), got
     assert await reason(families.invite(son, son)) == "FAMILY_SELF"

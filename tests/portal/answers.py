@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.values import to_date, to_money, to_month, to_statement
 from hrss.benefits.v1 import benefits_pb2, benefits_service_pb2
-from hrss.card.v1 import card_pb2, card_service_pb2
+from hrss.card.v1 import card_pb2, card_service_pb2, family_service_pb2
 from hrss.enrollment.v1 import enrollment_pb2, enrollment_service_pb2
 from hrss.gateway.v1 import cases_service_pb2
 from hrss.type.v1 import money_pb2
@@ -26,6 +26,7 @@ NAME, ID_NO = "张示例", "990000199003151234"
 PERSON = ids.to_text("per", ids.new_id())
 CARD = ids.to_text("crd", ids.new_id())
 BENEFIT = ids.to_text("ben", ids.new_id())
+ACTED_FOR, ASKED_FOR, CHILD = (ids.to_text("dlg", ids.new_id()) for _ in range(3))
 CASE_NO = "3206022026110810000174"
 BUNDLE_NO, PART_NO = "3206022026110810000182", "3206022026110810000190"
 ENROLLMENT = ids.to_text("enr", ids.new_id())
@@ -240,6 +241,36 @@ def card(state: int = card_pb2.CARD_STATE_ACTIVE) -> card_pb2.Card:
     )
 
 
+def families() -> family_service_pb2.ListDelegationsResponse:
+    """One for whom the person acts, a child that waits for the window, one who asks to act for them, one that ended."""
+    show, query = family_service_pb2.FAMILY_SCOPE_SHOW_CODE, family_service_pb2.FAMILY_SCOPE_QUERY
+    rows = (
+        (ACTED_FOR, True, "张*亲", "ELDER", "ACTIVE", False),
+        (CHILD, True, "张*儿", "CHILD", "PENDING", True),
+        (ASKED_FOR, False, "李*例", "SPOUSE", "PENDING", False),
+        (ids.to_text("dlg", ids.new_id()), True, "王*例", "OTHER", "ENDED", False),
+    )
+    return family_service_pb2.ListDelegationsResponse(
+        delegations=[
+            family_service_pb2.Delegation(
+                delegation_id=number,
+                is_delegate=is_delegate,
+                other_name_masked=name,
+                relation=family_service_pb2.FamilyRelation.Value(f"FAMILY_RELATION_{relation}"),
+                scopes=[show, query],
+                state=family_service_pb2.DelegationState.Value(f"DELEGATION_STATE_{state}"),
+                state_since=to_date(date(2026, 8, 3)),
+                to_date=to_date(date(2027, 12, 31)),
+                ended_by=family_service_pb2.DELEGATION_ENDED_BY_WARD
+                if state == "ENDED"
+                else family_service_pb2.DELEGATION_ENDED_BY_UNSPECIFIED,
+                ward_is_minor=is_minor,
+            )
+            for number, is_delegate, name, relation, state, is_minor in rows
+        ]
+    )
+
+
 def case(state: int = cases_service_pb2.CASE_STATE_IN_REVIEW, **changes: Any) -> cases_service_pb2.Case:
     """An application for a pension."""
     return cases_service_pb2.Case(
@@ -356,6 +387,11 @@ def program(echo: Echo) -> None:
         "GetCalculation", benefits_service_pb2.GetCalculationResponse(statement=to_statement(PENSION, "0123456789ab"))
     )
     echo.answer("ListCards", card_service_pb2.ListCardsResponse(cards=[card()]))
+    echo.answer("ListDelegations", families())
+    echo.answer(
+        "MintWardToken",
+        family_service_pb2.MintWardTokenResponse(token="S1" + "B" * 180, valid_seconds=60, refresh_seconds=50),
+    )
     echo.answer(
         "MintToken", card_service_pb2.MintTokenResponse(token="S1" + "A" * 180, valid_seconds=60, refresh_seconds=50)
     )

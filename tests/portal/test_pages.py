@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hrss.card.v1 import card_pb2, card_service_pb2
+from hrss.card.v1 import card_pb2, card_service_pb2, family_service_pb2
 from hrss.gateway.v1 import cases_service_pb2
 from kernel.errors import NotFound, Refused, Unavailable
 from tests.portal import answers
@@ -135,6 +135,38 @@ async def test_a_card_is_activated_once_with_consent_and_pin(site: Site) -> None
     assert good.headers["location"] == "/card"
     sent = [seen.request for seen in site.echo.seen if seen.method == "ActivateCard"]
     assert [(one.pin, one.consent, one.card_id) for one in sent] == [("385216", True, answers.CARD)]
+
+
+async def test_a_family_account_is_begun_agreed_to_and_ended_on_its_pages(site: Site) -> None:
+    asked = {"relation": "FAMILY_RELATION_ELDER", "ward_name": "张母亲", "ward_id_no": answers.ID_NO, "QUERY": "true"}
+    site.echo.answer("InviteWard", family_service_pb2.InviteWardResponse())
+    async with site.browser(await site.persona(), acr=3) as visitor:
+        page = await visitor.get("/family")
+        first = await visitor.post("/family/invite", {**asked, "to_date": "2027/12/31"})
+        site.echo.refuse("InviteWard", NotFound("FAMILY_WARD_NOT_FOUND", "nobody", field="ward_id_no"))
+        refused = await visitor.post("/family/invite", asked)
+        for path in (f"{answers.ASKED_FOR}/agree", f"{answers.ASKED_FOR}/end"):
+            assert (await visitor.post(f"/family/{path}")).headers["location"].startswith("/family?done=")
+        code = await visitor.get(f"/family/{answers.ACTED_FOR}/code")
+        # Nobody agrees for whom they asked, shows whom they may not, or opens what is not theirs.
+        for path in (
+            f"{answers.ACTED_FOR}/agree",
+            f"{answers.CHILD}/code",
+            f"{answers.ASKED_FOR}/code",
+            f"dlg_{'0' * 32}/end",
+            "x/end",
+        ):
+            assert (await visitor.get(f"/family/{path}")).headers["location"] == "/family"
+
+    assert all(name in page.text for name in ("张*亲", "张*儿", "李*例", "王*例", "household register"))
+    assert first.headers["location"] == "/family?done=invited"
+    assert "No such family member" in refused.text
+    assert "Nobody with this name and number has a card" in refused.text
+    assert "<svg viewBox=" in code.text
+    sent = {seen.method: seen.request for seen in site.echo.seen}
+    assert [list(seen.request.scopes) for seen in site.echo.seen if seen.method == "InviteWard"] == [[2], [2]]
+    assert sent["ConsentToDelegation"].delegation_id == sent["EndDelegation"].delegation_id == answers.ASKED_FOR
+    assert sent["MintWardToken"].delegation_id == answers.ACTED_FOR
 
 
 async def test_the_code_is_drawn_and_its_validity_is_a_time(site: Site) -> None:

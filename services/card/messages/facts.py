@@ -110,5 +110,16 @@ def double_use(card_id: UUID, person_id: UUID, verifier: str) -> Message:
     )
 
 
+def list_published(list_no: int, sequence: int, iat: int, changed: int) -> Message:
+    """Say that a status list was published."""
+    return events.StatusListPublished.Fact(
+        header=fact_pb2.FactHeader(aggregate_id=f"lst_{list_no}"),
+        list_no=list_no,
+        sequence=sequence,
+        issue_time=str(iat),
+        changed_count=changed,
+    )
+
+
 def _header(card: CardRow) -> fact_pb2.FactHeader:
     return fact_pb2.FactHeader(aggregate_id=ids.to_text("crd", card.card_id))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from services.card.store.rows import CardRow, HolderRow
 
 FACE = 3  # level of a login with a live face
+_OPEN = frozenset({CardState.ISSUED, CardState.ACTIVE, CardState.LOCKED})
 _OVER = frozenset({"CANCELLED", "REPLACED", "EXPIRED", "REJECTED"})
 
 
@@ -97,7 +98,7 @@ async def consent(tx: Transaction, command: ConsentToDelegation, office: Office)
     family.follow(_standing(tx, one, ward, office), DelegationEvent.CONSENT)
     await _require_own_card(tx, await holders.known(tx, one.delegate_id), office, lock=True)
     card = await living(tx, one.ward_id)
-    if card is None or card.state not in {CardState.ISSUED, CardState.ACTIVE, CardState.LOCKED}:
+    if card is None or card.state not in _OPEN:
         raise Refused("CARD_NOT_ACTIVE", "the ward's card does not live", state=card.state.value if card else "")
     is_minor = family.is_minor(ward.birth_date, tx.today, office.policy.consent_age.on(tx.today).value)
     basis = _basis(tx, one, command, is_minor=is_minor)
@@ -280,7 +281,7 @@ async def _ward(tx: Transaction, command: InviteWard) -> HolderRow:
     ward = await holder_rows.by_number(tx, command.ward_id_no)
     if ward is not None and holder_rows.name(tx, ward) == command.ward_name and ward.survivor_id is None:
         card = await living(tx, ward.person_id)
-        if card is not None and not card.state.value.startswith("SUSPENDED"):
+        if card is not None and card.state in _OPEN:
             return ward
     raise NotFound("FAMILY_WARD_NOT_FOUND", "nobody with this name and number has a card", field="ward_id_no")
 

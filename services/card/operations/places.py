@@ -49,6 +49,13 @@ class Places:
         )
         return [(leased.list_no, place) for place in self._places(leased)]
 
+    async def several(self, database: Database, count: int) -> list[tuple[int, int]]:
+        """Lease so many places; a list that is nearly full gives fewer, and the next one the rest."""
+        places: list[tuple[int, int]] = []
+        while len(places) < count:
+            places += await self.lease(database, count - len(places))
+        return places
+
     def take(self) -> tuple[int, int]:
         """A place that nobody had.
 

@@ -13,6 +13,7 @@ import numpy as np
 from kernel.errors import NotFound
 from services.card import cose, signing, status
 from services.card.keyring import Purpose
+from services.card.messages import facts
 from services.card.operations import keys
 from services.card.status import SIZE, TTL_SECONDS
 from services.card.store import bindings
@@ -53,14 +54,15 @@ async def _publish(tx: Transaction, list_no: int, now: int, office: Office) -> b
     iat = now if last is None else max(now, last.iat + 1)
     sequence = 1 if last is None else last.sequence + 1
     signed = status.sign(f"{office.status_uri}/{list_no}", packed, iat, office.keys)
+    changed = np.flatnonzero(before != values)
     if last is not None:
-        changed = np.flatnonzero(before != values)
         rows = [[int(place), int(values[place])] for place in changed]
         payload = cose.write([1, list_no, last.sequence, sequence, iat, rows])
         body = signing.write(office.keys, Purpose.STATUS, CHANGES_CONTEXT, payload)
         await bindings.add_delta(tx, list_no, sequence, iat, body)
     made = Published(list_no, iat, status.deflate(packed), signed.cwt, signed.jwt, sequence)
     await bindings.publish(tx, made)
+    tx.emit(facts.list_published(list_no, sequence, iat, len(changed)))
     return True
 
 

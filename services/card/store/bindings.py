@@ -112,6 +112,55 @@ async def add(tx: Transaction, binding: Binding) -> None:
     )
 
 
+async def unplaced(tx: Transaction, job_kind: str) -> int:
+    """How many cards wait for their first place; none, while a job of that kind is at it."""
+    await tx.execute("SELECT pg_advisory_xact_lock($1)", NEW_LIST)
+    row = await tx.fetchrow(
+        """
+        SELECT count(*) AS count FROM card_unplaced
+        WHERE NOT EXISTS (SELECT 1 FROM job WHERE kind = $1 AND state IN ('QUEUED', 'RUNNING', 'PAUSED'))
+        """,
+        job_kind,
+    )
+    assert row is not None
+    return int(row["count"])
+
+
+async def take_unplaced(tx: Transaction, limit: int) -> Sequence[UUID]:
+    """The next cards that wait for their first place, locked; nobody else finds them any more."""
+    rows = await tx.fetch(
+        """
+        WITH taken AS (
+          DELETE FROM card_unplaced WHERE card_id IN (
+            SELECT card_id FROM card_unplaced ORDER BY card_id LIMIT $1 FOR UPDATE SKIP LOCKED
+          ) RETURNING card_id
+        )
+        SELECT card_id FROM card WHERE card_id IN (SELECT card_id FROM taken) ORDER BY card_id FOR NO KEY UPDATE
+        """,
+        limit,
+    )
+    return [row["card_id"] for row in rows]
+
+
+async def place(tx: Transaction, cards: Sequence[UUID], places: Sequence[tuple[int, int]]) -> int:
+    """Give cards that are locked their first place; those that are over by now need none. How many got one."""
+    return await tx.execute(
+        """
+        INSERT INTO binding (binding_id, card_id, role, reference, list_no, idx, state, status, bound_date)
+        SELECT place.binding_id, card_id, 'server', card.reference, list_no, idx, 'live', status_of(card.state), $5
+        FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[]) AS place (card_id, binding_id, list_no, idx)
+        JOIN card USING (card_id)
+        WHERE status_of(card.state) <> 1
+          AND NOT EXISTS (SELECT 1 FROM binding AS old WHERE old.card_id = card.card_id AND old.role = 'server')
+        """,
+        list(cards),
+        [ids.new_id() for _ in cards],
+        [list_no for list_no, _ in places],
+        [index for _, index in places],
+        tx.today,
+    )
+
+
 async def by_reference(tx: Transaction, reference: bytes) -> Binding | None:
     """The binding that a credential refers to."""
     rows = await tx.fetch(_READ + "WHERE reference = $1", reference)
@@ -125,8 +174,9 @@ async def devices(tx: Transaction, card_id: UUID) -> Sequence[Binding]:
 
 
 async def of_delegation(tx: Transaction, delegation_id: UUID) -> Sequence[Binding]:
-    """The devices that a delegate has bound to the card of the ward, oldest first."""
-    rows = await tx.fetch(_READ + "WHERE delegation_id = $1 AND state = 'live' ORDER BY 1", delegation_id)
+    """The devices that a delegate has bound to the card of the ward, oldest first; not those of a card that is over."""
+    query = _READ + "WHERE delegation_id = $1 AND state = 'live' AND status <> 1 ORDER BY 1"
+    rows = await tx.fetch(query, delegation_id)
     return [_binding(row) for row in rows]
 
 

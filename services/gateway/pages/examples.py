@@ -69,6 +69,8 @@ _PREFIXES = {
 }
 _TEXTS = {
     "name": "张三",
+    "ward_name": "张三",
+    "ward_id_no": make_resident_id(TEST_REGION, date(1956, 3, 15), 123),
     "share": "1",
     "reference": "332060251100000002",
     "document": "bil_" + "1" * 32,

@@ -119,7 +119,7 @@ async def code(visit: Visit) -> Response:
     return visit.render(
         "citizen/card_code.html",
         card=mine,
-        svg=_drawn(minted["token"]),
+        svg=drawn(minted["token"]),
         until=f"{until.astimezone(BEIJING):%H:%M:%S}",
         refresh_seconds=minted["refresh_seconds"],
     )
@@ -162,10 +162,10 @@ async def _card(visit: Visit) -> Any:
     return next(iter([*living, *found]), None)
 
 
-def _drawn(token: str) -> Markup:
+def drawn(token: str) -> Markup:
     """A QR code as SVG without styles; segno writes nothing of the token but its modules."""
-    drawn = segno.make(token, error="m", micro=False)
-    svg = drawn.svg_inline(omitsize=True, border=2, svgclass=None, lineclass=None)
+    made = segno.make(token, error="m", micro=False)
+    svg = made.svg_inline(omitsize=True, border=2, svgclass=None, lineclass=None)
     return Markup(svg)  # noqa: S704 - made here of coordinates alone
 
 
