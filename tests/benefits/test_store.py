@@ -28,6 +28,11 @@ REWRITES = [
     "UPDATE overpayment SET amount_fen = 1",
     "UPDATE ledger_posting SET amount_fen = 1",
     "UPDATE audit SET action = ''",
+    "UPDATE calculation SET digest = ''",
+    "UPDATE payroll SET payroll_id = gen_random_uuid()",
+    "DELETE FROM calculation",
+    "DELETE FROM payee",
+    "DELETE FROM adjustment",
     "DELETE FROM payment",
     "DELETE FROM benefit",
     "DELETE FROM determination",
@@ -63,6 +68,28 @@ IMPOSSIBLE = [
     "UPDATE account SET settled_month = '2026-07-01'",
     "UPDATE payee SET account_index = 'x'",
 ]
+AGAIN = "to_jsonb(one) || jsonb_build_object('payment_id', gen_random_uuid(), 'month', '2030-01-01', '{}', {})"
+NAMES_NOTHING = [
+    *(
+        f"INSERT INTO payment SELECT (jsonb_populate_record(NULL::payment, {AGAIN.format(column, wrong)})).*"
+        " FROM payment AS one LIMIT 1"
+        for column, wrong in (
+            ("payroll_id", "gen_random_uuid()"),
+            ("benefit_id", "gen_random_uuid()"),
+            ("payee_id", "gen_random_uuid()"),
+            ("digest", "sha256('')"),
+        )
+    ),
+    """
+    INSERT INTO benefit_amount SELECT benefit_id, more, from_month, 1, CASE more WHEN 2 THEN digest ELSE sha256('') END,
+    cause, cause_id, business_date FROM benefit_amount, generate_series(2, 3) AS more
+    """,
+    """
+    INSERT INTO calculation (digest, kind, policy_version, inputs, total_fen, provisional, terms_id)
+    VALUES (sha256(''), 'EMPLOYEE_PENSION', '', '{}', 1, false, gen_random_uuid())
+    """,
+    "UPDATE benefit SET digest = sha256('')",
+]
 
 
 async def test_the_app_role_rewrites_no_decision(database: Database) -> None:
@@ -85,6 +112,9 @@ async def test_the_database_refuses_what_cannot_be(
 
     for statement in IMPOSSIBLE:  # each fails, so the next one finds the same rows
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await owner_fetch(database, statement)
+    for statement in NAMES_NOTHING:  # the whole statement, where one of its rows does
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
             await owner_fetch(database, statement)
 
 
