@@ -145,9 +145,8 @@ class Bureau(Benefits):
             row = await decisions.benefit(tx, one["benefit_id"], lock=True)
             assert row is not None
             first = row.first_month
-            await keeping_recovery.note_overpaid_difference(
-                tx, row, cause_id=ids.new_id(), first=first, last=first, amount=Money(one["amount_fen"]), reason="TEST"
-            )
+            over = [(row.benefit_id, first.first_day, first.first_day, one["amount_fen"])]
+            await keeping_recovery.note_overpaid_differences(tx, ids.new_id(), "TEST", over)
 
         await self.run(claim)
 
