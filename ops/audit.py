@@ -40,6 +40,13 @@ def main(
     home: Home, environ: Mapping[str, str], service: str, against: Path | None, console: Console, *, as_json: bool
 ) -> int:
     """Verify one service or all; 0 when everything is as it was, 1 when something is not, 2 when nobody could look."""
+    return asyncio.run(run(home, environ, service, against, console, as_json=as_json))
+
+
+async def run(
+    home: Home, environ: Mapping[str, str], service: str, against: Path | None, console: Console, *, as_json: bool
+) -> int:
+    """The same, inside a running event loop."""
     errors = Console(stderr=True)
     try:
         if service and service not in SERVICES:
@@ -48,7 +55,7 @@ def main(
         keys_dir = Path(environ.get("HRSS_KEYS_DIR") or home.keys)
         wanted = [service] if service else list(SERVICES)
         kept = {one: outside_of(home, environ, one, against) for one in wanted}
-        reports = asyncio.run(_verify(databases.app_urls, keys_dir, kept))
+        reports = await _verify(databases.app_urls, keys_dir, kept)
     except (CannotLook, servers.ServerUnknown) as error:
         errors.print(f"[red]✗[/] {error}", highlight=False, soft_wrap=True)
         return NOT_VERIFIED
