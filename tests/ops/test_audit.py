@@ -10,12 +10,14 @@ import pytest
 from rich.console import Console
 
 from chassis import audit_file
+from chassis import bus as chassis_bus
+from chassis.audit_sealer import AuditSealer
 from ops import audit
 from ops.home import Home
 from ops.servers import SERVICES
 from tests.chassis.demo import MIGRATIONS
 from tests.chassis.test_audit_chain import note, sign
-from tests.plugins.databases import NewDatabase, owner_execute
+from tests.plugins.databases import Nats, NewDatabase, owner_execute
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +34,7 @@ async def database(new_database: NewDatabase) -> Database:
 
 
 async def seen(
-    database: Database, service: str, against: Path | None = None, *, as_json: bool = False
+    database: Database, service: str, against: Path | None = None, *, as_json: bool = False, broker: str = ""
 ) -> tuple[int, str]:
     """Exit code and what was printed."""
     settings = database.settings
@@ -42,7 +44,10 @@ async def seen(
         environ[f"HRSS_{one.upper()}_DATABASE_OWNER_URL"] = settings.database_owner_url
     shown = io.StringIO()
     home = Home(settings.audit_files.parent)
-    code = await audit.run(home, environ, service, against, Console(file=shown, width=200), as_json=as_json)
+    if broker:
+        environ["HRSS_NATS_URL"] = broker
+    asked = audit.Asked(service, against, with_stream=bool(broker), as_json=as_json)
+    code = await audit.run(home, environ, asked, Console(file=shown, width=200))
     return code, shown.getvalue()
 
 
@@ -78,6 +83,23 @@ async def test_an_operator_is_told_which_row_is_the_first_that_is_wrong(
         "tail_cut",
         3,
     )
+
+
+async def test_the_stream_is_compared_where_the_files_are_gone(database: Database, nats: Nats) -> None:
+    await chassis_bus.provision(nats.server.admin_url, streams=[], consumers={}, with_audit=True)
+    one = AuditSealer(database, await nats.bus("card"), every_seconds=0)
+    for _ in range(3):
+        await note(database)
+        await one.seal()
+        await one.hand_out()
+
+    code, said = await seen(database, "card", broker=nats.server.admin_url)
+    assert (code, "outside 3" in said) == (0, True)
+    await owner_execute(
+        database, "DELETE FROM audit_checkpoint WHERE number = 3; DELETE FROM audit_seal WHERE number = 3"
+    )
+    code, said = await seen(database, "card", broker=nats.server.admin_url)
+    assert (code, "row 3 and those after it were cut off" in said) == (1, True)
 
 
 async def test_where_nobody_can_look_the_exit_code_is_two(
