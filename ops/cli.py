@@ -207,12 +207,16 @@ def verify_audit(
     against: Annotated[
         Path | None, typer.Option(help="检查点的外部副本：文件或目录 / a copy of the checkpoints: file or directory.")
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="与消息流 hrss-audit 比对 / compare with the stream hrss-audit.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """验证审计链，指出第一条被改动的记录 / verify the chain of the audit, name the first bad row (exit code 1)."""
     from ops import audit as command
 
-    raise typer.Exit(command.main(Home.of(os.environ), os.environ, service, against, console, as_json=as_json))
+    asked = command.Asked(service, against, with_stream=stream, as_json=as_json)
+    raise typer.Exit(command.main(Home.of(os.environ), os.environ, asked, console))
 
 
 @card.command("issue-batch")

@@ -11,7 +11,7 @@ import pytest
 from hrss.card.v1 import card_pb2 as model
 from hrss.card.v1 import card_service_pb2 as pb
 from kernel import ids
-from kernel.errors import Forbidden, InvalidInput, NotFound, Refused, Unauthenticated
+from kernel.errors import Busy, Forbidden, InvalidInput, NotFound, Refused, Unauthenticated
 from services.card import pin as pins
 from services.card.settings import CardSettings
 from tests.card.builders import CLERK, LOST, PIN, TODAY, a_key
@@ -227,6 +227,20 @@ async def test_a_look_of_staff_is_audited(desk: Desk) -> None:
         "SELECT action FROM audit WHERE subject = 'idp|auditor' AND person_id = $1", person.person_id
     )
     assert len(looks) == 2
+
+
+async def test_threat_04_staff_that_looks_at_too_many_cards_is_refused(desk: Desk) -> None:
+    desk.database.settings = desk.database.settings.model_copy(update={"unsealed_per_hour": 2})
+    cards = [await desk.issued(await desk.person()) for _ in range(3)]
+    for card_id in (*cards[:2], cards[0]):
+        await desk.call("GetCard", pb.GetCardRequest(card_id=card_id), AUDITOR)
+
+    with pytest.raises(Busy) as caught:
+        await desk.call("GetCard", pb.GetCardRequest(card_id=cards[2]), AUDITOR)
+
+    assert caught.value.reason == "UNSEAL_QUOTA_REACHED"
+    assert caught.value.retry_after is not None
+    assert len(await desk.rows("SELECT 1 FROM audit WHERE action = 'unseal_refused'")) == 1
 
 
 async def test_a_card_whose_physical_card_is_lost_cannot_be_activated(desk: Desk) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from chassis import audit_file, audit_keys, audit_verify
 from chassis.policy import open_policy
 from ops.platform import ASSUMED_VALUES
 from services.benefits.policy import BenefitsPolicy
@@ -23,6 +24,8 @@ from tests.system.oracle_enrollment import broken
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from ops.home import Home
+
 SERVICES = ("enrollment", "benefits", "training", "card")
 # Which kinds of whom are heard by whom.
 HEARD_KINDS = {
@@ -34,8 +37,8 @@ HEARD_KINDS = {
 }
 
 
-async def differences(owner_url: Callable[[str], str]) -> list[str]:
-    """Everything that is wrong across and inside the services."""
+async def differences(owner_url: Callable[[str], str], home: Home | None = None) -> list[str]:
+    """Everything that is wrong across and inside the services; with its home also the chains of the audit."""
     connections = {service: await asyncpg.connect(owner_url(service).replace("+asyncpg", "")) for service in SERVICES}
     try:
         found: list[str] = []
@@ -43,6 +46,7 @@ async def differences(owner_url: Callable[[str], str]) -> list[str]:
             found += await _unfinished(service, connection)
             found += await _versions(service, connection)
             found += await _audit(service, connection)
+            found += await _chain(service, connection, home) if home is not None else []
         for producer, listener in HEARD_KINDS:
             found += await _heard(producer, listener, connections)
         counts = await broken(owner_url("enrollment"))
@@ -115,3 +119,11 @@ async def _audit(service: str, connection: asyncpg.Connection[asyncpg.Record]) -
         "(SELECT 1 FROM audit a WHERE a.method = r.method AND a.request_id = r.request_id)"
     )
     return [f"{service}: {missing} changes without an audit row"] if missing else []
+
+
+async def _chain(service: str, connection: asyncpg.Connection[asyncpg.Record], home: Home) -> list[str]:
+    """I11: the chain is what it was, also by the checkpoints outside."""
+    path = audit_file.path_of(home.audit, service)
+    kept = audit_file.read_all(path) if path.exists() else None
+    report = await audit_verify.verify(connection, service, audit_keys.verifier(home.keys, service), kept)
+    return [f"{service}: audit: {report.fault.text(1)}"] if report.fault else []

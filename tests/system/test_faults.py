@@ -87,7 +87,7 @@ async def test_without_nats_commands_go_on_and_arrive_later(platform: Running) -
         person_id = enrolled["enrollment"]["person_id"]
         retirement = await stage.clerk.get(f"/v1/persons/{person_id}/retirement")
         assert retirement["retirement"]["track"] == "RETIREMENT_TRACK_MALE_60"
-        assert await differences(platform.owner_url) == []
+        assert await differences(platform.owner_url, platform.home) == []
 
 
 @pytest.mark.slow
@@ -115,7 +115,7 @@ async def test_without_postgresql_writes_say_come_back_and_nothing_is_half_done(
         again = await stage.office.post("/v1/employers", employer("MA0PGDB1"), key="faults-postgres-1")
         assert again == answers[-1]
         await settled(platform)
-        assert await differences(platform.owner_url) == []
+        assert await differences(platform.owner_url, platform.home) == []
 
 
 async def test_without_one_service_its_routes_say_so_and_the_others_work(platform: Running) -> None:

@@ -44,7 +44,7 @@ async def test_every_process_is_killed_and_no_total_changes(server_home: Path) -
         assert wrong == []
         assert life.pension_id
         assert [name for name in VICTIMS if platform.restarts(name) == 0] == []
-        assert await differences(platform.owner_url) == []
+        assert await differences(platform.owner_url, platform.home) == []
 
 
 async def _kill_each(platform: Running, story: asyncio.Task[object]) -> None:

@@ -115,6 +115,23 @@ class ContractWrong(Exception):  # noqa: N818 - read by developers as a sentence
     """The contract asks for something that the edge does not do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One form of an answer.
+
+    Args:
+        kind: Its media type.
+        field: The text field of the reply that holds it.
+        is_base64: The field holds bytes as base64url.
+        is_compressible: Worth gzip, where the caller takes it.
+    """
+
+    kind: str
+    field: str
+    is_base64: bool
+    is_compressible: bool
+
+
 @dataclass(frozen=True)
 class Route:
     """One public route and the RPC behind it."""
@@ -134,6 +151,8 @@ class Route:
     rate_class: str
     problems: tuple[str, ...]
     success_status: int
+    media: tuple[Media, ...] = ()
+    max_age_seconds: int = 0
 
     @functools.cached_property
     def path_fields(self) -> tuple[str, ...]:
@@ -222,6 +241,8 @@ def _route(method: MethodDescriptor) -> Route:
         rate_class=_RATE_CLASSES[http.rate_class],
         problems=tuple(http.problems),
         success_status=http.success_status or 200,
+        media=tuple(Media(one.type, one.field, one.is_base64, one.is_compressible) for one in http.media),
+        max_age_seconds=http.max_age_seconds,
     )
     _check(route)
     return route
@@ -246,6 +267,7 @@ def _check(route: Route) -> None:
         raise ContractWrong(f"{route.rpc}: a request has {REQUEST_ID} exactly when the Idempotency-Key is required")
     if route.idempotent_by_key and not route.has_body:
         raise ContractWrong(f"{route.rpc}: a change is sent with a body")
+    _check_media(route)
     for top in (route.request.DESCRIPTOR, route.response.DESCRIPTOR):
         _check_depth(top, 0)
         for message in messages_of(top):
@@ -253,6 +275,19 @@ def _check(route: Route) -> None:
                 if one.type in _UNSUPPORTED or (one.message_type and one.message_type.GetOptions().map_entry):
                     kind = _UNSUPPORTED.get(one.type, "map")
                     raise ContractWrong(f"{one.full_name}: {kind} is not carried by the edge")
+
+
+def _check_media(route: Route) -> None:
+    """Forms that caches keep are for everybody: public reads of a text field."""
+    if not route.media:
+        return
+    if route.method != "GET" or "PUBLIC" not in route.rule.roles or route.max_age_seconds <= 0:
+        raise ContractWrong(f"{route.rpc}: only what everybody may read for a while has other forms than JSON")
+    fields = route.response.DESCRIPTOR.fields_by_name
+    for one in route.media:
+        field = fields.get(one.field)
+        if field is None or field.type != FieldDescriptor.TYPE_STRING or field.is_repeated:
+            raise ContractWrong(f"{route.rpc}: {one.field} is no text that could be an answer by itself")
 
 
 def _check_depth(message: Any, depth: int) -> None:

@@ -25,6 +25,7 @@ from chassis.client import Deadline
 from chassis.logs import get_logger
 from chassis.problems import Fault
 from kernel.errors import DomainError, InvalidInput, NotFound
+from services.gateway.edge import media
 from services.gateway.edge.contract import REQUEST_ID, Route
 from services.gateway.edge.decoder import Decoder, Notes, token
 from services.gateway.edge.encoder import Encoder
@@ -70,7 +71,8 @@ _KEY = re.compile(r"[\x21-\x7e]{8,255}", re.ASCII)
 _JSON_TYPE = re.compile(r"application/json(?:\s*;\s*charset=\"?utf-8\"?)?", re.ASCII | re.IGNORECASE)
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
-_COMMON = ((b"cache-control", b"private, no-store"), (b"x-content-type-options", b"nosniff"))
+_CACHE = (b"cache-control", b"private, no-store")
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,9 @@ class Transcoder:
         return Answer(problem.status, problem.body, headers, problem.code)
 
     def _finish(self, answer: Answer, exchange: Exchange) -> None:
-        answer.headers += _COMMON
+        answer.headers.append(_NO_SNIFF)
+        if not any(name == _CACHE[0] for name, _ in answer.headers):
+            answer.headers.append(_CACHE)
         answer.headers.append((b"x-request-id", exchange.request_id.encode()))
         if exchange.allowance is not None:
             answer.headers.append((b"ratelimit-policy", exchange.allowance.policy))
@@ -289,8 +293,22 @@ def request_id_of(caller: str, rpc: str, key: str) -> str:
 
 
 def _answer(plan: _Plan, exchange: Exchange, reply: Reply) -> Answer:
+    route = plan.route
+    if route.media:
+        form = media.chosen(route.media, exchange.header(b"accept"))
+        if form is not None:
+            return media.answer(
+                form,
+                route.response.FromString(reply.body),
+                route.success_status,
+                route.max_age_seconds,
+                exchange.header(b"accept-encoding"),
+                lambda etag: _matches(exchange.headers.get(b"if-none-match", b""), etag),
+            )
     body = plan.encode(plan.route.response.FromString(reply.body))
     headers = [_JSON]
+    if route.media:
+        headers.append((b"vary", b"Accept"))
     if reply.replayed:
         headers.append((b"idempotency-replayed", b"true"))
     if reply.min_version:

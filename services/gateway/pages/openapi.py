@@ -298,6 +298,8 @@ class _Maker:
                 }
             },
         }
+        for form in route.media:
+            good["content"][form.kind] = {"schema": {"type": "string", "format": "binary"}}
         found: Json = {str(route.success_status): good}
         if route.has_etag:
             found["304"] = {"description": "Nothing has changed.", "headers": _refs("headers", ("ETag",))}
