@@ -11,7 +11,10 @@ import pytest
 from hrss.card.v1 import batches_service_pb2 as pb
 from hrss.card.v1 import card_events_pb2 as events
 from kernel.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refused
-from services.card.operations import batch_issuing, batch_preparing
+from services.card import batch_file
+from services.card.domain import issuing
+from services.card.domain.lifecycle import Physical
+from services.card.operations import batch_issuing, batch_judging, batch_preparing
 from tests.card.batch_desk import CHECKER, MAKER, csv_of, hold, people
 
 if TYPE_CHECKING:
@@ -281,3 +284,26 @@ async def test_what_was_drawn_and_is_taken_is_drawn_again(batches: Batches, monk
 
     assert counts(await batches.get(batch.batch_id)) == (30, 0, 0, 0)
     assert await batches.reconcile() == 40
+
+
+async def test_the_rule_for_one_is_the_rule_for_a_city(batches: Batches) -> None:
+    stands = [(physical, is_merged) for physical in (None, *Physical) for is_merged in (False, True)]
+    persons = people(len(stands))
+    for person, (physical, is_merged) in zip(persons, stands, strict=True):
+        await hold(batches.database, [person], physical and physical.value)
+        if is_merged:
+            query = "UPDATE holder SET survivor_id = $1 WHERE person_id = $2"
+            await batches.rows(query, persons[0].person_id, person.person_id)
+
+    query = f"SELECT ({issuing.OBSTACLE_SQL}) FROM holder ORDER BY person_id"
+    said = [row[0] for row in await batches.rows(query)]
+
+    assert said == [issuing.obstacle(issuing.Standing(*stand)) for stand in stands]
+    assert said.count("") == 1
+    assert set(said) - {""} <= batch_file.TEXTS.keys()
+    assert set(batch_judging_codes()) <= batch_file.TEXTS.keys()
+
+
+def batch_judging_codes() -> tuple[str, ...]:
+    """What only the register can say of a row."""
+    return batch_judging.UNKNOWN, batch_judging.MISMATCH, batch_judging.REPEATED
