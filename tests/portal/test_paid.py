@@ -304,3 +304,13 @@ async def test_statements_stand_beside_each_other_by_their_codes() -> None:
         ("30.00", "26.50", "-3.50"),
     ]
     assert side_by_side(one, None, "en") == []
+
+
+async def test_forms_of_one_page_keep_their_fields_apart(site: Site) -> None:
+    paid.program(site.echo)
+    wrong = await pressed(site, BENEFIT_PAGE, action="change-payee")
+
+    ids = re.findall(r'\sid="([^"]+)"', wrong.text)
+    assert len(ids) == len(set(ids))
+    assert 'href="#f-change-payee-payee-account"' in wrong.text
+    assert "f-change-payee-payee-account" in ids
