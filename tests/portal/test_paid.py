@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hrss.benefits.v1 import adjusting_service_pb2, benefits_service_pb2, determinations_service_pb2, paying_service_pb2
-from kernel.errors import Forbidden, PolicyParameterMissing, Refused
+from kernel.errors import Forbidden, InvalidInput, PolicyParameterMissing, Refused
 from services.benefits.paying import RELEASABLE, Gate
 from services.benefits.store import books as proof
 from services.gateway.console import benefit_books
@@ -231,6 +231,31 @@ async def test_a_determination_is_prepared_from_a_document(site: Site) -> None:
     assert "6222021234567890" in missing.text
 
 
+async def test_dependants_of_a_death_from_work_are_those_with_a_relation(site: Site) -> None:
+    paid.program(site.echo)
+    wrong = InvalidInput("PAYEE_INVALID", "too short", field="dependants[0].payee.account")
+    site.echo.refuse("PrepareWorkDeath", wrong)
+    path = f"/desk/people/{PERSON}/prepare/work-death"
+    facts = {
+        "event_date": "2026-03-01",
+        "payee.name": "张三",
+        "payee.account": "6222021234567890",
+        "document": "工认2026001",
+        "dependant1.alone": "true",
+        "dependant2.relation": "DEPENDANT_RELATION_OTHER",
+        "dependant2.last_month": "2030-6",
+        "dependant2.payee.name": "张小",
+        "dependant2.payee.account": "6222",
+    }
+    page = await pressed(site, path, **facts)
+
+    (asked,) = sent(site, "PrepareWorkDeath")
+    assert [(one.relation, one.last_month.year, one.payee.account) for one in asked.dependants] == [
+        (determinations_service_pb2.DEPENDANT_RELATION_OTHER, 2030, "6222")
+    ]
+    assert 'id="f-dependant2-payee-account-error"' in page.text
+
+
 async def test_an_adjustment_is_approved_and_reversed_by_its_digest(site: Site) -> None:
     paid.program(site.echo)
     path = f"/desk/adjustments/{paid.ADJUSTMENT}"
@@ -304,3 +329,13 @@ async def test_statements_stand_beside_each_other_by_their_codes() -> None:
         ("30.00", "26.50", "-3.50"),
     ]
     assert side_by_side(one, None, "en") == []
+
+
+async def test_forms_of_one_page_keep_their_fields_apart(site: Site) -> None:
+    paid.program(site.echo)
+    wrong = await pressed(site, BENEFIT_PAGE, action="change-payee")
+
+    ids = re.findall(r'\sid="([^"]+)"', wrong.text)
+    assert len(ids) == len(set(ids))
+    assert 'href="#f-change-payee-payee-account"' in wrong.text
+    assert "f-change-payee-payee-account" in ids

@@ -85,6 +85,7 @@ SHOWN = (
     keeping_service_pb2.DueList,
     benefits_pb2.RetirementTrack,
     determinations_service_pb2.NursingNeed,
+    determinations_service_pb2.DependantRelation,
     determinations_service_pb2.TerminationCause,
     adjusting_service_pb2.AdjustmentPurpose,
     adjusting_service_pb2.AdjustmentState,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from services.gateway.console.determining import PURPOSE, person_of
 from services.gateway.portal.forms import Field
 from services.gateway.portal.page import Page
+from services.gateway.portal.public_api import ApiProblem
 from services.gateway.portal.sending import sent, whole
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from services.gateway.portal.visit import Visit
 
 CLERK = frozenset({"CLERK"})
+DEPENDANTS = 4  # that the form of a death from work has room for; the API takes twenty
+_DEPENDANT = "dependant"
 _PERSON = re.compile(r"per_[0-9a-f]{32}", re.ASCII)
 
 
@@ -35,6 +39,19 @@ def _yes(name: str) -> Field:
 
 def _number(name: str, *, required: bool = True) -> Field:
     return Field(name, "digits", f"prepare.{name}", required=required)
+
+
+def _dependant(number: int) -> tuple[Field, ...]:
+    """The fields of one dependant; who has no relation is none."""
+    at = f"{_DEPENDANT}{number}."
+    relations = ("DEPENDANT_RELATION_SPOUSE", "DEPENDANT_RELATION_OTHER")
+    return (
+        Field(f"{at}relation", "choice", f"prepare.dependant_{number}", required=False, choices=relations),
+        Field(f"{at}alone", "consent", "prepare.alone", required=False),
+        Field(f"{at}last_month", "month", "benefit.last_month", "prepare.dependant_last_hint", required=False),
+        Field(f"{at}payee.name", "name", "benefit.payee_name", required=False),
+        Field(f"{at}payee.account", "account", "benefit.payee_account", required=False),
+    )
 
 
 _TRACK = Field(
@@ -107,6 +124,18 @@ KINDS: Mapping[str, tuple[Field, ...]] = {
         *_END,
     ),
     "resident-funeral": (_day("death_date"), _money("balance_left"), *_END),
+    "work-death": (
+        _day("event_date"),
+        _day("injury_date", required=False),
+        _yes("missing"),
+        _yes("hardship"),
+        _yes("after_paid_leave"),
+        _yes("without_once"),
+        _yes("without_funeral"),
+        _money("average_base", required=False),
+        *_END,
+        *(field for number in range(1, DEPENDANTS + 1) for field in _dependant(number)),
+    ),
 }
 _NUMBERS = frozenset({"deemed_months", "full_years", "grade", "drawn_months"})
 
@@ -119,10 +148,15 @@ async def prepare(visit: Visit) -> Response:
 
     async def send(body: dict[str, Any]) -> Any:
         numbers = {name: whole(visit, name, body[name]) for name in _NUMBERS & body.keys()}
-        asked = {**body, **numbers, "person_id": person_id}
-        return await visit.post(
-            f"/v1/determinations:prepare-{kind}", asked, key=visit.form.get("key", ""), purpose=PURPOSE
-        )
+        own, dependants = _apart(body)
+        asked = {**own, **numbers, "person_id": person_id}
+        if dependants:
+            asked["dependants"] = list(dependants.values())
+        path, key = f"/v1/determinations:prepare-{kind}", visit.form.get("key", "")
+        try:
+            return await visit.post(path, asked, key=key, purpose=PURPOSE)
+        except ApiProblem as problem:
+            raise replace(problem, errors=[_placed(error, list(dependants)) for error in problem.errors]) from None
 
     made = await sent(visit, KINDS[kind], send)
     if made.answer is not None:
@@ -139,6 +173,21 @@ async def prepare(visit: Visit) -> Response:
         filled=made.filled,
         problem=made.problem,
     )
+
+
+def _apart(body: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts, and the dependants that have a relation by the name of their part of the form."""
+    own = {name: value for name, value in body.items() if not name.startswith(_DEPENDANT)}
+    given = {name: body[name] for name in sorted(body) if name.startswith(_DEPENDANT)}
+    return own, {name: one for name, one in given.items() if one.get("relation")}
+
+
+def _placed(error: Mapping[str, str], dependants: list[str]) -> dict[str, str]:
+    """What the API says of a dependant belongs to the part of the form that it came from."""
+    pointer = error.get("pointer", "")
+    for number, name in enumerate(dependants):
+        pointer = pointer.replace(f"/dependants/{number}/", f"/{name}/")
+    return {**error, "pointer": pointer}
 
 
 PAGES = (Page("/desk/people/{person_id}/prepare/{kind}", prepare, CLERK, acr=2, methods=("GET", "POST")),)
