@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from hrss.benefits.v1 import determinations_service_pb2 as pb
@@ -220,7 +221,7 @@ async def test_every_kind_is_computed_again_and_answers_what_if(
 
     for file, key, first, last, value, expected in WHAT_IF:
         command = CreateWhatIf(file, key, first, last, value)
-        run: Run = await benefits.run(lambda tx, command=command: adjusting_whatif.what_if(tx, command, policy))
+        run: Run = await benefits.run(partial(adjusting_whatif.what_if, command=command, policy=policy))
         await work(benefits, policy, size=5)
         impact = (await shown(benefits, run)).impact
         assert impact is not None
