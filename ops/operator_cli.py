@@ -111,6 +111,14 @@ def republish(
     return None
 
 
+@events.command("announce")
+def announce() -> None:
+    """重新公布机关、居民和年金参保关系 / announce participations of the late schemes again."""
+    from ops import announce as command
+
+    raise typer.Exit(command.main(Home.of(os.environ), os.environ, Console()))
+
+
 @parked.command("list")
 def list_parked(
     *,

@@ -29,6 +29,8 @@ from services.benefits.kinds.resident import ResidentFacts, ResidentFuneralFacts
 from services.benefits.kinds.survivors import SurvivorFacts
 from services.benefits.kinds.work_death import DependantFacts, WorkDeathFacts
 from services.benefits.lifecycle import BenefitState, EndReason, Kind
+from services.benefits.operations import adjusting_whatif
+from services.benefits.operations.kinds_pensions import require_early_service
 from services.benefits.operations.proving import first_difference
 
 if TYPE_CHECKING:
@@ -220,3 +222,36 @@ def test_a_price_allowance_comes_on_top_and_the_medical_part_is_only_shown() -> 
 
     assert (made.total, made.amount("price_allowance")) == (Money(2_570_00), Money(80_00))
     assert dict(made.line("medical").inputs) == {"fund_pays": "600.00"}
+
+
+def test_years_of_service_open_an_early_retirement_only_where_the_bureau_says_how_many(policy: BenefitsPolicy) -> None:
+    early = GovernmentFacts(
+        birth=Month(1970, 5),
+        track=Track.MALE_60,
+        retirement_date=date(2026, 7, 10),
+        history=History(),
+        balance=Money.yuan("80000.00"),
+        deemed_months=360,
+    )
+    with pytest.raises(PolicyParameterMissing) as missing:
+        require_early_service(early, policy)
+    assert missing.value.metadata["key"] == "early_retirement.service"
+    law = adjusting_whatif.changed(
+        policy,
+        {
+            "file": "pension-government.yaml",
+            "key": "early_retirement.service",
+            "from": "2014-10-01",
+            "to": "",
+            "value": '{"service_months": 360, "near_months": 60, "near_service_months": 240}',
+        },
+    )
+    require_early_service(early, law)
+    for change, reason in (
+        ({"deemed_months": 359}, "TOO_EARLY"),  # the age is 63 months away: less is not enough
+        ({"birth": Month(1964, 3)}, "NOT_APPLICABLE"),
+    ):
+        with pytest.raises(Refused) as refused:
+            require_early_service(replace(early, **change), law)
+        assert refused.value.reason == reason
+    require_early_service(replace(early, birth=Month(1968, 1), deemed_months=240), law)  # 28 months before the age

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,13 +15,15 @@ from hrss.benefits.v1 import upkeep_service_pb2 as pb
 from hrss.enrollment.v1 import enrollment_pb2 as register
 from kernel import ids
 from kernel.errors import Forbidden, InvalidInput, NotFound
-from services.benefits.operations import upkeep
+from services.benefits.operations import upkeep, upkeep_reminders, upkeep_residents
 from services.benefits.policy import BenefitsPolicy
 from services.benefits.service import build
+from services.benefits.store import upkeep as store
 from tests.benefits.builders import CLERK, TODAY, refused
 from tests.benefits.conftest import POLICY_DIR, POLICY_LOCAL
 from tests.benefits.keeping import a_pensioner
-from tests.benefits.kinds_requests import Counter, day, month, yuan
+from tests.benefits.kinds_requests import Counter, day, month, payee, yuan
+from tests.benefits.test_adjusting import Killed, lease_over
 from tests.plugins.databases import owner_fetch
 from tests.plugins.grpc_harness import a_principal, serve
 from tests.system.oracle_benefits import violations
@@ -203,3 +206,52 @@ async def test_a_due_day_has_one_reminder(
     with refused(NotFound, "JOB_NOT_FOUND"):
         payroll = await benefits.start_payroll("2026-07", today=TODAY)
         await counter.call("GetUpkeepJob", job_id=ids.to_text("job", payroll.job_id))
+
+
+async def test_a_job_that_is_killed_goes_on_and_does_nothing_twice(
+    database: Database,
+    enrollment: Enrollment,
+    benefits: Benefits,
+    policy: BenefitsPolicy,
+    counter: Counter,
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(3):
+        person_id = await enrollment.person(f"1961-05-{number + 10}")
+        await enrollment.hired(person_id, "2014-10", schemes=RESIDENT, division="320613")
+        values = {"balance": yuan("20850.00"), "full_years": 15, "payee": payee(f"622202100111222333{number}")}
+        await counter.determined("PrepareResidentPension", person_id=person_id, **values)
+    await benefits.approve_payroll(await benefits.payroll("2026-07"))
+    calls: list[str] = []
+
+    def dying(name: str) -> None:
+        done = getattr(store, name)
+
+        async def dies(*args: Any, **named: Any) -> Any:
+            calls.append(name)
+            result = await done(*args, **named)
+            if calls.count(name) == 2:  # everything of the second chunk is written and nothing committed
+                raise Killed
+            return result
+
+        monkeypatch.setattr(store, name, dies)
+
+    dying("write_amounts")
+    dying("add_reminders")
+    near = Counter(counter.running, date(2027, 7, 10), counter.numbers)  # approved in July 2026: due in July 2027
+    await counter.call("StartUpkeep", task=pb.UPKEEP_TASK_RESIDENT_AMOUNTS)
+    await near.call("StartUpkeep", task=pb.UPKEEP_TASK_REMINDERS)
+    worker = Worker(database, [upkeep_residents.job(policy, size=1), upkeep_reminders.job(policy, size=1)])
+    for _ in range(3):
+        with contextlib.suppress(Killed):
+            while await worker.run_one():
+                pass
+        await lease_over(database)
+    assert (calls.count("write_amounts"), calls.count("add_reminders")) == (4, 4)
+    for query, expected in (
+        ("SELECT count(*) AS n FROM benefit_amount WHERE cause = 'RECOMPUTED'", 3),
+        ("SELECT sum(amount_fen) / 4000 AS n FROM difference", 3),
+        ("SELECT count(*) AS n FROM reminder", 3),
+    ):
+        assert [row["n"] for row in await owner_fetch(database, query)] == [expected]

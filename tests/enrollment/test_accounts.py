@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 
@@ -18,7 +19,7 @@ from hrss.type.v1 import job_pb2
 from kernel.calendar import Month
 from kernel.errors import InvalidInput, NotFound, Refused
 from services.enrollment.events import on_benefit_ended, on_benefit_started
-from services.enrollment.operations import accounts
+from services.enrollment.operations import accounts, announcing
 from tests.enrollment import builders
 from tests.enrollment.builders import CLERK, PARTNER, a_receipt, an_enrollment, an_id_no, day, money, month
 from tests.enrollment.conftest import run_side_by_side
@@ -394,6 +395,31 @@ async def test_a_resident_pension_ends_the_cover_of_residents_alone(bureau: Bure
     )
     first, again = await bureau.said(events.ParticipationStarted)
     assert first.header.aggregate_id == again.header.aggregate_id == ended.header.aggregate_id
+
+
+async def test_participations_of_late_schemes_are_announced_again_as_they_stand(bureau: Bureau) -> None:
+    await an_insured(bureau)  # an employee's, which everybody listened to
+    person_id = (await a_resident_cover(bureau)).person_id
+    before = await bureau.said(events.ParticipationStarted)
+
+    async def again(after: UUID) -> UUID | None:
+        last: UUID | None = await transaction.run(
+            bureau.database,
+            lambda tx: announcing.announce(tx, after, size=1),
+            principal=Principal.system("enrollment"),
+            today=date(2026, 3, 28),
+        )
+        return last
+
+    last = await again(UUID(int=0))
+    assert last is not None
+    assert await again(last) is None
+    said = await bureau.said(events.ParticipationStarted)
+    (one,) = said[len(before) :]
+    (first,) = [fact for fact in before if fact.header.aggregate_id == one.header.aggregate_id]
+    assert (one.person_id, one.header.version) == (person_id, first.header.version + 1)
+    one.header.CopyFrom(first.header)
+    assert one == first
 
 
 async def test_other_benefits_end_nothing(bureau: Bureau) -> None:
