@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from services.benefits.policy import BenefitsPolicy
     from tests.benefits.builders import Enrollment
 
-STEPS = 150
+STEPS, FEW = 150, 40
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", [1, *[slow(seed) for seed in range(2, 7)]])
+@pytest.mark.parametrize("seed", [1, *[slow(seed) for seed in range(2, 6)]])
 async def test_whatever_the_rooms_do_everybody_has_what_is_owed(
     database: Database, policy: BenefitsPolicy, enrollment: Enrollment, seed: int
 ) -> None:
     rooms = Rooms(Bureau(database, policy), enrollment, seed)
 
-    for _ in range(STEPS):
+    for _ in range(FEW if seed == 1 else STEPS):
         await rooms.step()
         found = [f"{one.rule.code}: {one.first}" for one in await prove(database.settings.database_owner_url)]
         found += await faults(database, rooms.rights, rooms.month, rooms.years)

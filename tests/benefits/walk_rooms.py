@@ -301,7 +301,7 @@ class Rooms:
 
         def base(_: Month) -> int:
             share = Decimal(self.base_fen) / 100 * (1 + index) / 2 * months / 12 * Decimal("0.01")
-            return int(half_up(share)) + int(account)
+            return half_up(share) + int(account)
 
         await self.decided(prepared[:1], base=base, years=months // 12)
         await self.decided(prepared[1:])

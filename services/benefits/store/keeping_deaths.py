@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     from chassis.transaction import Transaction
 
+# Months that a suspension took away before the death are not owed by a life that goes on.
+LOST = """
+    EXISTS (SELECT FROM suspension WHERE suspension.benefit_id = $1 AND {0} BETWEEN from_month AND forfeited_through)
+"""
 _MONTHS = "benefit_id = $1 AND month > $2 AND ($3::date IS NULL OR month <= $3) AND item = 'MONTH'"
 
 
@@ -84,8 +88,7 @@ async def first_withdrawn(tx: Transaction, benefit_id: UUID, after: Month, until
         SELECT min(month) AS month FROM payment AS left_one WHERE {_MONTHS} AND state = 'WITHDRAWN' AND NOT EXISTS (
           SELECT FROM payment WHERE payment.benefit_id = $1 AND payment.month = left_one.month AND item = 'MONTH'
             AND state <> 'WITHDRAWN')
-          AND NOT EXISTS (SELECT FROM suspension WHERE suspension.benefit_id = $1 AND paid_from IS NOT NULL
-                          AND left_one.month BETWEEN from_month AND forfeited_through)
+          AND NOT {LOST.format("left_one.month")}
         """,  # noqa: S608 - a constant condition
         benefit_id,
         after.first_day,
@@ -102,7 +105,8 @@ async def returned(
         f"""
         WITH again AS (
           UPDATE returned_payment AS back SET state = 'OWED'
-          FROM (SELECT payment_id FROM payment WHERE {_MONTHS} AND state = 'RETURNED') AS sent
+          FROM (SELECT payment_id FROM payment
+                WHERE {_MONTHS} AND state = 'RETURNED' AND NOT {LOST.format("month")}) AS sent
           WHERE back.payment_id = sent.payment_id AND back.state = 'LAPSED' RETURNING back.payment_id
         )
         SELECT payment_id, amount_fen FROM payment JOIN again USING (payment_id) WHERE amount_fen > 0

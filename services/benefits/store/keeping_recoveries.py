@@ -393,7 +393,10 @@ async def cancel_overpaid(
         WITH owed AS (
           UPDATE overpayment SET cancelled_date = $4
           WHERE benefit_id = $1 AND month > $2 AND ($3::date IS NULL OR month <= $3) AND settled_date IS NULL
-            AND cancelled_date IS NULL RETURNING recovery_id, amount_fen
+            AND cancelled_date IS NULL
+            AND NOT EXISTS (SELECT FROM suspension WHERE suspension.benefit_id = $1
+                            AND month BETWEEN from_month AND forfeited_through)
+          RETURNING recovery_id, amount_fen
         )
         SELECT recovery_id, sum(amount_fen)::bigint AS fen FROM owed WHERE recovery_id IS NOT NULL
         GROUP BY recovery_id ORDER BY recovery_id

@@ -132,7 +132,8 @@ class BenefitRow(Table, table=True):
     """A benefit (待遇). `next_month` is the first month that stands in no payroll yet.
 
     `monthly` and `digest` are those of now; the amounts of earlier months stand in `benefit_amount`. `share` tells
-    several of one kind apart: dependants of one death, injuries of one person.
+    several of one kind apart: dependants of one death, injuries of one person. `before_month` and `before_reason` say
+    how it had ended before a death that was heard later moved its end.
     """
 
     __tablename__ = "benefit"
@@ -155,6 +156,8 @@ class BenefitRow(Table, table=True):
     suspended_from: Month | None = Field(default=None, sa_type=MonthColumn)
     suspend_reason: str | None = None
     end_document: str = ""
+    before_month: Month | None = Field(default=None, sa_type=MonthColumn, nullable=True)
+    before_reason: EndReason | None = Field(default=None, sa_type=words(EndReason))
 
 
 # What is paid -------------------------------------------------------------------------------------------------------
