@@ -24,7 +24,7 @@ from chassis.policy import open_policy
 from kernel.calendar import Month
 from kernel.dated import given
 from kernel.money import Money
-from ops.bench import rival
+from ops.bench import pensioners, rival
 from ops.bench.benefit_jobs import TODAY
 from ops.bench.ground import NotReady
 from ops.bench.measure import median
@@ -135,6 +135,7 @@ def stored(ground: Ground, options: Options) -> Iterator[Row]:
     ground.up(HRSS_ROLES="rpc")
     persons = max(1_000, int(PERSONS * options.share))
     rounds = min(options.rounds, ROUNDS)
+    asyncio.run(pensioners.cleared(ground))
     asyncio.run(_grown(ground, persons // TENTH))
     small = [_adjusted(ground) for _ in range(rounds)]
     asyncio.run(_grown(ground, persons))

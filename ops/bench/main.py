@@ -91,7 +91,7 @@ def run(
                     console.print(f"        {' · '.join(cell for cell in row.cells() if cell)}", highlight=False)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and the others are measured
                 result.failures[name] = f"{type(error).__name__}: {error}"
-                console.print(f"[red]✗[/] {name}: {result.failures[name]}", highlight=False, markup=False)
+                console.print(f"✗ {name}: {result.failures[name]}", style="red", highlight=False, markup=False)
     result.seconds = time.perf_counter() - begun
     return result
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from kernel.calendar import Month
+from ops.bench import pensioners
 from ops.bench.ground import NotReady
 from ops.bench.measure import median
 from ops.bench.result import Row
@@ -47,6 +48,7 @@ def payroll(ground: Ground, options: Options) -> Iterator[Row]:
     persons = options.persons or max(1_000, int(PERSONS * options.share))
     rounds = min(options.rounds, ROUNDS)
     months = iter(Month.range(FIRST, Month(2026, 12)))
+    asyncio.run(pensioners.cleared(ground))
     _do(ground, "seed", str(persons // TENTH))
     asyncio.run(_analysed(ground))
     _do(ground, "pay", str(next(months)))  # the first payments of everybody: not the usual month

@@ -100,10 +100,14 @@ REVERSE = """
         INSERT INTO benefit_amount (benefit_id, number, from_month, amount_fen, digest, cause, cause_id, business_date)
         SELECT benefit_id, number, $4, amount, digest, $2, $1, $3 FROM one
     ),
-    withdrawn AS (
-        UPDATE difference SET withdrawn_date = $3 FROM one
-        WHERE difference.benefit_id = one.benefit_id AND cause_id = $1 AND payment_id IS NULL
-          AND withdrawn_date IS NULL
+    withdrawn AS (  -- from the benefits to their differences: the other way round statistics of before would mislead
+        UPDATE difference SET withdrawn_date = $3 WHERE difference_id = ANY (ARRAY(
+            SELECT difference_id FROM one CROSS JOIN LATERAL (
+                SELECT difference_id FROM difference AS mine
+                WHERE mine.benefit_id = one.benefit_id AND cause_id = $1 AND payment_id IS NULL
+                  AND withdrawn_date IS NULL OFFSET 0
+            ) AS waiting
+        ))
     )
     UPDATE benefit SET monthly_fen = one.amount, digest = one.digest, provisional = one.provisional
     FROM one WHERE benefit.benefit_id = one.benefit_id

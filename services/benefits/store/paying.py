@@ -217,35 +217,41 @@ async def blocked(tx: Transaction, payroll_id: UUID, benefit_ids: Sequence[UUID]
 # Of a chunk: SHA-256 over three digests, of its payments ("id|fen|" and account index, each hashed), of its findings
 # ("benefit|gate|effect|detail") and of its gates ("gate|checked|blocked|warned|released|terms"), in the order of ids.
 def _chunks(which: str, chunks: str) -> str:
-    """What chunks add up to; `which` chooses among rows with payroll_id and chunk, `chunks` lists them."""
+    """What chunks add up to; `which` chooses among rows with payroll_id and chunk, `chunks` lists them.
+
+    Each sum is made once: joined directly they would be made again for every chunk, whenever statistics do not know the
+    payroll yet.
+    """
     return f"""
-        SELECT payroll_id, chunk, coalesce(payments, 0) AS payments, coalesce(fen, 0) AS fen,
-               coalesce(findings, 0) AS findings,
-               sha256(coalesce(paid.digest, ''::bytea) || coalesce(found.digest, ''::bytea)
-                      || coalesce(gated.digest, ''::bytea)) AS digest
-        FROM ({chunks}) AS one
-        LEFT JOIN (
+        WITH paid AS MATERIALIZED (
             SELECT payroll_id, chunk, count(*) AS payments, sum(amount_fen)::bigint AS fen,
                    sha256(string_agg(
                        sha256(convert_to(payment_id || '|' || amount_fen || '|', 'UTF8') || account_index),
                        ''::bytea ORDER BY payment_id)) AS digest
             FROM payment JOIN payee USING (payee_id)
             WHERE {which} AND payment.state <> 'WITHDRAWN' GROUP BY payroll_id, chunk
-        ) AS paid USING (payroll_id, chunk)
-        LEFT JOIN (
+        ),
+        found AS MATERIALIZED (
             SELECT payroll_id, chunk, count(*) AS findings,
                    sha256(string_agg(
                        convert_to(benefit_id || '|' || gate || '|' || effect || '|' || detail || chr(10), 'UTF8'),
                        ''::bytea ORDER BY benefit_id, gate)) AS digest
             FROM payroll_finding WHERE {which} GROUP BY payroll_id, chunk
-        ) AS found USING (payroll_id, chunk)
-        LEFT JOIN (
+        ),
+        gated AS MATERIALIZED (
             SELECT payroll_id, chunk,
                    sha256(string_agg(convert_to(concat_ws('|', gate, checked_count, blocked_count, warned_count,
                                                           released_count, terms) || chr(10), 'UTF8'),
                                      ''::bytea ORDER BY gate)) AS digest
             FROM payroll_gate WHERE {which} GROUP BY payroll_id, chunk
-        ) AS gated USING (payroll_id, chunk)
+        )
+        SELECT payroll_id, chunk, coalesce(payments, 0) AS payments, coalesce(fen, 0) AS fen,
+               coalesce(findings, 0) AS findings,
+               sha256(coalesce(paid.digest, ''::bytea) || coalesce(found.digest, ''::bytea)
+                      || coalesce(gated.digest, ''::bytea)) AS digest
+        FROM ({chunks}) AS one
+        LEFT JOIN paid USING (payroll_id, chunk) LEFT JOIN found USING (payroll_id, chunk)
+        LEFT JOIN gated USING (payroll_id, chunk)
     """  # noqa: S608 - constant
 
 
