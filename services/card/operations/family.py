@@ -291,7 +291,7 @@ async def _require_own_card(tx: Transaction, delegate: HolderRow, office: Office
     card = await living(tx, delegate.person_id, lock=lock)
     if card is None:
         raise life.not_found()
-    if card.state is not CardState.ACTIVE or card.valid_to is None or tx.today > card.valid_to:
+    if card.state is not CardState.ACTIVE or not (card.valid_to and tx.today <= card.valid_to):
         raise Refused("CARD_NOT_ACTIVE", "the delegate's card is not in use", state=card.state.value)
     life.require_usable(tx, card, delegate, office)
 
