@@ -101,7 +101,7 @@ async def test_a_month_at_the_edge(  # noqa: PLR0915 - one story
         assert (shown_job.job.kind, len(shown_job.rejects)) == ("import_returns", 0)
         with refused(NotFound, "JOB_NOT_FOUND"):
             await look("GetBenefitJob", job_id=ids.to_text("job", ids.new_id()))
-        found: list[Any] = []
+        found: list[str] = []
         token = ""
         while not found or token:
             page = await look(

@@ -52,6 +52,10 @@ PUBLISHED = """
 """
 
 
+def _victim() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "tests.benefits.runs_victim"], stdin=subprocess.PIPE)
+
+
 class Killer:
     """Kills workers while a job is at work, then lets one finish it."""
 
@@ -71,7 +75,7 @@ class Killer:
     async def victim(self, until: int | None) -> bool:
         """A worker; whether there is something left when it is gone."""
         settings = self.bureau.database.settings.model_dump_json().encode()
-        process = subprocess.Popen([sys.executable, "-m", "tests.benefits.runs_victim"], stdin=subprocess.PIPE)
+        process = _victim()
         assert process.stdin is not None
         try:
             process.stdin.write(settings)

@@ -141,7 +141,7 @@ async def wrong_on(page: Page, *, elder: bool) -> list[str]:
 
 # For the default run one page of each kind: a drawing, years, figures, forms, a file, verdicts, pairs.
 _SOME = ("/insurance", "/contributions/all", "/account", "/covers", "/lists/roster", "/books", "/duplicates", "/funds")
-_SOME_PAID = ("/estimate/compare", f"/payrolls/{paid.PAYROLL}", "/adj_")
+_SOME_PAID = ("/estimate/compare", f"/payrolls/{paid.PAYROLL}")
 
 
 @pytest.mark.parametrize("pages", ["some", slow("all")])
