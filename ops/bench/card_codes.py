@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 MINTED, VERIFIED, SHOWN, SEEN, MINTED_SM2 = 12_000, 8_000, 3_500, 7_000, 2_000  # a second
 LISTS_SECONDS, LISTS_KB = 1.0, 70.0
 CARDS, NOT_VALID = 4_000_000, 0.01
+CHANGES = 5_000
 PLACES = 20_000  # a second
 NOW = 1_795_400_000
 _BATCH = 20
@@ -146,6 +147,21 @@ def places(ground: Ground, options: Options) -> Iterator[Row]:
         peer_figure=PLACES,
         required=1,
         note="blocks of 500, one transaction each; wall time, one process",
+    )
+    yield Row(
+        "status changes of cards, by the set",
+        said["changed"],
+        "/s",
+        peer="limit",
+        peer_figure=CHANGES,
+        required=1,
+        note="500 cards to a statement and transaction, the trigger changes their places; wall time",
+    )
+    yield Row(
+        "status changes of cards, one by one",
+        said["changed_singly"],
+        "/s",
+        note="one card to a transaction, with its fact, its audit row and the trigger; one at a time, wall time",
     )
 
 
