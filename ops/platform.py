@@ -43,7 +43,7 @@ STOP_LEVELS: tuple[tuple[tuple[str, ...], float], ...] = (
     # Together below 15 s, and in practice one: first who takes calls, then who answers them, then what they need.
     (("simulators", "gateway"), 5.0),
     (BACKENDS, 3.5),
-    (("migrate", "idp", "traces"), 1.0),
+    (("migrate", "idp", "traces", "national"), 1.0),
     (("nats",), 0.5),
     (("postgres",), 4.5),  # its last checkpoint; cut short, the next start recovers from the log
 )
@@ -113,6 +113,10 @@ def plan(home: Home, environ: Mapping[str, str]) -> Platform:
         units.append(_nats(home, keys, ports["HRSS_NATS_PORT"]))
     needs = tuple(unit.name for unit in units if unit.name in ("postgres", "nats"))
     units.append(_migrate(home, databases, broker, common, needs))
+    if environ.get("HRSS_CARD_ISSUER") == "national" and not environ.get("HRSS_CARD_NATIONAL_URL"):
+        port = environ.get("HRSS_NATIONAL_PORT") or str(free_port())
+        units.append(_program("national", "ops.simulators.national", home, {**common, "HRSS_NATIONAL_PORT": port}))
+        common["HRSS_CARD_NATIONAL_URL"] = f"http://{HOST}:{port}"
     if traces_url:
         common.setdefault("HRSS_TRACES_URL", f"{traces_url}/traces/{{trace_id}}")
     units += _services(home, databases, broker, {**common, "HRSS_IDP_ISSUER": issuer}, ports)

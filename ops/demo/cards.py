@@ -73,7 +73,7 @@ async def lose_and_find(stage: Stage, citizen: Gateway, card_id: str, person_id:
     """A reported loss holds at once, also for a code that was made before; lifted, the card is good again."""
     code = await mint(citizen, card_id)
     await applications.report_loss(stage, holder, person_id, card_id)
-    stage.check("挂失", "loss reported", "CARD_STATE_SUSPENDED", await _state(citizen, card_id))
+    stage.check("挂失", "loss reported", "CARD_STATE_SUSPENDED_TEMP", await _state(citizen, card_id))
     refused = await verify(stage, code, "lost")
     stage.check("挂失后验码", "verified after the loss", "VERIFY_RESULT_NOT_VALID", refused["result"])
     stage.check("挂失后展码", "shown after the loss", "CARD_NOT_ACTIVE", await _refusal(citizen, card_id))

@@ -70,7 +70,12 @@ CLIENTS: Mapping[str, Client] = {
             "other-area", "外地经办机构（仿真） / office of another area (simulated)", frozenset({"transfers.write"})
         ),
         Client("bank", "代发银行（仿真） / paying bank (simulated)", frozenset({"payments.write"})),
-        Client("faces", "人脸识别认证（仿真） / face check (simulated)", frozenset({"certifications.write"})),
+        Client(
+            "faces",
+            "人脸识别认证（仿真） / face check (simulated)",
+            frozenset({"certifications.write", "cards.prove"}),
+        ),
+        Client("hotline", "12333 热线（仿真） / hotline 12333 (simulated)", frozenset({"cards.hotline"})),
         Client("card-centre", "制卡系统（仿真） / card centre (simulated)", frozenset({"cards.feed"})),
         Client("hospital", "医院验码终端（仿真） / hospital (simulated)", frozenset({"cards.verify"})),
         Client(

@@ -18,6 +18,7 @@ from ops.client import Gateway, IdentityProvider, Login, Problem
 from ops.secrets import Keys
 from ops.simulators.areas import answer_transfers
 from ops.simulators.bank import answer_orders, answer_subsidies
+from ops.simulators.faces import prove_cards
 from ops.simulators.tax import pay_open_bills
 from ops.simulators.tax_files import answer_refunds
 
@@ -58,6 +59,7 @@ async def main() -> None:
             asyncio.create_task(watch("tax bureau (refunds)", gateway.acting(login("tax-bureau")), answer_refunds)),
             asyncio.create_task(watch("bank", gateway.acting(login("bank")), answer_orders)),
             asyncio.create_task(watch("bank (subsidies)", gateway.acting(login("bank")), answer_subsidies)),
+            asyncio.create_task(watch("face check", gateway.acting(login("faces")), prove_cards)),
             asyncio.create_task(watch("other area", gateway.acting(login("other-area")), answer_transfers)),
         ]
         loop = asyncio.get_running_loop()

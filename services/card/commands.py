@@ -28,6 +28,7 @@ class SetPin:
     card_id: UUID
     pin: str
     consent: bool = True
+    phone: str = ""  # only to compare; never kept
 
     def __repr__(self) -> str:
         return f"SetPin({self.card_id})"
@@ -42,6 +43,27 @@ class ConfirmPin:
 
     def __repr__(self) -> str:
         return f"ConfirmPin({self.card_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportByHotline:
+    """A call to 12333 and whose card was lost; the number is personal data and not printed."""
+
+    id_no: str
+    call_ref: str
+
+    def __repr__(self) -> str:
+        return f"ReportByHotline({self.call_ref})"
+
+
+@dataclass(frozen=True, slots=True)
+class DecideCancel:
+    """What the second person at the counter says."""
+
+    card_id: UUID
+    approval_id: UUID
+    approve: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from chassis.inbox import Consumer, ignore, many
+from chassis.inbox import Consumer, many
 from chassis.sealed import Sealer
 from hrss.enrollment.v1 import enrollment_events_pb2 as heard
 from services.card.messages import facts
-from services.card.operations import holders
+from services.card.operations import ending, holders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +46,11 @@ async def on_unmerged(tx: Transaction, said: Sequence[heard.PersonsUnmerged.Fact
     await holders.note_mergers(tx, [facts.heard_merger(fact) for fact in said])
 
 
+async def on_died(tx: Transaction, said: Sequence[heard.PersonDied.Fact]) -> None:
+    """Deaths were recorded, moved or taken back: cards of the dead end at once."""
+    await ending.note_deaths(tx, dict(facts.heard_death(fact) for fact in said))
+
+
 @lru_cache(maxsize=8)
 def exchange_key(keys_dir: Path) -> Sealer:
     """The key under which enrollment hands identities over."""
@@ -57,7 +62,7 @@ ENROLLMENT = Consumer(
     {
         heard.PersonRegistered: many(on_registered),
         heard.PersonChanged: many(on_changed),
-        heard.PersonDied: ignore,  # the card centre cancels the physical card, and that ends the electronic one
+        heard.PersonDied: many(on_died),
         heard.PersonsMerged: many(on_merged),
         heard.PersonsUnmerged: many(on_unmerged),
     },

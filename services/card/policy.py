@@ -23,6 +23,10 @@ class CardPolicy:
         self.refresh_seconds = store.integer(ECARD, "code.refresh_seconds")
         self.leeway_seconds = store.integer(ECARD, "code.clock_leeway_seconds")
         self.valid_years = store.integer(ECARD, "card.valid_years")
+        self.cool_down_hours = store.integer(ECARD, "levels.cool_down_hours")
+        self.hotline_reports = store.integer(ECARD, "loss.hotline_reports")
+        self.hotline_days = store.integer(ECARD, "loss.hotline_days")
+        self.temp_loss_days = store.integer(ECARD, "loss.temporary_days")
         self.level_two = store.table(ECARD, "levels.second", frozenset)
         self.purposes = store.table(ECARD, "verification.purposes", _purposes)
 

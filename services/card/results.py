@@ -23,6 +23,7 @@ class ShownCard:
     holder: HolderRow
     name: str = field(repr=False)
     usable: bool
+    usable_level: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from chassis.logs import get_logger
 from chassis.rpc import Call, Servicer
+from chassis.values import to_job
 from hrss.card.v1 import card_service_pb2 as pb
 from kernel import ids
 from services.card.domain.verification import Detail
-from services.card.messages import replies, requests
-from services.card.operations import feed, holding, keys, showing, verifying
+from services.card.messages import living, replies, requests
+from services.card.operations import daily, ending, feed, holding, keys, losing, requesting, showing, verifying
 from services.card.results import Verified
 
 if TYPE_CHECKING:
@@ -69,17 +70,94 @@ class CardRpc(Servicer):
     async def ReportLoss(self, request: pb.ReportLossRequest, call: Call) -> pb.ReportLossResponse:
         """Report a loss."""
         card_id = requests.card(request.card_id)
-        return await call.once(lambda tx: holding.report_loss(tx, card_id, self.office), replies.loss_reported)
+        return await call.once(lambda tx: losing.report(tx, card_id, self.office), replies.loss_reported)
 
     async def LiftLoss(self, request: pb.LiftLossRequest, call: Call) -> pb.LiftLossResponse:
         """Lift a loss."""
         card_id = requests.card(request.card_id)
-        return await call.once(lambda tx: holding.lift_loss(tx, card_id, self.office), replies.loss_lifted)
+        return await call.once(lambda tx: losing.lift(tx, card_id, self.office), replies.loss_lifted)
 
     async def CancelCard(self, request: pb.CancelCardRequest, call: Call) -> pb.CancelCardResponse:
         """Cancel a card."""
         card_id = requests.card(request.card_id)
-        return await call.once(lambda tx: holding.cancel(tx, card_id, self.office), replies.cancelled)
+        return await call.once(lambda tx: ending.cancel(tx, card_id, self.office), replies.cancelled)
+
+    async def RequestCard(self, request: pb.RequestCardRequest, call: Call) -> pb.RequestCardResponse:
+        """Ask for a card."""
+        person_id = ids.parse("per", request.person_id, field="person_id")
+        evidence = living.evidence(request.evidence_ref, may_be_empty=True)
+        await self.office.places.ready(call.database)
+        return await call.once(lambda tx: requesting.request(tx, person_id, evidence, self.office), living.requested)
+
+    async def StartProof(self, request: pb.StartProofRequest, call: Call) -> pb.StartProofResponse:
+        """Begin the proof of identity."""
+        card_id = requests.card(request.card_id)
+        return await call.once(lambda tx: requesting.start_proof(tx, card_id, self.office), living.started)
+
+    async def ListOpenProofs(self, _: pb.ListOpenProofsRequest, call: Call) -> pb.ListOpenProofsResponse:
+        """List the cards whose holders stand before the camera."""
+        return await call.read(requesting.open_proofs, living.open_proofs)
+
+    async def RecordProof(self, request: pb.RecordProofRequest, call: Call) -> pb.RecordProofResponse:
+        """Take the answer of a check."""
+        card_id, proof = living.proof(request, by_counter=call.principal.is_staff)
+        await self.office.places.ready(call.database)
+        return await call.once(lambda tx: requesting.record(tx, card_id, proof, self.office), living.proved)
+
+    async def FindCard(self, request: pb.FindCardRequest, call: Call) -> pb.FindCardResponse:
+        """Find a card by its number."""
+        issue_no = living.issue_no(request.issue_no)
+        return await call.read(lambda tx: showing.by_number(tx, issue_no, self.office), living.found)
+
+    async def ReportLossByHotline(
+        self, request: pb.ReportLossByHotlineRequest, call: Call
+    ) -> pb.ReportLossByHotlineResponse:
+        """Report the loss of a caller of 12333."""
+        command = living.by_hotline(request, call.today)
+        self._keep_no_plain_digest(call)
+        return await call.once(lambda tx: losing.report_by_hotline(tx, command, self.office), living.hotline_reported)
+
+    async def ReportFormalLoss(self, request: pb.ReportFormalLossRequest, call: Call) -> pb.ReportFormalLossResponse:
+        """Report a formal loss."""
+        card_id = requests.card(request.card_id)
+        return await call.once(lambda tx: losing.report_formally(tx, card_id, self.office), living.formally_lost)
+
+    async def ReplaceCard(self, request: pb.ReplaceCardRequest, call: Call) -> pb.ReplaceCardResponse:
+        """Replace a card that was formally lost."""
+        card_id = requests.card(request.card_id)
+        await self.office.places.ready(call.database)
+        return await call.once(lambda tx: losing.replace(tx, card_id, self.office), living.replaced)
+
+    async def PrepareCancel(self, request: pb.PrepareCancelRequest, call: Call) -> pb.PrepareCancelResponse:
+        """Take in a cancellation."""
+        card_id = requests.card(request.card_id)
+        return await call.once(lambda tx: ending.prepare_cancel(tx, card_id, request.reason), living.cancel_prepared)
+
+    async def DecideCancel(self, request: pb.DecideCancelRequest, call: Call) -> pb.DecideCancelResponse:
+        """Decide on a cancellation."""
+        command = living.decide_cancel(request)
+        return await call.once(lambda tx: ending.decide_cancel(tx, command, self.office), living.cancel_decided)
+
+    async def LockCard(self, request: pb.LockCardRequest, call: Call) -> pb.LockCardResponse:
+        """Lock a card for a risk."""
+        card_id = requests.card(request.card_id)
+        return await call.once(lambda tx: ending.lock_for_risk(tx, card_id, request.reason, self.office), living.locked)
+
+    async def UnlockCard(self, request: pb.UnlockCardRequest, call: Call) -> pb.UnlockCardResponse:
+        """Lift the lock of a card."""
+        card_id = requests.card(request.card_id)
+        return await call.once(lambda tx: ending.unlock(tx, card_id, request.reason, self.office), living.unlocked)
+
+    async def ListCardNotices(self, request: pb.ListCardNoticesRequest, call: Call) -> pb.ListCardNoticesResponse:
+        """List what a holder was told."""
+        person_id = ids.parse("per", request.person_id, field="person_id")
+        return await call.read(lambda tx: losing.notices(tx, person_id), living.notices)
+
+    async def StartCardDay(self, _: pb.StartCardDayRequest, call: Call) -> pb.StartCardDayResponse:
+        """Start what the day brings."""
+        return await call.once(
+            lambda tx: daily.start(tx, self.office), lambda job: pb.StartCardDayResponse(job=to_job(job))
+        )
 
     async def MintToken(self, request: pb.MintTokenRequest, call: Call) -> pb.MintTokenResponse:
         """Mint a code to show."""

@@ -19,8 +19,9 @@ from services.card.crypto import profile as profiles
 from services.card.crypto import selftest
 from services.card.crypto.algorithms import ES256, SM2
 from services.card.events import CONSUMERS
+from services.card.issuers import NationalIssuer
 from services.card.keyring import KeyRing, KeyState, Purpose, SigningKey
-from services.card.operations import batch_issuing, batch_preparing, figures, keys, publishing
+from services.card.operations import batch_issuing, batch_preparing, daily, figures, keys, ordering, publishing
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+DAY_SECONDS = 600.0  # how often it is looked whether a new day began
 PUBLISH_SECONDS = 15.0  # a change is in the lists within a minute, also when a turn or two fail
 
 
@@ -48,17 +50,25 @@ def build(settings: Settings) -> Service:
         await _run(database, "start", lambda tx: keys.register(tx, office.keys))
 
     files = Files(settings.files_dir, settings.keys_dir)
+    orders: dict[str, Callable[[Database, asyncio.Event], Awaitable[None]]] = {}
+    if office.is_national:
+        issuer = NationalIssuer(card.card_national_url)
+        orders["card-orders"] = lambda database, stop: ordering.work(database, office, issuer, stop)
     on_start = [register]
     if card.is_prod and card.card_key_provider == "file":
         on_start.append(note_soft_keys)
     return Service(
         settings=settings,
-        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files)],
+        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files, office)],
         consumers=CONSUMERS,
-        jobs=[batch_preparing.job(files, office), batch_issuing.job(office)],
+        jobs=[daily.job(office), batch_preparing.job(files, office), batch_issuing.job(office)],
         figures=figures.count,
         on_start=on_start,
-        background={"status-lists": lambda database, stop: publish(database, office, stop)},
+        background=orders
+        | {
+            "status-lists": lambda database, stop: publish(database, office, stop),
+            "card-days": lambda database, stop: begin_days(database, office, stop),
+        },
     )
 
 
@@ -83,6 +93,7 @@ def open_office(given: Settings) -> Office:
         places=Places(ring),
         root=_root(settings, ring),
         signs_trust=not settings.card_trust_root and not settings.is_prod,
+        is_national=settings.card_issuer == "national",
         status_uri=settings.card_status_uri,
     )
 
@@ -97,6 +108,19 @@ async def publish(database: Database, office: Office, stop: asyncio.Event) -> No
             log.warning("status_lists_not_published", reason=error.reason)
         try:
             await asyncio.wait_for(stop.wait(), PUBLISH_SECONDS)
+        except TimeoutError:
+            continue
+
+
+async def begin_days(database: Database, office: Office, stop: asyncio.Event) -> None:
+    """Begin each day for all cards, once, until the process ends."""
+    while not stop.is_set():
+        try:
+            await _run(database, "begin-day", lambda tx: daily.start(tx, office))
+        except DomainError as error:
+            log.warning("card_day_not_begun", reason=error.reason)
+        try:
+            await asyncio.wait_for(stop.wait(), DAY_SECONDS)
         except TimeoutError:
             continue
 

@@ -25,6 +25,10 @@ class CardSettings(Settings):
     card_trust_root: str = Field(
         default="", description="Public key of the root of trust: ES256: or SM2: and its compressed point in hex."
     )
+    card_issuer: Literal["local", "national"] = Field(
+        default="local", description="Who issues cards: this office, or the national platform."
+    )
+    card_national_url: str = Field(default="", description="Where the national platform takes orders.")
     card_status_uri: str = Field(
         default="https://hrss.example.invalid/v1/card-status-lists",
         description="Where verifiers find status lists; each names itself by it.",
@@ -38,4 +42,6 @@ class CardSettings(Settings):
             found.append(("HRSS_ALLOW_SOFT_KEYS", zh, en))
         if self.card_key_provider == "pkcs11" and not self.card_pkcs11_module:
             found.append(("HRSS_CARD_PKCS11_MODULE", "使用 PKCS#11 时必须设置", "needed with PKCS#11"))
+        if self.card_issuer == "national" and not self.card_national_url:
+            found.append(("HRSS_CARD_NATIONAL_URL", "由全国平台签发时必须设置", "needed when the nation issues"))
         return found

@@ -13,11 +13,16 @@ from hypothesis import strategies as st
 from kernel.errors import Refused
 from services.card.domain import number
 from services.card.domain.lifecycle import (
+    FINAL,
+    OPEN,
+    PENDING,
     STEPS,
+    SUSPENDED,
     Actor,
     CardEvent,
     CardState,
     Physical,
+    actions,
     answer_to,
     follow,
 )
@@ -50,40 +55,84 @@ def test_one_wrong_digit_is_seen(random: int, place: int, shift: int) -> None:
     assert int(wrong) % 97 != 1
 
 
-@pytest.mark.parametrize(("state", "event", "actor"), list(product(STATES, CardEvent, Actor)))
-def test_every_step_is_in_the_table_or_refused(state: CardState | None, event: CardEvent, actor: Actor) -> None:
-    step = STEPS.get((state, event))
-    if step is not None and actor in step.actors:
-        assert follow(state, event, actor, CardState.ACTIVE) in CardState
-        return
-    with pytest.raises(Refused) as caught:
-        follow(state, event, actor, CardState.ACTIVE)
-    assert caught.value.reason == "CARD_STEP_REFUSED"
+def test_every_step_is_in_the_table_or_refused() -> None:
+    for state, event, actor in product(STATES, CardEvent, Actor):
+        step = STEPS.get((state, event))
+        if step is not None and actor in step.actors:
+            assert follow(state, event, actor, CardState.ACTIVE) in CardState
+            continue
+        with pytest.raises(Refused) as caught:
+            follow(state, event, actor, CardState.ACTIVE)
+        assert caught.value.reason == "CARD_STEP_REFUSED"
+        assert caught.value.metadata == {"state": state or "", "event": event.value}
 
 
-def test_a_cancelled_card_stays_cancelled() -> None:
-    assert not [event for state, event in STEPS if state is CardState.CANCELLED]
+def test_what_is_over_stays_over_and_everything_else_goes_on() -> None:
+    assert {state for state in CardState if not actions(state)} == FINAL
+    assert set(CardState) == FINAL | PENDING | OPEN | SUSPENDED
 
 
-@pytest.mark.parametrize("before", [CardState.ISSUED, CardState.ACTIVE, CardState.LOCKED])
+# The table as it was agreed upon, written down once more: from, event, to, who (ecard life cycle).
+OPEN_STATES = ("ISSUED", "ACTIVE", "LOCKED")
+AGREED = {
+    ("", "REQUEST", "REQUESTED", "HOLDER COUNTER PHYSICAL BATCH"),
+    ("REQUESTED", "START_PROOF", "VERIFYING", "SYSTEM"),
+    ("VERIFYING", "PASS_PROOF", "QUEUED", "SYSTEM"),
+    ("VERIFYING", "FAIL_PROOF", "REJECTED", "SYSTEM"),
+    ("QUEUED", "ISSUE", "ISSUED", "SYSTEM"),
+    ("QUEUED", "DECLINE", "REJECTED", "SYSTEM"),
+    ("ISSUED", "ACTIVATE", "ACTIVE", "HOLDER COUNTER"),
+    ("ACTIVE", "LOCK", "LOCKED", "SYSTEM RISK"),
+    ("LOCKED", "RESET_PIN", "ACTIVE", "HOLDER COUNTER"),
+    ("LOCKED", "UNLOCK", "ACTIVE", "RISK"),
+    *((state, "SUSPEND", "SUSPENDED_TEMP", "HOLDER HOTLINE COUNTER PHYSICAL") for state in OPEN_STATES),
+    ("SUSPENDED_TEMP", "RESUME", "before", "HOLDER COUNTER PHYSICAL"),
+    ("SUSPENDED_TEMP", "LAPSE", "before", "SYSTEM"),
+    *(
+        (state, "SUSPEND_FORMALLY", "SUSPENDED_FORMAL", "COUNTER PHYSICAL")
+        for state in (*OPEN_STATES, "SUSPENDED_TEMP")
+    ),
+    ("SUSPENDED_FORMAL", "REPLACE", "REPLACED", "COUNTER PHYSICAL"),
+    *(
+        (state, event, to, who)
+        for state in (*OPEN_STATES, "SUSPENDED_TEMP", "SUSPENDED_FORMAL")
+        for event, to, who in (
+            ("CANCEL", "CANCELLED", "HOLDER PHYSICAL SECOND"),
+            ("DIE", "CANCELLED", "SYSTEM"),
+            ("EXPIRE", "EXPIRED", "SYSTEM"),
+        )
+    ),
+}
+
+
+def test_the_table_is_the_one_that_was_agreed_upon() -> None:
+    said = {(state or "", event.value, step.to or "before", step.actors) for (state, event), step in STEPS.items()}
+
+    assert said == {(state, event, to, frozenset(map(Actor, who.split()))) for state, event, to, who in AGREED}
+
+
+@pytest.mark.parametrize("before", OPEN)
 def test_lifting_goes_back_to_where_the_card_stood(before: CardState) -> None:
-    assert follow(CardState.SUSPENDED, CardEvent.RESUME, Actor.HOLDER, before) is before
+    assert follow(CardState.SUSPENDED_TEMP, CardEvent.RESUME, Actor.HOLDER, before) is before
+    with pytest.raises(Refused) as hotline:
+        follow(CardState.SUSPENDED_TEMP, CardEvent.RESUME, Actor.HOTLINE, before)
+    assert (hotline.value.metadata["state"], hotline.value.metadata["event"]) == ("SUSPENDED_TEMP", "RESUME")
 
 
-@pytest.mark.parametrize(("state", "physical", "by"), list(product(STATES, Physical, [None, *Actor])))
-def test_whatever_the_physical_card_does_the_table_has_a_step_for_it(
-    state: CardState | None, physical: Physical, by: Actor | None
-) -> None:
-    if state is CardState.CANCELLED or (state is CardState.SUSPENDED) != (by is not None):
-        return  # a cancelled card is asked no more; only a suspended card was suspended by somebody
-    event = answer_to(state, physical, by)
-
-    if event is not None:
-        assert follow(state, event, Actor.PHYSICAL, CardState.ACTIVE)
-    if physical in (Physical.LOST, Physical.LOCKED) and state not in (None, CardState.SUSPENDED):
-        assert event is CardEvent.SUSPEND
-    if by is Actor.HOLDER and physical is Physical.NORMAL:
-        assert event is None  # the holder's own report stays
+@pytest.mark.parametrize("state", STATES)
+def test_whatever_the_physical_card_does_the_table_has_a_step_for_it(state: CardState | None) -> None:
+    """Also that a physical card that cannot be used leaves no card open, and the holder's own report stays."""
+    if state in FINAL:
+        return  # is asked no more
+    by_whom = [None] if state not in SUSPENDED else [Actor.HOLDER, Actor.HOTLINE, Actor.COUNTER, Actor.PHYSICAL]
+    for physical, by, is_another in product(Physical, by_whom, (False, True)):
+        event = answer_to(state, physical, by, is_another=is_another)
+        actor = Actor.SYSTEM if event in (CardEvent.START_PROOF, CardEvent.PASS_PROOF) else Actor.PHYSICAL
+        to = follow(state, event, actor, CardState.ACTIVE) if event is not None else state
+        if physical is not Physical.NORMAL:
+            assert to not in OPEN
+        if by is not None and by is not Actor.PHYSICAL and physical is Physical.NORMAL:
+            assert to in (state, CardState.REPLACED)
 
 
 @given(st.text(alphabet="0123456789", min_size=6, max_size=6))

@@ -113,7 +113,7 @@ async def test_the_card_is_suspended_and_resumed_with_the_physical_one(
     card_id = await desk.active(person)
 
     await desk.announce(person, event)
-    assert await state(desk, person, card_id) == "SUSPENDED"
+    assert await state(desk, person, card_id) == "SUSPENDED_TEMP"
     for by in (person.acting(), CLERK):
         with pytest.raises(Refused) as caught:
             await desk.do("LiftLoss", card_id, by)
@@ -132,7 +132,7 @@ async def test_a_loss_that_the_holder_reported_is_not_lifted_by_the_feed(desk: D
     await desk.announce(person, LOST)
     await desk.announce(person, UNLOST)
 
-    assert await state(desk, person, card_id) == "SUSPENDED"
+    assert await state(desk, person, card_id) == "SUSPENDED_TEMP"
     await desk.do("LiftLoss", card_id, person.acting(3))
     assert await state(desk, person, card_id) == "ACTIVE"
 

@@ -54,7 +54,7 @@ async def test_activation_needs_consent_a_live_login_and_the_holder(desk: Desk) 
     with pytest.raises(NotFound) as another:
         await desk.activate(other, card_id)
     with pytest.raises(Forbidden):
-        await desk.do("ActivateCard", card_id, CLERK, consent=True, pin=PIN)
+        await desk.do("ActivateCard", card_id, AUDITOR, consent=True, pin=PIN)
 
     assert [one.value.reason for one in (consent, acr, another)] == [
         "CONSENT_REQUIRED",

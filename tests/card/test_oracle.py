@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 SPOILS = {
     "two live": "DROP INDEX card_one_live; UPDATE card SET state = 'ISSUED' WHERE state = 'CANCELLED'",
     "check digits": "UPDATE card SET issue_no = '32061012345678901278' WHERE state = 'ACTIVE'",
-    "without an electronic one": "DELETE FROM pin; DELETE FROM binding; DELETE FROM card WHERE state = 'ACTIVE'",
+    "without an electronic one": (
+        "DELETE FROM pin; DELETE FROM binding; DELETE FROM card_notice; DELETE FROM card WHERE state = 'ACTIVE'"
+    ),
     "a binding": "UPDATE binding SET status = 2",
     "a place": "DELETE FROM binding",
     "cannot be used": "UPDATE holder SET physical_state = 'LOCKED'",

@@ -214,6 +214,13 @@ def payments() -> benefits_service_pb2.ListPersonPaymentsResponse:
     )
 
 
+CARD_ACTIONS: dict[int, tuple[card_pb2.CardAction.ValueType, ...]] = {
+    card_pb2.CARD_STATE_ISSUED: (card_pb2.CARD_ACTION_ACTIVATE, card_pb2.CARD_ACTION_REPORT_LOSS),
+    card_pb2.CARD_STATE_ACTIVE: (card_pb2.CARD_ACTION_REPORT_LOSS, card_pb2.CARD_ACTION_CANCEL),
+    card_pb2.CARD_STATE_SUSPENDED_TEMP: (card_pb2.CARD_ACTION_LIFT_LOSS,),
+}
+
+
 def card(state: int = card_pb2.CARD_STATE_ACTIVE) -> card_pb2.Card:
     """The electronic card."""
     return card_pb2.Card(
@@ -228,6 +235,8 @@ def card(state: int = card_pb2.CARD_STATE_ACTIVE) -> card_pb2.Card:
         valid_from=to_date(date(2026, 8, 3)),
         valid_to=to_date(date(2036, 8, 2)),
         usable=state == card_pb2.CARD_STATE_ACTIVE,
+        usable_level=1,
+        holder_actions=CARD_ACTIONS.get(state, ()),
     )
 
 

@@ -147,7 +147,7 @@ async def test_what_employers_apply_for_says_so_instead_of_a_form(site: Site, co
 
 
 async def test_lifting_a_loss_asks_for_the_stronger_login_before_its_form(site: Site) -> None:
-    suspended = card_service_pb2.ListCardsResponse(cards=[answers.card(card_pb2.CARD_STATE_SUSPENDED)])
+    suspended = card_service_pb2.ListCardsResponse(cards=[answers.card(card_pb2.CARD_STATE_SUSPENDED_TEMP)])
     async with site.browser(await site.persona()) as visitor:
         reporting = await visitor.get("/apply/CA03")
         site.echo.answer("ListCards", suspended)

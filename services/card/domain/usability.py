@@ -7,7 +7,7 @@ level 1 opens identity, enquiries and services, level 2 also what moves money.
 from collections.abc import Collection
 
 NORMAL = "normal"
-LEVEL_TWO = 2
+LEVEL_ONE, LEVEL_TWO = 1, 2
 
 
 def obstacle(physical: str, level: int, operation: str, level_two: Collection[str]) -> str:

@@ -100,13 +100,15 @@ def when(iat: int, ttl: int, now: int, leeway: int) -> Detail:
 def standing(state: CardState | None, valid_to: date | None, today: date) -> Detail:
     """Whether a card can be shown; one that nobody knows looks like one that was cancelled."""
     match state:
-        case CardState.SUSPENDED:
+        case CardState.SUSPENDED_TEMP | CardState.SUSPENDED_FORMAL:
             return Detail.SUSPENDED
         case CardState.LOCKED:
             return Detail.LOCKED
         case CardState.ACTIVE:
             return Detail.OK if valid_to is not None and today <= valid_to else Detail.CARD_EXPIRED
-        case CardState.ISSUED | CardState.CANCELLED | None:
+        case CardState.EXPIRED:
+            return Detail.CARD_EXPIRED
+        case _:
             return Detail.REVOKED
 
 

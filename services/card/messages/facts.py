@@ -17,6 +17,7 @@ from services.card.heard import HeardPerson
 from services.card.messages.states import CARD_STATES, CAUSES
 
 if TYPE_CHECKING:
+    from datetime import date
     from uuid import UUID
 
     from google.protobuf.message import Message
@@ -26,12 +27,23 @@ if TYPE_CHECKING:
 
 SEALED_FIELD = "sealed_identity"
 _CHANGES = {
+    CardEvent.REQUEST: events.CardRequested.Fact,
+    CardEvent.START_PROOF: events.CardProceeded.Fact,
+    CardEvent.PASS_PROOF: events.CardProceeded.Fact,
+    CardEvent.FAIL_PROOF: events.CardRejected.Fact,
+    CardEvent.DECLINE: events.CardRejected.Fact,
     CardEvent.ACTIVATE: events.CardActivated.Fact,
     CardEvent.LOCK: events.CardLocked.Fact,
     CardEvent.RESET_PIN: events.CardResumed.Fact,
     CardEvent.SUSPEND: events.CardSuspended.Fact,
+    CardEvent.UNLOCK: events.CardUnlocked.Fact,
+    CardEvent.SUSPEND_FORMALLY: events.CardSuspended.Fact,
     CardEvent.RESUME: events.CardResumed.Fact,
+    CardEvent.LAPSE: events.CardResumed.Fact,
+    CardEvent.REPLACE: events.CardReplaced.Fact,
     CardEvent.CANCEL: events.CardCancelled.Fact,
+    CardEvent.DIE: events.CardCancelled.Fact,
+    CardEvent.EXPIRE: events.CardExpired.Fact,
 }
 
 
@@ -58,9 +70,16 @@ def heard_merger(fact: heard_pb.PersonsMerged.Fact | heard_pb.PersonsUnmerged.Fa
     return ids.parse("per", fact.header.aggregate_id), survivor
 
 
+def heard_death(fact: heard_pb.PersonDied.Fact) -> tuple[UUID, date | None]:
+    """Who died and when; no day when the death was none."""
+    day = date_of(fact.death_date, "death_date") if fact.HasField("death_date") else None
+    return ids.parse("per", fact.header.aggregate_id), day
+
+
 def of_card(card: CardRow, event: CardEvent, actor: Actor) -> Message:
     """Say what happened to a card, without a word about its holder but the id."""
     if event is CardEvent.ISSUE:
+        assert card.valid_to is not None
         return events.CardIssued.Fact(
             header=_header(card),
             person_id=ids.to_text("per", card.person_id),
@@ -69,13 +88,17 @@ def of_card(card: CardRow, event: CardEvent, actor: Actor) -> Message:
             cause=CAUSES[actor],
             valid_to=to_date(card.valid_to),
         )
-    return _CHANGES[event](
+    fact: Message = _CHANGES[event](
         header=_header(card),
         person_id=ids.to_text("per", card.person_id),
         level=card.level,
         state=CARD_STATES[card.state],
         cause=CAUSES[actor],
     )
+    if isinstance(fact, events.CardReplaced.Fact):
+        assert card.replaced_by is not None
+        fact.replaced_by = ids.to_text("crd", card.replaced_by)
+    return fact
 
 
 def double_use(card_id: UUID, person_id: UUID, verifier: str) -> Message:

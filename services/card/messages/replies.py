@@ -8,13 +8,22 @@ from chassis.values import to_date
 from hrss.card.v1 import card_pb2 as model
 from hrss.card.v1 import card_service_pb2 as pb
 from kernel import ids
+from services.card.domain.lifecycle import Actor, CardEvent, actions
 from services.card.domain.verification import GROUPS, TOLD, Detail, Shown, mask_name
-from services.card.messages.states import CARD_STATES, DETAILS, PHYSICAL_STATES, RESULTS
+from services.card.messages.states import (
+    CARD_STATES,
+    COUNTER_ACTIONS,
+    DETAILS,
+    HOLDER_ACTIONS,
+    PHYSICAL_STATES,
+    RESULTS,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from services.card.results import Announced, Minted, PinTried, ShownCard, Verified
+    from services.card.store.rows import CardRow
 
 _RESULTS_OF_PIN = {True: pb.PIN_RESULT_OK, False: pb.PIN_RESULT_WRONG}
 
@@ -96,15 +105,30 @@ def _card(shown: ShownCard) -> model.Card:
     message = model.Card(
         card_id=ids.to_text("crd", card.card_id),
         person_id=ids.to_text("per", card.person_id),
-        issue_no=card.issue_no,
+        issue_no=card.issue_no or "",
         name_masked=mask_name(shown.name),
         level=card.level,
         state=CARD_STATES[card.state],
         state_since=to_date(card.state_since),
-        valid_from=to_date(card.valid_from),
-        valid_to=to_date(card.valid_to),
         usable=shown.usable,
+        usable_level=shown.usable_level,
+        replaced_by=ids.to_text("crd", card.replaced_by) if card.replaced_by is not None else "",
+        holder_actions=_actions(card, HOLDER_ACTIONS),
+        counter_actions=_actions(card, COUNTER_ACTIONS),
     )
+    if card.valid_from is not None and card.valid_to is not None:
+        message.valid_from.CopyFrom(to_date(card.valid_from))
+        message.valid_to.CopyFrom(to_date(card.valid_to))
     if holder.physical_state is not None:
         message.physical_state = PHYSICAL_STATES[holder.physical_state]
     return message
+
+
+def _actions(
+    card: CardRow, wanted: Mapping[tuple[CardEvent, Actor], model.CardAction.ValueType]
+) -> list[model.CardAction.ValueType]:
+    """What the table lets somebody do with a card that stands here; a suspension by the physical card waits for it."""
+    possible = actions(card.state)
+    if card.suspended_by is Actor.PHYSICAL:
+        possible = frozenset(one for one in possible if one[0] is not CardEvent.RESUME)
+    return [action for step, action in wanted.items() if step in possible]

@@ -63,12 +63,12 @@ def card(text: str) -> UUID:
 
 def activate(request: pb.ActivateCardRequest) -> SetPin:
     """Activate a card."""
-    return SetPin(card(request.card_id), request.pin, request.consent)
+    return SetPin(card(request.card_id), request.pin, request.consent, request.phone)
 
 
 def reset_pin(request: pb.ResetPinRequest) -> SetPin:
     """Set a new PIN."""
-    return SetPin(card(request.card_id), request.pin)
+    return SetPin(card(request.card_id), request.pin, phone=request.phone)
 
 
 def confirm_pin(request: pb.ConfirmPinRequest) -> ConfirmPin:

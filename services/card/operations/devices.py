@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kernel import ids
@@ -58,6 +59,8 @@ async def bind(tx: Transaction, command: BindDevice, office: Office) -> Bound:
         await bindings.withdraw(tx, before.binding_id)
     elif sum(one.role == bindings.OWN for one in there) >= OWN_MAX:
         raise Refused("DEVICE_LIMIT_REACHED", "a card is bound to two devices at most")
+    else:  # a new device, also the first: whoever took over an account gets nothing that moves money for a while
+        card.level_two_from = tx.now + timedelta(hours=office.policy.cool_down_hours.on(tx.today).value)
     now = int(tx.now.timestamp())
     list_no, index = office.places.take()
     bound = Binding(
@@ -84,7 +87,7 @@ async def bind(tx: Transaction, command: BindDevice, office: Office) -> Bound:
         device_key=command.device_key,
         list_no=list_no,
         index=index,
-        level=card.level,
+        level=life.usable_level(card, tx.now),
         masked_name=mask_short(holder_rows.name(tx, holder)),
         last4=holder_rows.id_no(tx, holder)[-4:],
     )
@@ -93,6 +96,7 @@ async def bind(tx: Transaction, command: BindDevice, office: Office) -> Bound:
 
 async def bind_server(tx: Transaction, card: CardRow, office: Office) -> None:
     """Give a card that is issued its place: the codes that are minted for it refer to the card's own reference."""
+    assert card.reference is not None
     list_no, index = office.places.take()
     bound = Binding(
         ids.new_id(), card.card_id, bindings.SERVER, None, card.reference, list_no, index, None, is_live=True

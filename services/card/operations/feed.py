@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
-from kernel import ids
 from kernel.errors import Conflict, NotFound, Refused
-from services.card.domain import number
-from services.card.domain.lifecycle import (
-    PHYSICAL_STATES,
-    Actor,
-    CardEvent,
-    PhysicalEvent,
-    answer_to,
-    follow,
-)
-from services.card.domain.usability import LEVEL_TWO
-from services.card.operations import devices, life
+from services.card.domain.issuing import obstacle
+from services.card.domain.lifecycle import PHYSICAL_STATES, Actor, CardEvent, PhysicalEvent, answer_to
+from services.card.operations import issuing, life, losing, requesting
 from services.card.results import Announced
 from services.card.store import cards, holders
-from services.card.store.rows import CardRow, PhysicalEventRow
-from services.card.tokens import REFERENCE_BYTES
+from services.card.store.rows import PhysicalEventRow
 
 if TYPE_CHECKING:
     from chassis.transaction import Transaction
     from services.card.commands import Announce
     from services.card.operations.office import Office
-    from services.card.store.rows import HolderRow
+    from services.card.store.rows import CardRow, HolderRow
 
-LEVEL_ONE = 1
 RETRY_AFTER_SECONDS = 2.0
-_DRAWS = 20  # 13 random digits: a second draw is rare, a twentieth means that the draw is broken
 
 
 async def announce(tx: Transaction, command: Announce, office: Office) -> Announced:
@@ -62,7 +49,7 @@ async def announce(tx: Transaction, command: Announce, office: Office) -> Announ
     if not applied:
         tx.audit("physical_event_kept", person_id=holder.person_id, detail={"sequence": str(command.sequence)})
         return Announced(applied=False, card=card)
-    before = holder.physical_state
+    before, is_another = holder.physical_state, holder.physical_ref not in (None, command.physical_ref)
     holder.physical_state = PHYSICAL_STATES[command.event]
     holder.physical_ref = command.physical_ref
     holder.physical_sequence = command.sequence
@@ -72,7 +59,7 @@ async def announce(tx: Transaction, command: Announce, office: Office) -> Announ
         person_id=holder.person_id,
         detail={"from": before.value if before else "", "to": holder.physical_state.value},
     )
-    return Announced(applied=True, card=await _follow(tx, holder, card, office))
+    return Announced(applied=True, card=await _follow(tx, holder, card, office, is_another=is_another))
 
 
 def _content(command: Announce) -> tuple[PhysicalEvent, str, bool]:
@@ -101,49 +88,27 @@ def _event_row(
     )
 
 
-async def _follow(tx: Transaction, holder: HolderRow, card: CardRow | None, office: Office) -> CardRow | None:
+async def _follow(
+    tx: Transaction, holder: HolderRow, card: CardRow | None, office: Office, *, is_another: bool
+) -> CardRow | None:
     """Let the electronic card follow what became of the physical one."""
     assert holder.physical_state is not None
-    if card is not None:
-        card.level = _level(holder)
+    if holder.death_date is not None:
+        return card  # what was live when the death became known was ended then
     state, by = (card.state, card.suspended_by) if card is not None else (None, None)
-    match answer_to(state, holder.physical_state, by):
-        case CardEvent.ISSUE:
-            return await _issue(tx, holder, office)
-        case CardEvent() as event if card is not None:
+    event = answer_to(state, holder.physical_state, by, is_another=is_another)
+    if card is None:
+        if obstacle(issuing.standing(holder)):  # the rule of a city's batch, too
+            return None
+        return await issuing.issue_at_once(tx, holder, Actor.PHYSICAL, office)
+    card.level = issuing.level(holder)
+    match event:
+        case CardEvent.START_PROOF | CardEvent.PASS_PROOF:
+            await requesting.prove(tx, card, holder, requesting.by_physical(holder), office)
+        case CardEvent.REPLACE:
+            return await losing.put_another(tx, card, holder, Actor.PHYSICAL, office)
+        case CardEvent():
             life.change(tx, card, event, Actor.PHYSICAL)
+            if event in (CardEvent.SUSPEND, CardEvent.SUSPEND_FORMALLY):
+                await losing.note(tx, card, Actor.PHYSICAL, formal=event is CardEvent.SUSPEND_FORMALLY)
     return card
-
-
-async def _issue(tx: Transaction, holder: HolderRow, office: Office) -> CardRow:
-    """Issue a card; the holder is locked, and an index keeps a second live one out in any case."""
-    state = follow(None, CardEvent.ISSUE, Actor.PHYSICAL)
-    for _ in range(_DRAWS):
-        card = CardRow(
-            card_id=ids.new_id(),
-            person_id=holder.person_id,
-            issue_no=number.make(office.draw()),
-            reference=office.tell(REFERENCE_BYTES),
-            level=_level(holder),
-            state=state,
-            state_since=tx.today,
-            valid_from=tx.today,
-            valid_to=_years_later(tx.today, office.policy.valid_years.on(tx.today).value),
-        )
-        if await cards.add(tx, card):
-            await devices.bind_server(tx, card, office)
-            life.say(tx, card, CardEvent.ISSUE, Actor.PHYSICAL, None)
-            return card
-    raise RuntimeError("no free issue number was drawn")
-
-
-def _level(holder: HolderRow) -> int:
-    return LEVEL_TWO if holder.payment_enabled else LEVEL_ONE
-
-
-def _years_later(day: date, years: int) -> date:
-    """The last day of so many years; a leap day ends on 28 February."""
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return date(day.year + years, 2, 28)

@@ -26,6 +26,18 @@ async def note_mergers(tx: Transaction, mergers: Sequence[tuple[UUID, UUID | Non
     await holders.save_mergers(tx, dict(mergers))
 
 
+async def locked(tx: Transaction, person_id: UUID) -> HolderRow:
+    """A person whom enrollment has announced, locked: what is done for one holder comes one after the other.
+
+    Raises:
+        NotFound: PERSON_NOT_FOUND.
+    """
+    holder = await holders.get(tx, person_id, lock=True)
+    if holder is None:
+        raise person_not_found()
+    return holder
+
+
 async def known(tx: Transaction, person_id: UUID) -> HolderRow:
     """A person whom enrollment has announced.
 

@@ -1,4 +1,4 @@
-"""What holders and the counter do with a card: activate, confirm, new PIN, loss, lift, cancel."""
+"""What holders do with a card, at home or at the counter: activate, confirm by PIN, set a new PIN."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from services.card.store import holders as holder_rows
 from services.card.store.rows import PinRow
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from chassis.transaction import Transaction
     from services.card.commands import ConfirmPin, SetPin
     from services.card.operations.office import Office
@@ -26,37 +24,37 @@ if TYPE_CHECKING:
 
 
 async def activate(tx: Transaction, command: SetPin, office: Office) -> ShownCard:
-    """The holder agrees to the use of a card and sets its PIN.
+    """The holder agrees to the use of a card and sets its PIN, alone with the face or at the counter.
 
     Raises:
         NotFound: CARD_NOT_FOUND.
         InvalidInput: CONSENT_REQUIRED, PIN_REFUSED.
         Refused: CARD_STEP_REFUSED, CARD_NOT_USABLE.
     """
-    card = await life.load(tx, command.card_id, lock=True, holder_only=True)
+    card = await life.load(tx, command.card_id, lock=True)
     if not command.consent:
         raise InvalidInput("CONSENT_REQUIRED", "a card is used with its holder's consent", field="consent")
     holder = await holders.known(tx, card.person_id)
     life.require_usable(tx, card, holder, office)
-    life.change(tx, card, CardEvent.ACTIVATE, Actor.HOLDER)
+    life.change(tx, card, CardEvent.ACTIVATE, life.acting(tx, card))
     card.consent_date = tx.today
-    await _set_pin(tx, card, holder, command.pin, office)
+    await _set_pin(tx, card, holder, command, office)
     return await life.shown(tx, card, office)
 
 
 async def reset_pin(tx: Transaction, command: SetPin, office: Office) -> ShownCard:
-    """The holder of a locked card sets a new PIN.
+    """The holder of a locked card sets a new PIN: by two proofs, or at the counter that saw the holder.
 
     Raises:
         NotFound: CARD_NOT_FOUND.
         InvalidInput: PIN_REFUSED.
         Refused: CARD_STEP_REFUSED, CARD_NOT_USABLE.
     """
-    card = await life.load(tx, command.card_id, lock=True, holder_only=True)
+    card = await life.load(tx, command.card_id, lock=True)
     holder = await holders.known(tx, card.person_id)
     life.require_usable(tx, card, holder, office)
-    life.change(tx, card, CardEvent.RESET_PIN, Actor.HOLDER)
-    await _set_pin(tx, card, holder, command.pin, office)
+    life.change(tx, card, CardEvent.RESET_PIN, life.acting(tx, card))
+    await _set_pin(tx, card, holder, command, office)
     return await life.shown(tx, card, office)
 
 
@@ -83,48 +81,11 @@ async def confirm_pin(tx: Transaction, command: ConfirmPin, office: Office) -> P
     return PinTried(is_right, is_locked=not left, tries_left=left)
 
 
-async def report_loss(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
-    """Suspend a card until the loss is lifted.
-
-    Raises:
-        NotFound: CARD_NOT_FOUND.
-        Refused: CARD_STEP_REFUSED.
-    """
-    card = await life.load(tx, card_id, lock=True)
-    life.change(tx, card, CardEvent.SUSPEND, life.acting(tx, card))
-    return await life.shown(tx, card, office)
-
-
-async def lift_loss(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
-    """Let a suspended card stand where it stood before, unless the physical card cannot be used.
-
-    Raises:
-        NotFound: CARD_NOT_FOUND.
-        Refused: CARD_STEP_REFUSED, CARD_NOT_USABLE.
-    """
-    card = await life.load(tx, card_id, lock=True)
-    life.require_usable(tx, card, await holders.known(tx, card.person_id), office)
-    life.change(tx, card, CardEvent.RESUME, life.acting(tx, card))
-    return await life.shown(tx, card, office)
-
-
-async def cancel(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
-    """Cancel a card for ever.
-
-    Raises:
-        NotFound: CARD_NOT_FOUND.
-        Refused: CARD_STEP_REFUSED.
-    """
-    card = await life.load(tx, card_id, lock=True, holder_only=True)
-    life.change(tx, card, CardEvent.CANCEL, Actor.HOLDER)
-    return await life.shown(tx, card, office)
-
-
-async def _set_pin(tx: Transaction, card: CardRow, holder: HolderRow, pin: str, office: Office) -> None:
+async def _set_pin(tx: Transaction, card: CardRow, holder: HolderRow, command: SetPin, office: Office) -> None:
     length = office.policy.pin_length.on(tx.today).value
-    if cause := weakness(pin, holder_rows.id_no(tx, holder), length):
+    if cause := weakness(command.pin, holder_rows.id_no(tx, holder), length, command.phone):
         raise InvalidInput("PIN_REFUSED", "the PIN is too weak", field="pin", cause=cause)
-    hashed = await asyncio.to_thread(pins.hashed, pin, office.keys.pin_secret)
+    hashed = await asyncio.to_thread(pins.hashed, command.pin, office.keys.pin_secret)
     kept = await cards.pin(tx, card.card_id)
     if kept is None:
         kept = PinRow(card_id=card.card_id, salt=hashed.salt, value=hashed.value, set_date=tx.today)

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from kernel import ids
 from kernel.errors import DomainError, NotFound, Refused
-from services.card.domain.lifecycle import Actor, CardEvent, CardState, Physical, follow
+from services.card.domain.lifecycle import SUSPENDED, Actor, CardEvent, CardState, Physical, follow
+from services.card.domain.usability import LEVEL_ONE
 from services.card.messages import facts
 from services.card.operations import holders
 from services.card.results import ShownCard
 from services.card.store import cards
 from services.card.store import holders as holder_rows
+from services.card.store.rows import NoticeRow
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -21,10 +24,30 @@ if TYPE_CHECKING:
     from services.card.store.rows import CardRow, HolderRow
 
 SHOW = "show"
+# What a holder is told whoever did it: a loss that somebody else reported must not go unseen (恶意挂失).
+TOLD = frozenset(CardEvent) - {CardEvent.REQUEST, CardEvent.START_PROOF, CardEvent.PASS_PROOF, CardEvent.ISSUE}
 
 
-def change(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor) -> None:
-    """Let something happen to a locked card.
+def change(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor, *, reason: str = "") -> None:
+    """Let something happen to a locked card: the one place where a card changes its state.
+
+    Args:
+        tx: The transaction.
+        card: The card.
+        event: What happens.
+        actor: Who makes it happen.
+        reason: Why, in words of staff; for the audit alone.
+
+    Raises:
+        Refused: CARD_STEP_REFUSED.
+    """
+    old = card.state
+    step_to(tx, card, event, actor)
+    say(tx, card, event, actor, old, reason=reason)
+
+
+def step_to(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor) -> None:
+    """Follow the table without a word; whoever calls this says what came of several steps at once.
 
     Raises:
         Refused: CARD_STEP_REFUSED.
@@ -32,14 +55,14 @@ def change(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor) -> No
     old = card.state
     card.state = follow(old, event, actor, card.state_before)
     card.state_since = tx.today
-    is_suspended = card.state is CardState.SUSPENDED
-    card.state_before = old if is_suspended else None
-    card.suspended_by = actor if is_suspended else None
-    say(tx, card, event, actor, old)
+    card.state_before = old if card.state is CardState.SUSPENDED_TEMP else None
+    card.suspended_by = actor if card.state in SUSPENDED else None
 
 
-def say(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor, old: CardState | None) -> None:
-    """Tell everybody, and the audit log, what happened to a card."""
+def say(
+    tx: Transaction, card: CardRow, event: CardEvent, actor: Actor, old: CardState | None, *, reason: str = ""
+) -> None:
+    """Tell everybody, and the audit log, what happened to a card; and its holder what the holder has to know."""
     tx.emit(facts.of_card(card, event, actor))
     tx.audit(
         f"card_{event.value.lower()}",
@@ -49,8 +72,20 @@ def say(tx: Transaction, card: CardRow, event: CardEvent, actor: Actor, old: Car
             "from": "" if old is None else old.value,
             "to": card.state.value,
             "actor": actor.value,
-        },
+        }
+        | ({"reason": reason} if reason else {}),
     )
+    if event in TOLD:
+        tx.session.add(
+            NoticeRow(
+                notice_id=ids.new_id(),
+                person_id=card.person_id,
+                card_id=card.card_id,
+                event=event,
+                actor=actor,
+                business_date=tx.today,
+            )
+        )
 
 
 async def load(tx: Transaction, card_id: UUID, *, lock: bool = False, holder_only: bool = False) -> CardRow:
@@ -102,16 +137,25 @@ def require_usable(tx: Transaction, card: CardRow, holder: HolderRow, office: Of
 
 def obstacle(tx: Transaction, card: CardRow, holder: HolderRow, office: Office, operation: str = SHOW) -> str:
     """The first reason against a use of a card, empty when there is none."""
-    physical = (holder.physical_state or Physical.CANCELLED).value.lower()
-    return office.policy.obstacle(physical, card.level, operation, tx.today)
+    if holder.death_date is not None:
+        return "HOLDER_DIED"
+    physical = (holder.physical_state or Physical.NORMAL).value.lower()  # none that is known stands in nobody's way
+    return office.policy.obstacle(physical, usable_level(card, tx.now), operation, tx.today)
+
+
+def usable_level(card: CardRow, now: datetime) -> int:
+    """The level that a card has at this moment: what only level 2 opens waits a while after a device was bound."""
+    waits = card.level_two_from is not None and now < card.level_two_from
+    return min(card.level, LEVEL_ONE) if waits else card.level
 
 
 async def shown(tx: Transaction, card: CardRow, office: Office) -> ShownCard:
     """A card as it is shown."""
     holder = await holders.known(tx, card.person_id)
-    is_open = card.state is CardState.ACTIVE and card.valid_from <= tx.today <= card.valid_to
+    is_active = card.state is CardState.ACTIVE and card.valid_from is not None and card.valid_to is not None
+    is_open = is_active and card.valid_from <= tx.today <= card.valid_to  # type: ignore[operator] # just looked at
     usable = is_open and not obstacle(tx, card, holder, office)
-    return ShownCard(card, holder, holder_rows.name(tx, holder), usable)
+    return ShownCard(card, holder, holder_rows.name(tx, holder), usable, usable_level(card, tx.now))
 
 
 def not_found() -> NotFound:

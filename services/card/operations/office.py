@@ -32,6 +32,7 @@ class Office:
         places: Leased places of status lists.
         root: Public keys of the root of trust; in development its private one too.
         signs_trust: Whether this process signs trust lists by itself.
+        is_national: Whether the national platform issues cards, so that they wait for its answer.
         status_uri: Where status lists are found, without their number.
     """
 
@@ -41,6 +42,7 @@ class Office:
     places: Places
     root: KeyRing | None = None
     signs_trust: bool = False
+    is_national: bool = False
     status_uri: str = "https://hrss.example.invalid/v1/card-status-lists"
     draw: Callable[[], int] = draw_issue_digits
     tell: Callable[[int], bytes] = secrets.token_bytes

@@ -33,6 +33,19 @@ async def card(tx: Transaction, card_id: UUID, office: Office) -> ShownCard:
     return await life.shown(tx, found, office)
 
 
+async def by_number(tx: Transaction, issue_no: str, office: Office) -> ShownCard:
+    """The card with an issue number, for staff; a number that nobody has looks like any other.
+
+    Raises:
+        NotFound: CARD_NOT_FOUND.
+    """
+    found = await cards.by_number(tx, issue_no)
+    if found is None:
+        raise life.not_found()
+    tx.audit(tx.method, person_id=found.person_id)
+    return await life.shown(tx, found, office)
+
+
 async def cards_of(tx: Transaction, person_id: UUID, office: Office) -> Sequence[ShownCard]:
     """The cards of a person, newest first.
 
@@ -55,6 +68,7 @@ async def mint(tx: Transaction, card_id: UUID, office: Office) -> Minted:
     if found.state is not CardState.ACTIVE:
         raise Refused("CARD_NOT_ACTIVE", "only an active card is shown", state=found.state.value)
     await keys.refresh(tx, office.keys)
+    assert found.reference is not None  # an active card has one
     policy, today = office.policy, tx.today
     valid = policy.valid_seconds.on(today).value
     token = Token(
@@ -62,6 +76,6 @@ async def mint(tx: Transaction, card_id: UUID, office: Office) -> Minted:
         iat=int(tx.now.timestamp()),
         ttl=valid,
         number=office.tell(tokens.NUMBER_BYTES),
-        level=found.level,
+        level=life.usable_level(found, tx.now),
     )
     return Minted(tokens.mint(token, office.keys), valid, policy.refresh_seconds.on(today).value)

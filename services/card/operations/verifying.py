@@ -101,7 +101,7 @@ async def _judge(tx: Transaction, asked: _Asked, office: Office) -> Verified:
     return Verified(
         Detail.OK,
         subject_ref=office.keys.subject_ref(_verifier(tx), ids.to_text("crd", asked.card.card_id)),
-        level=asked.card.level,
+        level=life.usable_level(asked.card, tx.now),
         shown=purpose.shown,
         name=holder_rows.name(tx, holder) if Fields.NAME in purpose.shown else "",
         id_no=holder_rows.id_no(tx, holder) if Fields.LAST_FOUR in purpose.shown else "",
@@ -161,7 +161,8 @@ async def _allowed(tx: Transaction, asked: _Asked, office: Office) -> Detail:
     if contract is not None and not contract.is_active:
         return Detail.VERIFIER_SUSPENDED
     purpose = office.policy.purposes.on(tx.today).value.get(word)
-    if purpose is None or not _may(tx, purpose) or asked.card is None or asked.card.level < purpose.level:
+    level = life.usable_level(asked.card, tx.now) if asked.card is not None else 0
+    if purpose is None or not _may(tx, purpose) or level < purpose.level:
         return Detail.PURPOSE_NOT_ALLOWED
     if contract is not None and word not in contract.purposes:
         return Detail.PURPOSE_NOT_ALLOWED

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chassis.transaction import Transaction
 
 TABLE = "card_batch_part"  # part of what sealed rows are bound to; never rename
-LIVE = "state NOT IN ('REJECTED', 'REPLACED', 'CANCELLED', 'EXPIRED')"  # implies what card_one_live says
+LIVE = "state NOT IN ('REJECTED', 'REPLACED', 'CANCELLED', 'EXPIRED')"  # as card_one_live has it
 COLUMNS = """
     batch_id, source, upload_id, file_digest, state, maker, create_date, prepare_job, issue_job, row_count, left_out,
     digest, approval_id
@@ -54,7 +54,8 @@ DONE_BEFORE = """
       )
 """
 HOLDERS = """
-    SELECT person_id, id_no_index, name_sealed, physical_state, payment_enabled, survivor_id IS NOT NULL AS is_merged
+    SELECT person_id, id_no_index, name_sealed, physical_state, payment_enabled, survivor_id IS NOT NULL AS is_merged,
+      death_date IS NOT NULL AS is_dead
     FROM holder WHERE {0} = ANY($1) ORDER BY person_id {1}
 """
 READY = f"""
@@ -240,7 +241,9 @@ async def candidates(
             row["person_id"],
             row["id_no_index"],
             row["name_sealed"],
-            Standing(Physical(row["physical_state"]) if row["physical_state"] else None, row["is_merged"]),
+            Standing(
+                Physical(row["physical_state"]) if row["physical_state"] else None, row["is_merged"], row["is_dead"]
+            ),
             row["payment_enabled"],
         )
         for row in await tx.fetch(query, list(values))

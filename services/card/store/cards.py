@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from services.card.domain.lifecycle import CardState
+from services.card.domain.lifecycle import FINAL, OPEN, SUSPENDED, Actor, CardState
 from services.card.store.rows import CardRow, PinRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -38,8 +39,8 @@ async def get(tx: Transaction, card_id: UUID, *, lock: bool = False) -> CardRow 
 
 
 async def live(tx: Transaction, person_id: UUID) -> CardRow | None:
-    """The card of a person that is not cancelled, locked."""
-    query = select(CardRow).where(CardRow.person_id == person_id, CardRow.state != CardState.CANCELLED)
+    """The live card of a person, whatever it waits for, locked."""
+    query = select(CardRow).where(CardRow.person_id == person_id, col(CardRow.state).not_in(FINAL))
     found: CardRow | None = await tx.session.scalar(query.with_for_update(key_share=True))
     return found
 
@@ -52,15 +53,48 @@ async def of_person(tx: Transaction, person_id: UUID) -> Sequence[CardRow]:
 
 async def claimed(tx: Transaction) -> int:
     """How many persons have a card that they agreed to; one person has one live card."""
-    query = "SELECT count(*) FROM card WHERE state <> 'CANCELLED' AND consent_date IS NOT NULL"
-    row = await tx.fetchrow(query)
+    row = await tx.fetchrow(
+        """
+        SELECT count(*) FROM card
+        WHERE state NOT IN ('REJECTED', 'REPLACED', 'CANCELLED', 'EXPIRED') AND consent_date IS NOT NULL
+        """
+    )
     return int(row[0]) if row else 0
+
+
+async def is_taken(tx: Transaction, issue_no: str) -> bool:
+    """Whether a number was given out; that two processes draw one at the same instant fails one of them."""
+    return await tx.fetchrow("SELECT 1 FROM card WHERE issue_no = $1", issue_no) is not None
+
+
+async def by_number(tx: Transaction, issue_no: str) -> CardRow | None:
+    """The card with an issue number."""
+    found: CardRow | None = await tx.session.scalar(select(CardRow).where(CardRow.issue_no == issue_no))
+    return found
 
 
 async def by_reference(tx: Transaction, reference: bytes) -> CardRow | None:
     """The card that a code refers to."""
     found: CardRow | None = await tx.session.scalar(select(CardRow).where(CardRow.reference == reference))
     return found
+
+
+async def lock_expired(tx: Transaction, today: date, limit: int) -> Sequence[CardRow]:
+    """The next cards whose last day of validity is over, locked."""
+    query = select(CardRow).where(col(CardRow.valid_to) < today, col(CardRow.state).in_(OPEN | SUSPENDED))
+    query = query.order_by(col(CardRow.valid_to), col(CardRow.card_id)).limit(limit)
+    return (await tx.session.scalars(query.with_for_update(key_share=True))).all()
+
+
+async def lock_lapsed(tx: Transaction, until: date, limit: int) -> Sequence[CardRow]:
+    """The next cards whose loss was reported until a day, locked; not those that a physical card suspended."""
+    query = select(CardRow).where(
+        CardRow.state == CardState.SUSPENDED_TEMP,
+        CardRow.suspended_by != Actor.PHYSICAL,
+        col(CardRow.state_since) <= until,
+    )
+    query = query.order_by(col(CardRow.state_since), col(CardRow.card_id)).limit(limit)
+    return (await tx.session.scalars(query.with_for_update(key_share=True))).all()
 
 
 async def pin(tx: Transaction, card_id: UUID) -> PinRow | None:

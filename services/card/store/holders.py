@@ -51,9 +51,12 @@ async def save_mergers(tx: Transaction, survivors: Mapping[UUID, UUID | None]) -
     )
 
 
-async def get(tx: Transaction, person_id: UUID) -> HolderRow | None:
-    """A holder."""
-    return await tx.session.get(HolderRow, person_id)
+async def get(tx: Transaction, person_id: UUID, *, lock: bool = False) -> HolderRow | None:
+    """A holder; locked when the holder's card is going to change."""
+    found: HolderRow | None = await tx.session.get(
+        HolderRow, person_id, with_for_update={"key_share": True} if lock else None
+    )
+    return found
 
 
 async def lock_by_number(tx: Transaction, id_no: str) -> HolderRow | None:

@@ -1,13 +1,14 @@
 """The tables of the card service. Rows are made from checked values only; constraints stand in the migrations."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
+from sqlalchemy import DateTime
 from sqlmodel import Field, SQLModel
 
 from chassis.columns import words
 from chassis.database import registry
-from services.card.domain.lifecycle import Actor, CardState, Physical, PhysicalEvent
+from services.card.domain.lifecycle import Actor, CardEvent, CardState, Physical, PhysicalEvent
 
 
 class Table(SQLModel, registry=registry()):
@@ -28,6 +29,7 @@ class HolderRow(Table, table=True):
     physical_sequence: int = 0
     payment_enabled: bool = False
     survivor_id: UUID | None = None
+    death_date: date | None = None
 
 
 class PhysicalEventRow(Table, table=True):
@@ -51,16 +53,18 @@ class CardRow(Table, table=True):
     __tablename__ = "card"
     card_id: UUID = Field(primary_key=True)
     person_id: UUID
-    issue_no: str
-    reference: bytes
+    issue_no: str | None = None  # None until the card is issued
+    reference: bytes | None = None
     level: int
     state: CardState = Field(sa_type=words(CardState))
     state_since: date
     state_before: CardState | None = Field(default=None, sa_type=words(CardState))
     suspended_by: Actor | None = Field(default=None, sa_type=words(Actor))
-    valid_from: date
-    valid_to: date
+    valid_from: date | None = None
+    valid_to: date | None = None
     consent_date: date | None = None
+    replaced_by: UUID | None = None
+    level_two_from: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class PinRow(Table, table=True):
@@ -72,3 +76,15 @@ class PinRow(Table, table=True):
     value: bytes
     failures: int = 0
     set_date: date
+
+
+class NoticeRow(Table, table=True):
+    """What a holder is told about the card."""
+
+    __tablename__ = "card_notice"
+    notice_id: UUID = Field(primary_key=True)
+    person_id: UUID
+    card_id: UUID
+    event: CardEvent = Field(sa_type=words(CardEvent))
+    actor: Actor = Field(sa_type=words(Actor))
+    business_date: date

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.gateway.console import (
     books,
+    cards,
     counter,
     desk,
     office,
@@ -28,4 +29,5 @@ CONSOLE_PAGES = (
     *register.PAGES,
     *transfers.PAGES,
     *verify_card.PAGES,
+    *cards.PAGES,
 )

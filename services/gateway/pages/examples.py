@@ -60,6 +60,9 @@ _PREFIXES = {
     "bridge_id": "brg",
     "release_id": "rls",
     "return_id": "rfl",
+    "approval_id": "apr",
+    "card_ids": "crd",
+    "replaced_by": "crd",
 }
 _TEXTS = {
     "name": "张三",
@@ -100,6 +103,7 @@ _TEXTS = {
     "target": "RESIDENT_ACCOUNT",
     "csv": "document,month,due_date,open,late_fee,on",
     "issue_no": "32061012345678901277",
+    "call_ref": "12333-20251123-000017",
     "physical_card_ref": "PHYS-20251123-0001",
     "pin": "258036",
     "token": "NTS1:%69 VD92EX0",

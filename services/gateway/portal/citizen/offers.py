@@ -18,7 +18,7 @@ CORRECTED_ITEMS = CITIZEN_ITEMS | {"EN06"}
 # Items about a card, and the states of a card that they are about.
 CARD_STATES = {
     "CA06": frozenset({"CARD_STATE_ISSUED"}),
-    "CA03": frozenset({"CARD_STATE_ACTIVE", "CARD_STATE_LOCKED", "CARD_STATE_SUSPENDED"}),
+    "CA03": frozenset({"CARD_STATE_ACTIVE", "CARD_STATE_LOCKED", "CARD_STATE_SUSPENDED_TEMP"}),
 }
 LIFT_ACR = 3  # reporting a loss is easy on purpose; lifting it is not
 _ENROLLMENT = "form.end_enrollment.enrollment_id"
@@ -121,6 +121,6 @@ async def _about_card(visit: Visit, code: str, person_id: str) -> Offer:
     if code == "CA06":
         return Offer(FIELDS[code], fixed=fixed, acr=ACR[code])
     # The state of the card leaves one thing to do. A form that is sent twice keeps what it said the first time.
-    wanted = visit.form.get(_LIFT) or ("lift_loss" if card["state"] == "CARD_STATE_SUSPENDED" else "report_loss")
+    wanted = visit.form.get(_LIFT) or ("lift_loss" if card["state"] == "CARD_STATE_SUSPENDED_TEMP" else "report_loss")
     fields = tuple(replace(one, choices=tuple(c for c in one.choices if c == wanted)) for one in FIELDS[code])
     return Offer(fields, {_LIFT: wanted}, fixed, LIFT_ACR if wanted == "lift_loss" else LEAST_ACR)
