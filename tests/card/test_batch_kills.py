@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from chassis import crash
 from hrss.card.v1 import batches_service_pb2 as pb
 from services.card.operations import batch_preparing
 from tests.card.batch_desk import csv_of, hold, people
+from tests.chassis.conditions import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -112,6 +114,17 @@ async def test_threat_11_a_worker_that_dies_in_a_batch_issues_nothing_twice(
     await whole(batches, batch, 200)
 
 
+async def parts_done(batches: Batches) -> int:
+    """How many parts are done."""
+    query = "SELECT count(*) FROM card_batch_part WHERE issued IS NOT NULL"
+    return int((await batches.rows(query))[0][0])
+
+
+async def has_done(batches: Batches, least: int) -> bool:
+    """Whether so many parts are done."""
+    return await parts_done(batches) >= least
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_twenty_random_kills_leave_the_same_counts(batches: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,9 +134,11 @@ async def test_twenty_random_kills_leave_the_same_counts(batches: Batches, monke
 
     async with victims(batches) as dying:
         while kills < 20:
+            wanted = await parts_done(batches) + draw.randrange(6)
             pid = await dying.begin()
             end = asyncio.create_task(dying.said())
-            await asyncio.wait([end], timeout=draw.uniform(0.02, 0.5))
+            await until(partial(has_done, batches, wanted), seconds=LIMIT_SECONDS)
+            await asyncio.wait([end], timeout=draw.uniform(0.0, 0.1))
             assert not end.done(), "the batch was over before it was killed twenty times"
             os.kill(pid, signal.SIGKILL)
             assert await end == KILLED
