@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import cbor2
 import pytest
 
 from hrss.card.v1 import card_pb2 as model
@@ -21,6 +22,7 @@ from tests.system.oracle_card import violations
 
 if TYPE_CHECKING:
     from tests.card.builders import Desk, Person
+    from tests.card.code_desk import Codes, Phone
 
 FORMALLY_LOST = pb.PHYSICAL_CARD_EVENT_FORMALLY_LOST
 FACES = a_principal(["PARTNER"], subject="faces", client="faces", scopes=["cards.prove"])
@@ -261,18 +263,31 @@ async def test_a_death_ends_every_card_and_one_that_was_none_opens_none(desk: De
     assert await violations(desk.database.settings.database_owner_url) == []
 
 
-async def test_threat_10_after_a_device_was_bound_level_two_waits_a_day(desk: Desk) -> None:
-    person = await desk.person()
+async def test_threat_10_after_a_device_was_bound_level_two_waits_a_day(code_desk: Codes) -> None:
+    """Whoever took over an account by its telephone number moves no money for a day, from the device or online."""
+    desk, person = code_desk, await code_desk.person()
     card_id = await desk.active(person, payment_enabled=True)
     assert (await desk.verify(await desk.mint(person, card_id), PHARMACY, "payment")).result == pb.VERIFY_RESULT_OK
 
-    await owner_execute(desk.database, "UPDATE card SET level_two_from = now() + interval '1 hour'")
+    phone = await desk.bind(person, card_id)
 
+    waits = (await desk.rows("SELECT level_two_from - now() AS left FROM card"))[0]["left"]
+    assert timedelta(hours=23, minutes=50) < waits <= timedelta(hours=24)
     card = (await desk.call("GetCard", pb.GetCardRequest(card_id=card_id), person.acting(2))).card
-    assert (card.level, card.usable_level) == (2, 1)
-    denied = await desk.verify(await desk.mint(person, card_id), PHARMACY, "payment")
-    assert denied.result == pb.VERIFY_RESULT_DENIED
+    assert (card.level, card.usable_level, level_in(phone)) == (2, 1, 1)
+    for code in (await desk.mint(person, card_id), phone.shows()):
+        assert (await desk.verify(code, PHARMACY, "payment")).result == pb.VERIFY_RESULT_DENIED
     assert (await desk.verify(await desk.mint(person, card_id), PHARMACY)).result == pb.VERIFY_RESULT_OK
+    await owner_execute(desk.database, "UPDATE card SET level_two_from = now() - interval '1 second'")
+    renewed = await desk.bind(person, card_id, phone.key)  # the same device: no change, and level 2 from now on
+    assert level_in(renewed) == 2
+    assert (await desk.verify(renewed.shows(), PHARMACY, "payment")).result == pb.VERIFY_RESULT_OK
+
+
+def level_in(phone: Phone) -> int:
+    """The level that a credential says."""
+    level: int = cbor2.loads(cbor2.loads(phone.blob)[2])[7]
+    return level
 
 
 async def test_a_card_is_found_by_its_number_however_it_is_written(desk: Desk) -> None:

@@ -24,6 +24,15 @@ SPOILS = {
     "cannot be used": "UPDATE holder SET physical_state = 'LOCKED'",
     "consent": "DELETE FROM pin",
     "last event": "UPDATE holder SET physical_sequence = 99",
+    "leads to no card": "UPDATE card SET state = 'REPLACED', replaced_by = card_id WHERE state = 'ACTIVE'",
+    "somebody who died": "UPDATE holder SET death_date = '2026-01-01'",
+    "never leased": "UPDATE status_list SET next = 0",
+    "nobody was asked for": (
+        "DELETE FROM binding; UPDATE card SET state = 'QUEUED', issue_no = NULL, reference = NULL, valid_from = NULL,"
+        " valid_to = NULL WHERE state = 'ACTIVE'"
+    ),
+    "nobody reported": "UPDATE card SET suspended_by = 'HOLDER' WHERE state = 'SUSPENDED_TEMP'",
+    "was not told": "DELETE FROM card_notice",
     "audit rows": "UPDATE aggregate SET version = version + 1 WHERE kind = 'card'",
 }
 

@@ -17,8 +17,11 @@ from kernel import ids
 from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Line, ParameterUse, Statement
+from services.card.messages.replies import possible
+from services.card.messages.states import CARD_STATES, COUNTER_ACTIONS, HOLDER_ACTIONS
 
 if TYPE_CHECKING:
+    from services.card.domain.lifecycle import CardState
     from tests.gateway.echo import Echo
     from tests.portal.site import Overlay
 
@@ -61,6 +64,8 @@ PENSION = Statement(
         Line("account", Money.yuan("1217.26"), "个人账户养老金", "From the account", "166399.67 ÷ 136.7 = 1217.26"),
     )
 )
+
+_STATES: dict[int, CardState] = {int(number): state for state, number in CARD_STATES.items()}
 
 
 def person() -> enrollment_service_pb2.FindPersonResponse:
@@ -214,13 +219,6 @@ def payments() -> benefits_service_pb2.ListPersonPaymentsResponse:
     )
 
 
-CARD_ACTIONS: dict[int, tuple[card_pb2.CardAction.ValueType, ...]] = {
-    card_pb2.CARD_STATE_ISSUED: (card_pb2.CARD_ACTION_ACTIVATE, card_pb2.CARD_ACTION_REPORT_LOSS),
-    card_pb2.CARD_STATE_ACTIVE: (card_pb2.CARD_ACTION_REPORT_LOSS, card_pb2.CARD_ACTION_CANCEL),
-    card_pb2.CARD_STATE_SUSPENDED_TEMP: (card_pb2.CARD_ACTION_LIFT_LOSS,),
-}
-
-
 def card(state: int = card_pb2.CARD_STATE_ACTIVE) -> card_pb2.Card:
     """The electronic card."""
     return card_pb2.Card(
@@ -236,7 +234,8 @@ def card(state: int = card_pb2.CARD_STATE_ACTIVE) -> card_pb2.Card:
         valid_to=to_date(date(2036, 8, 2)),
         usable=state == card_pb2.CARD_STATE_ACTIVE,
         usable_level=1,
-        holder_actions=CARD_ACTIONS.get(state, ()),
+        holder_actions=possible(_STATES[state], None, HOLDER_ACTIONS),
+        counter_actions=possible(_STATES[state], None, COUNTER_ACTIONS),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from hrss.benefits.v1 import benefits_pb2
-from hrss.card.v1 import card_pb2
+from hrss.card.v1 import card_pb2, card_service_pb2
 from hrss.enrollment.v1 import (
     collection_service_pb2,
     cover_service_pb2,
@@ -37,6 +37,7 @@ LITERAL = re.compile(r"""["']([a-z_]+\.[a-z0-9_]+)["']""")
 # Keys that are put together from a value; the tests below or pages name every one of them.
 MADE = re.compile(
     r"format\.month_\d+|login\.[a-z_]+|stronger\.text_\d|statement\.(input|parameter)_\w+|card\.level_\d"
+    r"|card\.(request|prove|cancel|activate|reset)(_\w+)?|card\.counter_(prove|loss|lift|formal|replace|cancel)"
     r"|console\.(name|found)_\w+|desk\.(queue|done|actor)_\w+|job\.\w+"
     r"|rules\.\w+|lists\.(column|about|step)_\w+|lists\.(roster|wages)|project\.done_\w+|account\.source_\w+"
     r"|office\.\w+_text|office\.job_(pause|resume)(_about)?|office\.refund_(prepared|approve|reject)|register\.request_(asked|approve|reject)"
@@ -44,6 +45,8 @@ MADE = re.compile(
     r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|papers\..+|words\..+"
 )
 SHOWN = (
+    card_service_pb2.CardChange,
+    card_pb2.CardCause,
     cases_service_pb2.CaseState,
     cases_service_pb2.CaseStepState,
     cases_service_pb2.CaseOutcome,

@@ -70,7 +70,7 @@ QUERIES = {
     """,
     "a suspended card that nobody reported": """
         SELECT card_id FROM card WHERE state LIKE 'SUSPENDED%' AND suspended_by <> 'PHYSICAL'
-          AND card_id NOT IN (SELECT card_id FROM loss_report)
+          AND NOT EXISTS (SELECT 1 FROM loss_report WHERE loss_report.card_id = card.card_id AND actor = suspended_by)
     """,
     "a loss of which the holder was not told": """
         SELECT report_id FROM loss_report WHERE NOT EXISTS (

@@ -8,7 +8,7 @@ from chassis.values import to_date
 from hrss.card.v1 import card_pb2 as model
 from hrss.card.v1 import card_service_pb2 as pb
 from kernel import ids
-from services.card.domain.lifecycle import Actor, CardEvent, actions
+from services.card.domain.lifecycle import Actor, CardEvent, CardState, actions
 from services.card.domain.verification import GROUPS, TOLD, Detail, Shown, mask_name
 from services.card.messages.states import (
     CARD_STATES,
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from services.card.results import Announced, Minted, PinTried, ShownCard, Verified
-    from services.card.store.rows import CardRow
-
 _RESULTS_OF_PIN = {True: pb.PIN_RESULT_OK, False: pb.PIN_RESULT_WRONG}
 
 
@@ -113,8 +111,8 @@ def _card(shown: ShownCard) -> model.Card:
         usable=shown.usable,
         usable_level=shown.usable_level,
         replaced_by=ids.to_text("crd", card.replaced_by) if card.replaced_by is not None else "",
-        holder_actions=_actions(card, HOLDER_ACTIONS),
-        counter_actions=_actions(card, COUNTER_ACTIONS),
+        holder_actions=possible(card.state, card.suspended_by, HOLDER_ACTIONS),
+        counter_actions=possible(card.state, card.suspended_by, COUNTER_ACTIONS),
     )
     if card.valid_from is not None and card.valid_to is not None:
         message.valid_from.CopyFrom(to_date(card.valid_from))
@@ -124,11 +122,11 @@ def _card(shown: ShownCard) -> model.Card:
     return message
 
 
-def _actions(
-    card: CardRow, wanted: Mapping[tuple[CardEvent, Actor], model.CardAction.ValueType]
+def possible(
+    state: CardState, suspended_by: Actor | None, wanted: Mapping[tuple[CardEvent, Actor], model.CardAction.ValueType]
 ) -> list[model.CardAction.ValueType]:
     """What the table lets somebody do with a card that stands here; a suspension by the physical card waits for it."""
-    possible = actions(card.state)
-    if card.suspended_by is Actor.PHYSICAL:
-        possible = frozenset(one for one in possible if one[0] is not CardEvent.RESUME)
-    return [action for step, action in wanted.items() if step in possible]
+    steps = actions(state)
+    if suspended_by is Actor.PHYSICAL:
+        steps = frozenset(one for one in steps if one[0] is not CardEvent.RESUME)
+    return [action for step, action in wanted.items() if step in steps]
