@@ -63,19 +63,22 @@ TEXTS = {
         "the register does not know the number; register the person first",
     ),
     "NAME_MISMATCH": ("姓名与该号码已登记的姓名不一致；请核对后更正", "the registered name differs; check both"),
+    "PERSON_DIED": (
+        "该人已登记死亡，不能制卡；如有误请到窗口更正",
+        "the death of the person is recorded; if wrong, have it corrected at the counter",
+    ),
     "PERSON_MERGED": (
         "该人的档案已并入另一份档案；请使用合并后的号码",
         "the record went up in another one; use the number of that",
     ),
-    "PERSON_DIED": ("登记的该人已死亡；请核对名单", "the register says that the person died; check the list"),
     "PHYSICAL_MISSING": (
         "该人没有实体社保卡；电子卡随实体卡签发",
         "there is no physical card; the electronic one follows it",
     ),
     "PHYSICAL_LOST": ("实体社保卡已挂失；解挂或补卡后再办", "the physical card is reported lost; lift or replace it"),
     "PHYSICAL_FORMALLY_LOST": (
-        "实体社保卡已正式挂失；补换卡后再办",
-        "the physical card is formally lost; have it replaced first",
+        "实体社保卡已正式挂失；补卡后再办",
+        "the physical card is reported lost for good; it has to be replaced first",
     ),
     "PHYSICAL_LOCKED": ("实体社保卡已锁定；请先到服务网点解锁", "the physical card is locked; have it unlocked first"),
     "PHYSICAL_CANCELLED": ("实体社保卡已注销；请先申领新卡", "the physical card is cancelled; apply for a new one"),

@@ -11,6 +11,7 @@ from services.card.operations import batches
 
 if TYPE_CHECKING:
     from chassis.files import Files
+    from services.card.operations.office import Office
 
 
 class BatchesRpc(Servicer):
@@ -18,13 +19,17 @@ class BatchesRpc(Servicer):
 
     service = pb.DESCRIPTOR.services_by_name["BatchesService"]
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, office: Office) -> None:
         self.files = files
+        self.office = office
 
     async def CreateCardBatch(self, request: pb.CreateCardBatchRequest, call: Call) -> pb.CreateCardBatchResponse:
         """Prepare a batch."""
         command = messages.create(request)
-        return await call.once(lambda tx: batches.create(tx, command, self.files), messages.created)
+        is_national = self.office.is_national
+        return await call.once(
+            lambda tx: batches.create(tx, command, self.files, is_national=is_national), messages.created
+        )
 
     async def GetCardBatch(self, request: pb.GetCardBatchRequest, call: Call) -> pb.GetCardBatchResponse:
         """Show a batch."""

@@ -73,7 +73,7 @@ def build(settings: Settings) -> Service:
         on_start.append(note_soft_keys)
     return Service(
         settings=settings,
-        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files), FamilyRpc(office)],
+        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files, office), FamilyRpc(office)],
         consumers=CONSUMERS,
         jobs=[batch_preparing.job(files, office), batch_issuing.job(office), daily.job(office), placing.job(office)],
         figures=figures.count,

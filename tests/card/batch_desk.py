@@ -16,6 +16,7 @@ from services.card.service import build
 from tests.card.builders import TODAY, Person, a_key
 from tests.plugins.databases import owner_fetch
 from tests.plugins.grpc_harness import a_principal
+from tests.system.oracle_card import QUERIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +167,8 @@ RULES = {
     """,
     "numbers carry their check digits": "SELECT count(*) FROM card WHERE issue_no::numeric % 97 <> 1",
     "a person has one live card": """
-        SELECT count(*) FROM (SELECT FROM card WHERE state <> 'CANCELLED' GROUP BY person_id HAVING count(*) > 1) AS two
+        SELECT count(*) FROM (SELECT FROM card WHERE state NOT IN ('REJECTED', 'REPLACED', 'CANCELLED', 'EXPIRED')
+                                GROUP BY person_id HAVING count(*) > 1) AS two
     """,
     "every card was announced once": """
         SELECT abs((SELECT count(*) FROM card) - (SELECT count(*) FROM aggregate WHERE kind = 'card'))
@@ -195,9 +197,22 @@ RULES = {
 }
 
 
+# Rules of all cards that hold of batches as well; others ask for events of physical cards, which these tests write not.
+ORACLE = (
+    "two live cards of one person",
+    "an issue number does not fit its check digits",
+    "a card said more or less than its audit rows",
+    "a card that neither has an audit row of its own nor is one of a batch",
+    "a binding that does not say what its card says",
+    "a place that two bindings had",
+    "a place that was never leased",
+    "a card without a place for its codes",
+)
+
+
 async def reconciled(database: Database) -> int:
     """Hold a database of batches alone against the rules; how many cards there are."""
-    broken = {}
+    broken = {name: len(rows) for name in ORACLE if (rows := await owner_fetch(database, QUERIES[name]))}
     for rule, query in RULES.items():
         if count := (await owner_fetch(database, query))[0][0]:
             broken[rule] = count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from hrss.card.v1 import batches_service_pb2 as pb
 from hrss.card.v1 import card_events_pb2 as events
 from kernel.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refused
 from services.card import batch_file
+from services.card.batches_rpc import BatchesRpc
 from services.card.domain import issuing
 from services.card.domain.lifecycle import Physical
 from services.card.operations import batch_issuing, batch_judging, batch_preparing
@@ -287,13 +289,15 @@ async def test_what_was_drawn_and_is_taken_is_drawn_again(batches: Batches, monk
 
 
 async def test_the_rule_for_one_is_the_rule_for_a_city(batches: Batches) -> None:
-    stands = [(physical, is_merged) for physical in (None, *Physical) for is_merged in (False, True)]
+    stands = list(itertools.product((None, *Physical), (False, True), (False, True)))
     persons = people(len(stands))
-    for person, (physical, is_merged) in zip(persons, stands, strict=True):
+    for person, (physical, is_merged, is_dead) in zip(persons, stands, strict=True):
         await hold(batches.database, [person], physical and physical.value)
         if is_merged:
             query = "UPDATE holder SET survivor_id = $1 WHERE person_id = $2"
             await batches.rows(query, persons[0].person_id, person.person_id)
+        if is_dead:
+            await batches.rows("UPDATE holder SET death_date = now() WHERE person_id = $1", person.person_id)
 
     query = f"SELECT ({issuing.OBSTACLE_SQL}) FROM holder ORDER BY person_id"
     said = [row[0] for row in await batches.rows(query)]
@@ -307,3 +311,14 @@ async def test_the_rule_for_one_is_the_rule_for_a_city(batches: Batches) -> None
 def batch_judging_codes() -> tuple[str, ...]:
     """What only the register can say of a row."""
     return batch_judging.UNKNOWN, batch_judging.MISMATCH, batch_judging.REPEATED
+
+
+async def test_where_the_nation_issues_there_are_no_batches(batches: Batches) -> None:
+    edge = batches.service.servicers[-1]
+    assert isinstance(edge, BatchesRpc)
+    edge.office = replace(edge.office, is_national=True)
+
+    with pytest.raises(Refused) as caught:
+        await batches.create()
+
+    assert caught.value.reason == "CARD_BATCH_NATIONAL"

@@ -33,10 +33,20 @@ QUERIES = {
     """,
     "a card said more or less than its audit rows": """
         SELECT id FROM aggregate WHERE kind = 'card' AND version <> (
+          NOT EXISTS (SELECT FROM audit WHERE action IN ('card_issue', 'card_request') AND detail->>'card_id' = id)
+        )::integer + (
           SELECT count(*) FROM audit WHERE action IN ('card_issue', 'card_activate', 'card_lock', 'card_reset_pin',
             'card_suspend', 'card_resume', 'card_cancel', 'card_used_twice', 'card_request', 'card_start_proof',
             'card_pass_proof', 'card_fail_proof', 'card_decline', 'card_unlock', 'card_lapse', 'card_suspend_formally',
             'card_replace', 'card_die', 'card_expire') AND detail->>'card_id' = id)
+    """,
+    "a card that neither has an audit row of its own nor is one of a batch": """
+        SELECT born, batched FROM (
+          SELECT count(*) AS born FROM aggregate WHERE kind = 'card' AND NOT EXISTS (
+            SELECT FROM audit WHERE action IN ('card_issue', 'card_request') AND detail->>'card_id' = id)
+        ) AS cards, (
+          SELECT coalesce(sum((detail->>'issued')::integer), 0) AS batched FROM audit WHERE action = 'card_batch_issued'
+        ) AS parts WHERE born <> batched
     """,
     "a binding that does not say what its card says": """
         SELECT binding_id FROM binding JOIN card USING (card_id)

@@ -1,17 +1,17 @@
 """Who may have a card issued (可签发): one rule for the card that follows a physical one and for a city's batch.
 
-The electronic card follows the physical one: there is none without a usable physical card (`lifecycle.answer_to`). A
-record that went up in another one gets no card any more; its holder has, or gets, one under the record that is left.
+The electronic card follows the physical one: there is none without a usable physical card (`lifecycle.answer_to`). Who
+died gets none. A record that went up in another one gets no card any more; its holder has, or gets, one under the
+record that is left.
 """
 
 from dataclasses import dataclass
 from datetime import date
 
 from services.card.domain.lifecycle import CardEvent, Physical, answer_to
-from services.card.domain.usability import LEVEL_TWO
+from services.card.domain.usability import LEVEL_ONE, LEVEL_TWO
 
-LEVEL_ONE = 1
-MERGED, DIED, NO_PHYSICAL = "PERSON_MERGED", "PERSON_DIED", "PHYSICAL_MISSING"
+DIED, MERGED, NO_PHYSICAL = "PERSON_DIED", "PERSON_MERGED", "PHYSICAL_MISSING"
 LEAP_DAY = 28
 
 
@@ -25,11 +25,11 @@ class Standing:
 
 
 def obstacle(standing: Standing) -> str:
-    """The first reason against a card: PERSON_MERGED, PERSON_DIED, PHYSICAL_MISSING, PHYSICAL_<STATE>; empty: none."""
-    if standing.is_merged:
-        return MERGED
+    """The first reason against a card, empty: none. PERSON_DIED, PERSON_MERGED, PHYSICAL_MISSING, PHYSICAL_<STATE>."""
     if standing.is_dead:
         return DIED
+    if standing.is_merged:
+        return MERGED
     if standing.physical is None:
         return NO_PHYSICAL
     if answer_to(None, standing.physical, None) is CardEvent.REQUEST:
@@ -39,8 +39,8 @@ def obstacle(standing: Standing) -> str:
 
 # The same for a whole table, of the columns of `holder`. A test holds both equal for everything that can stand there.
 OBSTACLE_SQL = f"""
-    CASE WHEN survivor_id IS NOT NULL THEN '{MERGED}'
-         WHEN death_date IS NOT NULL THEN '{DIED}'
+    CASE WHEN death_date IS NOT NULL THEN '{DIED}'
+         WHEN survivor_id IS NOT NULL THEN '{MERGED}'
          WHEN physical_state IS NULL THEN '{NO_PHYSICAL}'
          WHEN physical_state = '{Physical.NORMAL}' THEN ''
          ELSE 'PHYSICAL_' || physical_state END

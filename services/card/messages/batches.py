@@ -165,7 +165,7 @@ def _issued(one: NewCard, day: calendar_pb2.Date, until: calendar_pb2.Date) -> M
         person_id=ids.to_text("per", one.person_id),
         level=one.level,
         state=model.CARD_STATE_ISSUED,
-        cause=model.CARD_CAUSE_SYSTEM,
+        cause=model.CARD_CAUSE_BATCH,
         valid_to=until,
     )
 

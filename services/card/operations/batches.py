@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 JOB_OF = {BatchState.PREPARING: "prepare_job", BatchState.RUNNING: "issue_job"}
 
 
-async def create(tx: Transaction, command: CreateBatch, files: Files) -> BatchShown:
+async def create(tx: Transaction, command: CreateBatch, files: Files, *, is_national: bool = False) -> BatchShown:
     """Prepare a batch: a job looks at every row and issues nothing.
 
     Raises:
@@ -35,7 +35,10 @@ async def create(tx: Transaction, command: CreateBatch, files: Files) -> BatchSh
         InvalidInput: FILE_FORMAT_INVALID with its cause.
         AlreadyExists: CARD_BATCH_EXISTS with the id of the open batch of the same file.
         Forbidden: NATURAL_PERSON_REQUIRED.
+        Refused: CARD_BATCH_NATIONAL: the national platform issues, and is asked for each card by itself.
     """
+    if is_national:
+        raise Refused("CARD_BATCH_NATIONAL", "cards are issued by the national platform one by one")
     maker = tx.principal.acting_person
     is_file = command.source is Source.FILE
     if is_file:

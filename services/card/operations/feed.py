@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kernel.errors import Conflict, NotFound, Refused
+from services.card.domain.issuing import obstacle
 from services.card.domain.lifecycle import PHYSICAL_STATES, Actor, CardEvent, PhysicalEvent, answer_to
 from services.card.operations import issuing, life, losing, requesting
 from services.card.results import Announced
@@ -97,7 +98,9 @@ async def _follow(
     state, by = (card.state, card.suspended_by) if card is not None else (None, None)
     event = answer_to(state, holder.physical_state, by, is_another=is_another)
     if card is None:
-        return await issuing.issue_at_once(tx, holder, Actor.PHYSICAL, office) if event is CardEvent.REQUEST else None
+        if obstacle(issuing.standing(holder)):  # the rule of a city's batch, too
+            return None
+        return await issuing.issue_at_once(tx, holder, Actor.PHYSICAL, office)
     card.level = issuing.level(holder)
     match event:
         case CardEvent.START_PROOF | CardEvent.PASS_PROOF:

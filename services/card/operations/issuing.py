@@ -6,13 +6,12 @@ card waits as QUEUED until it answered. What happened to holder and physical car
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 from kernel import ids
+from services.card.domain import issuing as rule
 from services.card.domain import number
 from services.card.domain.lifecycle import WAY_TO_ISSUE, Actor, CardEvent, CardState, answer_to, follow
-from services.card.domain.usability import LEVEL_ONE, LEVEL_TWO
 from services.card.operations import devices, life
 from services.card.store import cards, orders
 from services.card.store.rows import CardRow
@@ -30,7 +29,12 @@ _DRAWS = 20  # 13 random digits: a second draw is rare, a twentieth means that t
 
 def level(holder: HolderRow) -> int:
     """The level of a holder's card: what moves money needs an activated bank account (二级签发的条件)."""
-    return LEVEL_TWO if holder.payment_enabled else LEVEL_ONE
+    return rule.level(payment_enabled=holder.payment_enabled)
+
+
+def standing(holder: HolderRow) -> rule.Standing:
+    """What counts of a holder for the rule who may have a card issued."""
+    return rule.Standing(holder.physical_state, holder.survivor_id is not None, holder.death_date is not None)
 
 
 async def issue_at_once(
@@ -119,12 +123,4 @@ def _give_number(tx: Transaction, card: CardRow, issue_no: str, office: Office) 
     card.issue_no = issue_no
     card.reference = office.tell(REFERENCE_BYTES)
     card.valid_from = tx.today
-    card.valid_to = years_later(tx.today, office.policy.valid_years.on(tx.today).value)
-
-
-def years_later(day: date, years: int) -> date:
-    """The last day of so many years; a leap day ends on 28 February."""
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return date(day.year + years, 2, 28)
+    card.valid_to = rule.years_later(tx.today, office.policy.valid_years.on(tx.today).value)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chassis.transaction import Transaction
 
 TABLE = "card_batch_part"  # part of what sealed rows are bound to; never rename
-LIVE = "state NOT IN ('REJECTED', 'REPLACED', 'CANCELLED', 'EXPIRED')"  # as the index card_one_live has it
+LIVE = "state NOT IN ('REJECTED', 'REPLACED', 'CANCELLED', 'EXPIRED')"  # as card_one_live has it
 COLUMNS = """
     batch_id, source, upload_id, file_digest, state, maker, create_date, prepare_job, issue_job, row_count, left_out,
     digest, approval_id
