@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from chassis import audit_chain, audit_file, audit_keys, clocks, crash, metrics
-from chassis.audit_chain import CheckpointWrong
+from chassis import audit_chain, audit_keys, audit_outside, clocks, crash, metrics
+from chassis.audit_outside import HASHES, Outside
 from chassis.logs import get_logger
 from kernel.errors import Unavailable
 
@@ -37,7 +36,6 @@ AWAY_SECONDS = 1.0
 FAILED_SECONDS = 5.0
 BROKEN_SECONDS = 30.0
 HAND_OUT_SECONDS = 10.0  # how often a process looks for checkpoints of others
-HAND_OUT_ROWS = 50
 LAST_SECONDS = 2.0  # of the end, for what is still open
 
 ANY = """
@@ -70,12 +68,7 @@ LATE = f"""
     ORDER BY seq LIMIT $3
 """  # noqa: S608 - constant text
 MOVE = "UPDATE audit_sealer SET frontier = $1, gaps = $2::text::jsonb"
-HASHES = "SELECT hash FROM audit_seal WHERE number BETWEEN $1 AND $2 ORDER BY number"
 SIGN = "INSERT INTO audit_checkpoint (number, last, body, signature) VALUES ($1, $2, $3, $4)"
-AFTER = "SELECT body, signature FROM audit_checkpoint WHERE number > $1 ORDER BY number LIMIT $2"
-SAME = "SELECT body FROM audit_checkpoint WHERE number = $1"
-STREAMED = "SELECT streamed FROM audit_sealer"
-MARK_STREAMED = "UPDATE audit_sealer SET streamed = greatest(streamed, $1)"
 STATUS = """
     SELECT waiting.count, coalesce(extract(epoch FROM clock_timestamp() - waiting.since), 0)::float8 AS oldest,
            coalesce((SELECT max(number) FROM audit_seal), 0) AS sealed,
@@ -87,9 +80,6 @@ STATUS = """
     ) AS waiting
     LEFT JOIN (SELECT last, created FROM audit_checkpoint ORDER BY number DESC LIMIT 1) AS signed ON true
 """
-
-
-_broken = threading.Event()
 
 
 class ChainBroken(Exception):  # noqa: N818 - read as a sentence
@@ -123,16 +113,6 @@ async def status(database: Database) -> Status:
         row = await connection.fetchrow(STATUS)
     assert row is not None
     return Status(row["count"], row["oldest"], max(0, row["sealed"] - row["signed"]), row["age"])
-
-
-def is_broken() -> bool:
-    """Whether a sealer of this process found something wrong since it started."""
-    return _broken.is_set()
-
-
-def _break() -> None:
-    _broken.set()
-    metrics.AUDIT_BROKEN.set(1)
 
 
 def show(found: Status) -> None:
@@ -171,9 +151,8 @@ class AuditSealer:
     every_seconds: float = audit_chain.EVERY_SECONDS
     gap_seconds: float = GAP_SECONDS
     _key: audit_keys.AuditKey | None = field(default=None, init=False)
-    _filed: int | None = field(default=None, init=False)  # last checkpoint that stands in the file
+    _outside: Outside | None = field(default=None, init=False)
     _look_at: float = field(default=0.0, init=False)  # when checkpoints of other processes are looked for
-    _said: set[str] = field(default_factory=set, init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Seal until told to stop; then sign what is sealed, so that nothing lies unsigned while nothing runs."""
@@ -187,7 +166,7 @@ class AuditSealer:
                 pause = AWAY_SECONDS
             except ChainBroken:
                 log.critical("audit_chain_broken")
-                _break()
+                audit_outside.tell_broken()
                 pause = BROKEN_SECONDS
             except Exception:
                 log.exception("audit_sealer_failed")
@@ -239,21 +218,11 @@ class AuditSealer:
         Raises:
             Unavailable: DATABASE_UNAVAILABLE.
         """
-        if time.monotonic() < self._look_at:
-            return
-        self._look_at = time.monotonic() + HAND_OUT_SECONDS
-        try:
-            while await self._file():
-                pass
-        except (OSError, CheckpointWrong) as error:
-            self._filed = None
-            self._once("audit_file_failed", error=type(error).__name__)
-        if self.bus is not None and self.bus.is_connected:
-            try:
-                while await self._stream():
-                    pass
-            except Unavailable as error:
-                self._once("audit_stream_failed", why=error.reason)
+        if self._outside is None:
+            self._outside = Outside(self.database, self.bus)
+        if time.monotonic() >= self._look_at:
+            self._look_at = time.monotonic() + HAND_OUT_SECONDS
+            await self._outside.hand_out()
 
     async def _chain(
         self, connection: asyncpg.Connection[asyncpg.Record], taken: asyncpg.Record, head: asyncpg.Record
@@ -305,53 +274,6 @@ class AuditSealer:
         )  # fmt: skip
         await connection.execute(SIGN, number, last, body, self._key.sign(body))
 
-    async def _file(self) -> int:
-        """Add the next checkpoints to the file; how many there were."""
-        path = audit_file.path_of(self.database.settings.audit_files, self.database.settings.service)
-        if self._filed is None:
-            self._filed = await self._begun(path)
-        async with self.database.connection() as connection:
-            found = await connection.fetch(AFTER, self._filed, HAND_OUT_ROWS)
-            checkpoints = []
-            for row in found:
-                one = audit_chain.read(row["body"], row["signature"])
-                hashes = [record["hash"] for record in await connection.fetch(HASHES, one.first, one.last)]
-                marks = audit_chain.marks_of(hashes)
-                checkpoints.append(audit_chain.read(row["body"], row["signature"], marks))
-        if checkpoints:
-            await asyncio.to_thread(audit_file.append, path, checkpoints)
-            self._filed = checkpoints[-1].number
-            self._said.discard("audit_file_failed")
-        return len(checkpoints)
-
-    async def _begun(self, path: Any) -> int:
-        """The last checkpoint of the file, which the database must know as it stands there."""
-        known = await asyncio.to_thread(audit_file.last, path)
-        if known is None:
-            return 0
-        async with self.database.connection() as connection:
-            body = await connection.fetchval(SAME, known.number)
-        if body != known.body:
-            # Restored to an earlier moment, another database, or changed: `hrss audit verify` says which row.
-            self._once("audit_file_differs", checkpoint=known.number)
-            _break()
-        return known.number
-
-    async def _stream(self) -> int:
-        """Publish the next checkpoints; how many there were. One that is said twice is dropped by its id."""
-        assert self.bus is not None
-        service = self.database.settings.service
-        async with self.database.connection() as connection:
-            found = await connection.fetch(AFTER, await connection.fetchval(STREAMED), HAND_OUT_ROWS)
-        for row in found:
-            one = audit_chain.read(row["body"], row["signature"])
-            headers = {"Nats-Msg-Id": f"audit-{service}-{one.number}", "Hrss-Signature": one.signature.hex()}
-            await self.bus.publish(f"hrss.audit.v1.{service}", one.body.encode(), headers)
-            async with self.database.connection() as connection:
-                await connection.execute(MARK_STREAMED, one.number)
-            self._said.discard("audit_stream_failed")
-        return len(found)
-
     async def _last(self) -> None:
         """Seal and sign what is still open, as far as the time goes."""
         try:
@@ -364,12 +286,6 @@ class AuditSealer:
             log.info("audit_sealer_stopped_with_rows_left")
         except Exception:
             log.exception("audit_sealer_failed")
-
-    def _once(self, event: str, **details: Any) -> None:
-        """Say a trouble once, until it is over."""
-        if event not in self._said:
-            self._said.add(event)
-            log.error(event, **details)
 
 
 def _narrowed(

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chassis import audit_sealer, inbox, jobs, outbox, unsealing
+from chassis import audit_outside, audit_sealer, inbox, jobs, outbox, unsealing
 from chassis.call import Servicer
 from chassis.transaction import Transaction
 from chassis.values import date_of, to_job
@@ -134,7 +134,7 @@ async def _count(database: Database, reply: pb.GetHealthResponse) -> bool:
     reply.audit_unsealed = sealing.unsealed
     if sealing.checkpoint_age_seconds is not None:
         reply.audit_checkpoint_age_seconds = int(sealing.checkpoint_age_seconds)
-    reply.is_audit_broken = audit_sealer.is_broken()
+    reply.is_audit_broken = audit_outside.is_broken()
     return True
 
 
