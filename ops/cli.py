@@ -156,7 +156,8 @@ def seed(
 @app.command()
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(help="pension pensions adjustment payroll city codes hop enrol …; 空为全部 / all.")
+        list[str] | None,
+        typer.Argument(help="pension pensions adjustment payroll city codes hop enrol …; 空为全部 / all."),
     ] = None,
     *,
     rounds: Annotated[int, typer.Option(min=1, max=50, help="轮数 / rounds.")] = 5,
