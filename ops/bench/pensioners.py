@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 MINUTES = 5
 ALL = """
-    person, participation, payee, calculation, determination, benefit, payroll, adjustment, ledger_entry, aggregate,
-    outbox
+    person, participation, payee, calculation, determination, benefit, benefit_amount, difference, payroll, payment,
+    adjustment, ledger_entry, aggregate, outbox
 """
 
 

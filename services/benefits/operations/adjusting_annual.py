@@ -40,7 +40,7 @@ from services.benefits.operations.adjusting import (
 from services.benefits.operations.settling import settle_with_a_past
 from services.benefits.store import adjusting_annual as store
 from services.benefits.store import adjusting_over, chunks
-from services.benefits.store.adjusting import add_part, note_overpaid
+from services.benefits.store.adjusting import add_part, lock_made, made_ranges, note_overpaid
 from services.benefits.store.adjusting_annual import Changed
 
 if TYPE_CHECKING:
@@ -185,11 +185,11 @@ async def _reverse_chunk(tx: Transaction, job: Job, chunk: Chunk, *, size: int) 
     run = await found(tx, run_of(job))
     terms = Terms.from_plain(run.terms)
     if chunk.params == PLAN:
-        ranges = await store.made_ranges(tx, run.adjustment_id, size)
+        ranges = await made_ranges(tx, run.adjustment_id, size)
         return await plan(tx, job, ranges)
     after, last = UUID(chunk.params["after"]), UUID(chunk.params["last"])
     await chunks.by_key(tx)
-    undone = await store.lock_made(tx, run.adjustment_id, after, last)
+    undone = await lock_made(tx, run.adjustment_id, after, last)
     await store.write_back(tx, run, undone, terms.from_month.first_day)
     over = [one for one in undone if one.over_fen]
     await note_overpaid(

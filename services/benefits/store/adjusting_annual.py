@@ -14,7 +14,6 @@ import numpy as np
 from kernel import ids
 from services.benefits.lifecycle import AmountCause, Kind
 from services.benefits.store.adjusting import BOUNDARIES, ORDINAL, ranges
-from services.benefits.store.adjusting_over import OVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from chassis.transaction import Transaction
     from services.benefits.domain.impact import Column
-    from services.benefits.store.adjusting import Run
+    from services.benefits.store.adjusting import Run, Undone
 
 # Who an annual adjustment is for: retired by December 31 of the year before, and with a month to be paid since. $1 are
 # the kinds, $2 the first of January.
@@ -65,32 +64,6 @@ ADJUST = """
     UPDATE benefit SET monthly_fen = one.amount, digest = one.digest, provisional = one.provisional
     FROM one WHERE benefit.benefit_id = one.benefit_id
 """
-# Every benefit whose timeline the run touched; what it becomes is the newest amount of its time that no adjustment of
-# that year made: another run of the year with the same terms, reversed before, made the same calculations. Paid by the
-# new amount: months above the amount before, and the difference.
-UNDO = f"""
-    WITH run AS MATERIALIZED (
-        SELECT adjustment_id FROM adjustment
-        WHERE purpose = 'ANNUAL' AND year = (SELECT year FROM adjustment WHERE adjustment_id = $1)
-    )
-    SELECT benefit.benefit_id, benefit.person_id, benefit.kind, last.number, benefit.monthly_fen AS after_fen,
-           base.amount_fen AS before_fen, base.digest AS before_digest, base.provisional,
-           paid.first_month, paid.last_month, coalesce(paid.over_fen, 0) AS over_fen
-    FROM benefit_amount AS made JOIN benefit USING (benefit_id)
-    CROSS JOIN LATERAL (
-        SELECT max(number) AS number FROM benefit_amount AS one WHERE one.benefit_id = made.benefit_id
-    ) AS last
-    CROSS JOIN LATERAL (
-        SELECT one.amount_fen, one.digest, calculation.provisional
-        FROM benefit_amount AS one JOIN calculation USING (digest)
-        WHERE one.benefit_id = made.benefit_id AND one.from_month <= made.from_month
-          AND (terms_id IS NULL OR terms_id NOT IN (SELECT adjustment_id FROM run))
-        ORDER BY one.number DESC LIMIT 1
-    ) AS base
-    {OVER}
-    WHERE made.cause_id = $1 AND made.cause = 'ADJUSTED' AND made.benefit_id > $2 AND made.benefit_id <= $3
-    ORDER BY benefit.benefit_id FOR NO KEY UPDATE OF benefit
-"""  # noqa: S608 - constants
 REVERSE = """
     WITH one AS MATERIALIZED (
         SELECT * FROM unnest($5::uuid[], $6::integer[], $7::bigint[], $8::bytea[], $9::boolean[])
@@ -164,23 +137,6 @@ class Changed:
     owed: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """A benefit before its adjustment is reversed: what it was, what it becomes, what was paid by the new amount."""
-
-    benefit_id: UUID
-    person_id: UUID
-    kind: Kind
-    number: int
-    after_fen: int
-    before_fen: int
-    before_digest: bytes
-    provisional: bool
-    first_month: date
-    last_month: date
-    over_fen: int
-
-
 async def annual_ranges(tx: Transaction, kinds: Sequence[Kind], january: date, size: int) -> list[dict[str, Any]]:
     """Runs of so many benefits to adjust: after which id, up to which, and how many."""
     statement = BOUNDARIES.format(ADJUSTABLE, "$3")
@@ -246,26 +202,6 @@ async def write_back(tx: Transaction, run: Run, undone: Sequence[Undone], first_
         [one.before_digest for one in undone],
         [one.provisional for one in undone],
     )
-
-
-async def made_ranges(tx: Transaction, run_id: UUID, size: int) -> list[dict[str, Any]]:
-    """Runs of so many benefits that a run adjusted."""
-    rows = await tx.fetch(
-        """
-        SELECT benefit_id, place FROM (
-            SELECT benefit_id, row_number() OVER (ORDER BY benefit_id) AS place, count(*) OVER () AS total
-            FROM benefit_amount WHERE cause_id = $1 AND cause = 'ADJUSTED'
-        ) AS numbered WHERE place % $2 = 0 OR place = total ORDER BY benefit_id
-        """,
-        run_id,
-        size,
-    )
-    return ranges(rows)
-
-
-async def lock_made(tx: Transaction, run_id: UUID, after: UUID, last: UUID) -> list[Undone]:
-    """The benefits of a chunk of a run that is reversed."""
-    return [Undone(**{**dict(row), "kind": Kind(row["kind"])}) for row in await tx.fetch(UNDO, run_id, after, last)]
 
 
 def _column(values: Iterable[int | None]) -> Column:

@@ -32,6 +32,8 @@ def upgrade() -> None:
     for table, (events, columns) in KEYS.items():
         looked_up_once(table, events, columns)
     deaths()
+    # What was paid of one benefit: asked when it ends, and of nobody else's payments.
+    op.execute("CREATE INDEX payment_benefit ON payment (benefit_id, month)")
     # Most differences wait for their payment: they need not stand in its index.
     op.execute("ALTER TABLE difference DROP CONSTRAINT difference_payment_id_key")
     op.execute("CREATE UNIQUE INDEX difference_payment ON difference (payment_id) WHERE payment_id IS NOT NULL")
