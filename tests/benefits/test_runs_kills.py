@@ -71,7 +71,8 @@ class Killer:
     async def victim(self, until: int | None) -> bool:
         """A worker; whether there is something left when it is gone."""
         settings = self.bureau.database.settings.model_dump_json().encode()
-        process = subprocess.Popen([sys.executable, "-m", "tests.benefits.runs_victim"], stdin=subprocess.PIPE)
+        command = (sys.executable, "-m", "tests.benefits.runs_victim")
+        process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE)
         assert process.stdin is not None
         try:
             process.stdin.write(settings)
@@ -81,11 +82,12 @@ class Killer:
                 if until is not None and await self.done() >= until and await self.running():
                     break
                 assert time.monotonic() < limit, "the job does not go on"
-                assert process.poll() is None, "the worker died by itself"
+                assert process.returncode is None, "the worker died by itself"
                 await asyncio.sleep(0.005)
         finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            if process.returncode is None:
+                process.send_signal(signal.SIGKILL)
+            await process.wait()
         self.kills += bool(left)
         return bool(left)
 
