@@ -7,7 +7,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from services.benefits import recompute
-from tests.benefits.builders import Benefits, Enrollment
 from tests.benefits.conftest import POLICY_DIR, POLICY_LOCAL
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from chassis.config import Settings
     from chassis.database import Database
+    from tests.benefits.builders import Benefits, Enrollment
 
 UNKNOWN = "      - {year: 2026, value: null, confidence: assumed, source: [WORKING-ASSUMPTION], note: 至 2026-09 未公布"
 LATER = '      - {year: 2027, value: "9511", confidence: certain, source: [PUB-CODE-JS]}\n'
