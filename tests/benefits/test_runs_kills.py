@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from services.benefits.store.adjusting import Run
 
 SEED = 20261123
-PEOPLE, KILLS = 6, 3
+PEOPLE, KILLS = 5, 2
 LIMIT_SECONDS = 120.0
 TODAY = date(2027, 3, 20)
 LATE = date(2028, 5, 20)
