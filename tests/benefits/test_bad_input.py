@@ -173,7 +173,7 @@ async def test_every_wrong_value_is_named_in_both_languages(database: Database, 
             assert caught.value.reason == reason, (rpc, values)
             texts = []
             for language in ("zh", "en"):
-                where = Occurrence(language, "/v1/determinations", "r-1", "0" * 32)  # type: ignore[arg-type] # both are
+                where = Occurrence(language, "/v1/determinations", "r-1", "0" * 32)
                 body = orjson.loads(problems.answer(caught.value, where).body)
                 assert body["code"] == reason
                 assert all(body[part] and "{" not in body[part] for part in ("title", "detail", "hint")), body
