@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from services.benefits.store.adjusting import Run
 
 SEED = 20261123
-PEOPLE, KILLS = 6, 3
+PEOPLE, KILLS = 5, 2
 LIMIT_SECONDS = 120.0
 TODAY = date(2027, 3, 20)
 LATE = date(2028, 5, 20)
@@ -50,10 +50,6 @@ PUBLISHED = """
     reviewers: [one, two]
     decided: 2027-03-01
 """
-
-
-def _victim() -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tests.benefits.runs_victim"], stdin=subprocess.PIPE)
 
 
 class Killer:
@@ -75,7 +71,8 @@ class Killer:
     async def victim(self, until: int | None) -> bool:
         """A worker; whether there is something left when it is gone."""
         settings = self.bureau.database.settings.model_dump_json().encode()
-        process = _victim()
+        command = (sys.executable, "-m", "tests.benefits.runs_victim")
+        process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE)
         assert process.stdin is not None
         try:
             process.stdin.write(settings)
@@ -85,11 +82,12 @@ class Killer:
                 if until is not None and await self.done() >= until and await self.running():
                     break
                 assert time.monotonic() < limit, "the job does not go on"
-                assert process.poll() is None, "the worker died by itself"
+                assert process.returncode is None, "the worker died by itself"
                 await asyncio.sleep(0.005)
         finally:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            if process.returncode is None:
+                process.send_signal(signal.SIGKILL)
+            await process.wait()
         self.kills += bool(left)
         return bool(left)
 

@@ -582,7 +582,7 @@ class Rooms:
             " ORDER BY payroll_id DESC LIMIT 1"
         )
         for one in found:
-            row = await self.bureau.run(lambda tx: paying_bank.approved(tx, one["payroll_id"]))  # noqa: B023
+            row = await self.bureau.run(lambda tx: paying_bank.approved(tx, one["payroll_id"]))  # noqa: B023 - run at once
             text = await self.bureau.file(row)
             ids_ = [line.split(",")[0] for line in text.splitlines()[2:-1]]
             back = [one for one in ids_ if self.dice.random() < 0.2]
