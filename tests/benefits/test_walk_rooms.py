@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from services.benefits.policy import BenefitsPolicy
     from tests.benefits.builders import Enrollment
 
-STEPS, FEW = 150, 40
+STEPS, FEW = 150, 20
 
 
 @pytest.mark.timeout(600)
