@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,11 @@ async def call_hotline(desk: Desk, person: Person, today: Any = TODAY) -> Any:
     """The holder, or somebody who says so, calls 12333."""
     message = pb.ReportLossByHotlineRequest(request_id=a_key(), id_no=person.id_no, call_ref="call-1")
     return await desk.call("ReportLossByHotline", message, HOTLINE, today)
+
+
+def full_width(text: str) -> str:
+    """Digits as a keyboard for Chinese writes them."""
+    return text.translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)})
 
 
 def died(person: Person, version: int, day: calendar_pb2.Date | None) -> heard.PersonDied.Fact:
@@ -160,8 +166,19 @@ async def test_threat_09_10_malicious_loss_reports_are_few_told_and_lifted_by_th
         await call_hotline(desk, person)
     assert (often.value.reason, often.value.metadata["limit"]) == ("LOSS_REPORTS_LIMIT_REACHED", "3")
     assert (await call_hotline(desk, person, TODAY + timedelta(days=30))).state == model.CARD_STATE_SUSPENDED_TEMP
-    with pytest.raises(NotFound):
-        await call_hotline(desk, await desk.person())
+    nobody, x_person = await desk.person(), replace(person)
+    with pytest.raises(NotFound):  # a person without a card looks like a person whom nobody knows
+        await call_hotline(desk, nobody)
+    later = TODAY + timedelta(days=61)
+    for written in (person.id_no.lower(), f" {person.id_no[:6]} {person.id_no[6:]}", full_width(person.id_no)):
+        await desk.do("LiftLoss", card_id, CLERK)
+        x_person.id_no = written  # however it was said, it is read as meant
+        assert (await call_hotline(desk, x_person, later)).state == model.CARD_STATE_SUSPENDED_TEMP
+    for wrong in (person.id_no[:15], person.id_no[:-1] + ("1" if person.id_no[-1] != "1" else "2")):
+        x_person.id_no = wrong
+        with pytest.raises(InvalidInput) as unread:
+            await call_hotline(desk, x_person, later)
+        assert (unread.value.reason, unread.value.field) == ("ID_NO_INVALID", "id_no")
     assert await violations(desk.database.settings.database_owner_url) == []
 
 
@@ -294,9 +311,7 @@ async def test_a_card_is_found_by_its_number_however_it_is_written(desk: Desk) -
     person = await desk.person()
     card_id = await desk.issued(person)
     issue_no = (await desk.rows("SELECT issue_no FROM card"))[0]["issue_no"]
-    full_width = issue_no.translate({ord("0") + digit: 0xFF10 + digit for digit in range(10)})
-
-    for text in (issue_no, f" {issue_no[:4]}-{issue_no[4:8]} {issue_no[8:]} ", full_width):
+    for text in (issue_no, f" {issue_no[:4]}-{issue_no[4:8]} {issue_no[8:]} ", full_width(issue_no)):
         assert (await desk.call("FindCard", pb.FindCardRequest(issue_no=text), CLERK)).card.card_id == card_id
     for wrong in (issue_no[:-1] + str((int(issue_no[-1]) + 1) % 10), issue_no[:-1], "²" * 20, ""):
         with pytest.raises(InvalidInput) as caught:

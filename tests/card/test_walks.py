@@ -79,6 +79,7 @@ class Model:
     by: str = ""
     physical: str = ""
     calls: int = 0
+    proof: str = ""  # what a face check said of the last card; said again, it is the same answer
 
     def expect(self, what: str) -> bool:  # noqa: C901, PLR0911, PLR0912 - one case for each act
         """Whether an act succeeds; the model is where it leads afterwards."""
@@ -87,14 +88,15 @@ class Model:
             case "request":
                 if self.card or not usable:
                     return False
-                self.card = "REQUESTED"
+                self.card, self.proof = "REQUESTED", ""
             case "counter request":
                 if self.card or not usable:
                     return False
-                self.card = "ISSUED"
+                self.card, self.proof = "ISSUED", ""
             case "pass" | "fail":
                 if self.card not in ("REQUESTED", "VERIFYING"):
-                    return False
+                    return what == self.proof
+                self.proof = what
                 self._after_proof(passed=what == "pass" and self.physical != "CANCELLED")
             case "activate":
                 if self.card != "ISSUED" or not usable:
@@ -126,7 +128,7 @@ class Model:
             case "replace":
                 if self.card != "SUSPENDED_FORMAL" or not usable:
                     return False
-                self.card = "ISSUED"
+                self.card, self.proof = "ISSUED", ""
             case "cancel" | "cancel by two":
                 if self.card not in (*OPEN, *LOST_ONES):
                     return False
@@ -154,11 +156,11 @@ class Model:
         self.physical = "NORMAL" if made else {"formally": "FORMALLY_LOST"}.get(what, what.upper())
         if made:
             if not self.card or self.card in ("REQUESTED", "VERIFYING"):
-                self.card = "ISSUED"
+                self.card, self.proof = "ISSUED", ""
             elif self.card == "SUSPENDED_TEMP" and self.by == "physical":
                 self.card, self.before, self.by = self.before, "", ""
             elif self.card == "SUSPENDED_FORMAL" and is_another:
-                self.card = "ISSUED"
+                self.card, self.proof = "ISSUED", ""
         elif self.physical in ("LOST", "LOCKED") and self.card in OPEN:
             self._suspend("physical")
         elif self.physical == "FORMALLY_LOST" and self.card in (*OPEN, "SUSPENDED_TEMP"):
@@ -262,7 +264,7 @@ async def walk(desk: Desk, seed: int, persons: int, steps: int) -> None:
 
 
 async def test_a_walk_ends_where_the_model_says(desk: Desk) -> None:
-    await walk(desk, seed=7, persons=2, steps=60)
+    await walk(desk, seed=7, persons=2, steps=40)
 
 
 @pytest.mark.slow

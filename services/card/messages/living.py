@@ -9,11 +9,10 @@ from chassis.values import to_date
 from hrss.card.v1 import card_service_pb2 as pb
 from kernel import ids
 from kernel.errors import InvalidInput
-from kernel.identity import check_resident_id
 from services.card.commands import DecideCancel, ReportByHotline
-from services.card.domain import number
+from services.card.domain import number as numbers
 from services.card.messages.replies import card as shown_card
-from services.card.messages.requests import card
+from services.card.messages.requests import card, id_no
 from services.card.messages.states import CARD_STATES, CAUSES, CHANGES
 from services.card.store.proofs import Method, Proof
 
@@ -54,19 +53,17 @@ def issue_no(text: str) -> str:
     Raises:
         InvalidInput: ISSUE_NO_INVALID: length or check digits; nothing was looked up.
     """
-    if not (meant := number.read(text)):
+    if not (meant := numbers.read(text)):
         raise InvalidInput("ISSUE_NO_INVALID", "an issue number has 20 digits that fit together", field="issue_no")
     return meant
 
 
 def by_hotline(request: pb.ReportLossByHotlineRequest, today: date) -> ReportByHotline:
     """A call to 12333."""
-    checked = check_resident_id(request.id_no, today)
-    if not checked.valid:
-        raise InvalidInput("ID_NO_INVALID", "this is no identity number", field="id_no", cause=checked.reason)
+    number = id_no(request.id_no, today)
     if not _REFERENCE.fullmatch(request.call_ref):
         raise InvalidInput("CALL_REF_REQUIRED", "the number of the call, 2 to 80 characters", field="call_ref")
-    return ReportByHotline(checked.number, request.call_ref)
+    return ReportByHotline(number, request.call_ref)
 
 
 def decide_cancel(request: pb.DecideCancelRequest) -> DecideCancel:

@@ -37,9 +37,7 @@ ALGORITHMS = {"ES256": ES256, "SM2": SM2}
 
 def announce(request: pb.AnnouncePhysicalCardRequest, today: date) -> Announce:
     """What happened to a physical card."""
-    checked = check_resident_id(request.id_no, today)
-    if not checked.valid:
-        raise InvalidInput("ID_NO_INVALID", "this is no identity number", field="id_no", cause=checked.reason)
+    number = id_no(request.id_no, today)
     if not _REFERENCE.fullmatch(request.physical_card_ref):
         raise InvalidInput(
             "PHYSICAL_REF_INVALID", "a reference has 4 to 40 letters, digits and hyphens", field="physical_card_ref"
@@ -47,13 +45,25 @@ def announce(request: pb.AnnouncePhysicalCardRequest, today: date) -> Announce:
     if request.sequence < 1:
         raise InvalidInput("SEQUENCE_INVALID", "events are counted from 1", field="sequence")
     return Announce(
-        id_no=checked.number,
+        id_no=number,
         physical_ref=request.physical_card_ref,
         event=word_of(PHYSICAL_EVENTS, request.event, "event"),
         sequence=request.sequence,
         payment_enabled=request.payment_enabled,
         simulated=request.simulated,
     )
+
+
+def id_no(text: str, today: date) -> str:
+    """An identity number as it was meant: blanks left out, full-width digits and a small x as they should be.
+
+    Raises:
+        InvalidInput: ID_NO_INVALID with its cause; a number of fifteen digits is none.
+    """
+    checked = check_resident_id("".join(text.split()), today)
+    if not checked.valid:
+        raise InvalidInput("ID_NO_INVALID", "this is no identity number", field="id_no", cause=checked.reason)
+    return checked.number
 
 
 def card(text: str) -> UUID:
