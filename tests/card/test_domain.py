@@ -111,7 +111,7 @@ def test_the_table_is_the_one_that_was_agreed_upon() -> None:
     assert said == {(state, event, to, frozenset(map(Actor, who.split()))) for state, event, to, who in AGREED}
 
 
-@pytest.mark.parametrize("before", OPEN)
+@pytest.mark.parametrize("before", sorted(OPEN))
 def test_lifting_goes_back_to_where_the_card_stood(before: CardState) -> None:
     assert follow(CardState.SUSPENDED_TEMP, CardEvent.RESUME, Actor.HOLDER, before) is before
     with pytest.raises(Refused) as hotline:
@@ -119,7 +119,7 @@ def test_lifting_goes_back_to_where_the_card_stood(before: CardState) -> None:
     assert (hotline.value.metadata["state"], hotline.value.metadata["event"]) == ("SUSPENDED_TEMP", "RESUME")
 
 
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", sorted(STATES))
 def test_whatever_the_physical_card_does_the_table_has_a_step_for_it(state: CardState | None) -> None:
     """Also that a physical card that cannot be used leaves no card open, and the holder's own report stays."""
     if state in FINAL:

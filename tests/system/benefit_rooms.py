@@ -20,17 +20,19 @@ DEMO_TERMS = {"year": 2026, "source": "ADJUSTMENT_SOURCE_DEMO"}
 # tests/benefits stands for them. One way of all RPCs (chassis/once.py) stands for repetitions.
 BESIDE = frozenset(
     {
-        "POST /v1/benefits/{id}:end",
         "POST /v1/determinations:prepare-disability-allowance",
         "POST /v1/determinations:prepare-government-pension",
         "POST /v1/determinations:prepare-injury-medical-grant",
         "POST /v1/determinations:prepare-injury-top-up",
         "POST /v1/determinations:prepare-resident-funeral",
         "POST /v1/determinations:prepare-resident-pension",
+        "POST /v1/determinations:prepare-unemployment-extension",
+        "POST /v1/determinations:prepare-unemployment-lump-sum",
         "POST /v1/determinations:prepare-work-death",
         "POST /v1/payments/{id}:retry",
         "POST /v1/payroll-releases",
         "POST /v1/payroll-releases/{id}:decide",
+        "POST /v1/reminders:record",
     }
 )
 
@@ -54,10 +56,11 @@ class Office:
         """Change something under a key of its own."""
         return await (who or self.clerk).post(path, body, key=self.stage.key("rooms", path, *parts))
 
-    async def decide(self, asked: Json) -> None:
-        """The second person approves what was asked for."""
+    async def decide(self, asked: Json, *, why_not: str = "") -> None:
+        """The second person approves what was asked for, or says why not."""
         request = asked["request"]["keeping_request_id"]
-        await self.post(f"/v1/keeping-requests/{request}:decide", {"approve": True}, who=self.second)
+        said: Json = {"approve": False, "reason": why_not} if why_not else {"approve": True}
+        await self.post(f"/v1/keeping-requests/{request}:decide", said, who=self.second)
 
     async def adjustment(self, path: str, state: str) -> Json:
         """An adjustment once it stands there."""
@@ -91,6 +94,12 @@ async def hold_back(office: Office) -> None:
     held = (await office.clerk.get(pension))["benefit"]
     assert held["state"] == "BENEFIT_STATE_SUSPENDED"
     await office.decide(await office.post(f"{pension}:resume", {"evidence_ref": "HC-2026-1013"}))
+    ended = {
+        "reason": "BENEFIT_END_REASON_ENTITLEMENT_LOST",
+        "last_month": str(OCTOBER),
+        "document": "通人社演示〔2026〕9号",
+    }
+    await office.decide(await office.post(f"{pension}:end", ended), why_not="材料不全")
     goes_on = (await office.clerk.get(pension))["benefit"]
     assert goes_on["state"] == "BENEFIT_STATE_ACTIVE"
 
@@ -109,6 +118,7 @@ async def certify_many(office: Office) -> None:
     job = await _job(office, await office.post("/v1/certification-files", named))
     assert (job["done_count"], job["rejected_count"]) == (1, 1)
     assert (await _job(office, await office.post("/v1/certification-sweeps", {})))["state"] == "JOB_STATE_DONE"
+    await office.post("/v1/upkeep-jobs", {"task": "UPKEEP_TASK_RESIDENT_AMOUNTS"})
 
 
 async def exchange_files(office: Office) -> None:

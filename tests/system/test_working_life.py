@@ -39,8 +39,21 @@ if TYPE_CHECKING:
 
 # The story does not enter these rooms; their own tests and one way of all RPCs (chassis/once.py) stand for repetitions.
 ROOMS_BESIDE_THE_STORY = {
-    "CityService", "CodesService", "CollectionService", "CoverService", "KeysService", "MovingService",
-    "PersonsService", "SupportService",
+    "BatchesService", "CityService", "CodesService", "CollectionService", "CoverService", "FamilyService", "KeysService",
+    "MovingService",    "PersonsService", "SupportService",
+}  # fmt: skip
+# The life of a card beyond loss and return: tests/card has it all, at its own edge.
+CARDS_BESIDE_THE_STORY = {
+    "POST /v1/card-days",
+    "POST /v1/card-losses",
+    "POST /v1/persons/{id}/cards",
+    *(
+        f"POST /v1/cards/{{id}}:{what}"
+        for what in (
+            "decide-cancel", "lock", "prepare-cancel", "record-proof", "replace", "report-formal-loss", "start-proof",
+            "unlock",
+        )
+    ),
 }  # fmt: skip
 OTHER_TURNS_OF_A_CASE = ("correct", "decline", "request-correction", "retry", "submit", "withdraw")
 
@@ -92,7 +105,7 @@ async def test_every_change_was_made_once_although_it_was_sent_twice(played: Pla
 
     # The story's applications are simply accepted and approved: tests/gateway_cases/test_repeats.py sends the rest
     # twice. The other four are called by the workers of cases alone, again when one dies: tests/system/test_cases.py.
-    assert _changing_routes() - repeated == benefit_rooms.BESIDE | {
+    assert _changing_routes() - repeated == benefit_rooms.BESIDE | CARDS_BESIDE_THE_STORY | {
         *(f"POST /v1/cases/{{id}}:{what}" for what in OTHER_TURNS_OF_A_CASE),
         "POST /v1/claims/{id}:approve",
         "POST /v1/claims/{id}:prepare",
