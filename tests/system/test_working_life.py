@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 # The story does not enter these rooms; their own tests and one way of all RPCs (chassis/once.py) stand for repetitions.
 ROOMS_BESIDE_THE_STORY = {
-    "BatchesService", "CityService", "CodesService", "CollectionService", "CoverService", "FamilyService", "KeysService",
-    "MovingService",    "PersonsService", "SupportService",
+    "BatchesService", "CityService", "CodesService", "CollectionService", "CoverService", "FamilyService",
+    "KeysService", "MovingService", "PersonsService", "SupportService",
 }  # fmt: skip
 # The life of a card beyond loss and return: tests/card has it all, at its own edge.
 CARDS_BESIDE_THE_STORY = {
