@@ -192,13 +192,13 @@ async def test_a_due_day_has_one_reminder(
         assert (await run(database, policy, near, pb.UPKEEP_TASK_REMINDERS)).job.done_count == count
     await other.certify(date(2027, 8, 11))
     near.today = date(2027, 8, 12)
-    (one,) = (await near.call("ListReminders", ADAPTER)).reminders  # the other has certified since
+    (one,) = (await near.call("ListCertificationReminders", ADAPTER)).reminders  # the other has certified since
     assert (one.person_id, one.due_date) == (ids.to_text("per", kept.person_id), day("2027-08-31"))
     assert "2027 年 8 月 31 日" in one.text_zh
     for count in (1, 0):
         sent = await near.call("RecordReminders", ADAPTER, reminder_ids=[one.reminder_id], simulated=True)
         assert sent.recorded_count == count
-    assert not (await near.call("ListReminders", ADAPTER)).reminders
+    assert not (await near.call("ListCertificationReminders", ADAPTER)).reminders
     with refused(InvalidInput, "VALUE_REQUIRED"):
         await near.call("RecordReminders", ADAPTER, reminder_ids=[])
     with refused(InvalidInput, "VALUE_REQUIRED"):

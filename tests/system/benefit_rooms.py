@@ -95,7 +95,7 @@ async def hold_back(office: Office) -> None:
     assert held["state"] == "BENEFIT_STATE_SUSPENDED"
     await office.decide(await office.post(f"{pension}:resume", {"evidence_ref": "HC-2026-1013"}))
     ended = {
-        "reason": "BENEFIT_END_REASON_ENTITLEMENT_LOST",
+        "reason": "BENEFIT_END_REASON_REVOKED",
         "last_month": str(OCTOBER),
         "document": "通人社演示〔2026〕9号",
     }

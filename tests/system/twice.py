@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # What to change in a body so that it is another request; the first that the body has.
 CHANGES: dict[str, Any] = {
     "evidence_ref": "OTHER-1",
+    "document": "通人社演示〔2026〕99号",
     "channel": "CASE_CHANNEL_WEB",
     "statement_digest": "0" * 64,
     "digest": "0" * 64,

@@ -50,9 +50,9 @@ def shown(one: JobShown) -> pb.GetUpkeepJobResponse:
     return pb.GetUpkeepJobResponse(job=to_job(one.job), rejects=rejects)
 
 
-def reminders(page: tuple[Sequence[ReminderRow], str]) -> pb.ListRemindersResponse:
+def reminders(page: tuple[Sequence[ReminderRow], str]) -> pb.ListCertificationRemindersResponse:
     """A page of reminders."""
-    return pb.ListRemindersResponse(reminders=[_reminder(one) for one in page[0]], next_page_token=page[1])
+    return pb.ListCertificationRemindersResponse(reminders=[_reminder(one) for one in page[0]], next_page_token=page[1])
 
 
 def recorded(count: int) -> pb.RecordRemindersResponse:

@@ -32,7 +32,9 @@ class UpkeepRpc(Servicer):
         job_id = ids.parse("job", request.job_id, field="job_id")
         return await call.read(lambda tx: upkeep.show(tx, job_id), messages.shown)
 
-    async def ListReminders(self, request: pb.ListRemindersRequest, call: Call) -> pb.ListRemindersResponse:
+    async def ListCertificationReminders(
+        self, request: pb.ListCertificationRemindersRequest, call: Call
+    ) -> pb.ListCertificationRemindersResponse:
         """What waits to be sent."""
         size, token = request.page_size, request.page_token
         return await call.read(lambda tx: upkeep.list_reminders(tx, size=size, token=token), messages.reminders)
