@@ -50,7 +50,7 @@ MADE = re.compile(
     r"|cover\.(do|text)_\w+|transfer\.do_\w+|employer\.(person|document)"
     r"|benefit_rules\.\w+|pay\.(done|todo|release|next|code|limit)_\w+|determine\.done_\w+|benefit\.(done|do|text)_\w+"
     r"|prepare\.\w+|keep\.(about|request|done|do|text)_\w+|adjust\.(done|do|text|by|missing)_\w+|compare\.(plan|refused)_\w+"
-    r"|family\.(done|scope)_\w+"
+    r"|family\.(done|scope)_\w+|batch\.(done|do|text)_\w+"
     r"|start\.\w+_text|overview\.\w+_text|item\.by_(employer|counter)|papers\..+|words\..+"
 )
 SHOWN = (

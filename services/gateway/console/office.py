@@ -28,6 +28,7 @@ ROOMS: tuple[tuple[Link, frozenset[str]], ...] = (
     (Link("/desk/duplicates", "office.duplicates"), STAFF),
     (Link("/desk/person-requests", "office.person_requests"), STAFF),
     (Link("/desk/transfers", "office.transfers"), STAFF),
+    (Link("/desk/card-batches", "office.card_batches"), STAFF),
 )
 # Rooms of the benefits.
 BENEFIT_ROOMS: tuple[tuple[Link, frozenset[str]], ...] = (

@@ -8,6 +8,7 @@ from services.gateway.console import (
     benefit,
     benefit_books,
     books,
+    card_batches,
     cards,
     counter,
     desk,
@@ -50,4 +51,5 @@ CONSOLE_PAGES = (
     *benefit_books.PAGES,
     *verify_card.PAGES,
     *cards.PAGES,
+    *card_batches.PAGES,
 )
