@@ -23,12 +23,13 @@ from ops.servers import SERVICES
 
 POSTGRES, NATS = "postgres:5432", "nats:4222"  # as docker-compose.yml calls them
 FROM_OUTSIDE = {"hrss-gateway", "hrss-demo", "front-office", "app-backend", "test-driver"}  # no simulator plays them
-# Which key files go to whom; `{}` is the name of the process. Uploads are sealed by the gateway and read by enrollment
-# and benefits.
+# Which key files go to whom; `{}` is the name of the process. Uploads are sealed by the gateway and read by enrollment,
+# benefits and card.
 OF_EVERY_SERVICE = ("principal.pub", "{}.*", "{}-*.exchange.key", "*-{}.exchange.key")
 ALSO = {
     "enrollment": ("files.key",),
     "benefits": ("files.key",),
+    "card": ("files.key",),
     "gateway": ("principal.key", "files.key", "idp-client-hrss-gateway.password"),
 }
 

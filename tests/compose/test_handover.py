@@ -33,7 +33,7 @@ def test_a_service_gets_nobody_elses_secret(home: Path, service: str) -> None:
     assert mine["database.url"].startswith(f"postgresql://{service}_app:")
     assert mine["database.url"].endswith(f"@postgres:5432/{service}")
     assert ("principal.key" in mine) == (service == "gateway")
-    assert ("files.key" in mine) == (service in {"gateway", "enrollment", "benefits"})
+    assert ("files.key" in mine) == (service in {"gateway", "enrollment", "benefits", "card"})
     assert ("enrollment-card.exchange.key" in mine) == (service in {"enrollment", "card"})
     for other in set(SERVICES) - {service}:
         assert f"{other}.sealed.key" not in mine
