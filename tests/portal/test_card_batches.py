@@ -21,7 +21,7 @@ NUMBER = "cbt_01980f2e6c4b7d1aa3f0512233445566"
 PAGE, DIGEST = f"/desk/card-batches/{NUMBER}", "1a2b3c4d" * 8
 
 
-def batch(state: str, job: str = "DONE", **counts: int) -> pb.CardBatch:
+def batch(state: str, job: str = "DONE", issued_count: int = 0, open_count: int = 0) -> pb.CardBatch:
     """A batch of four rows of a list."""
     return pb.CardBatch(
         batch_id=NUMBER,
@@ -36,7 +36,8 @@ def batch(state: str, job: str = "DONE", **counts: int) -> pb.CardBatch:
             job_id="job_" + "1" * 32, kind="card_batch_issue", state=job_pb2.JobState.Value(f"JOB_STATE_{job}")
         ),
         left_out=[pb.CardBatchLeftOut(reason="PHYSICAL_MISSING", person_count=7)],
-        **counts,
+        issued_count=issued_count,
+        open_count=open_count,
     )
 
 
