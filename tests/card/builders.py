@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chassis.receive import incoming, receive
@@ -94,7 +94,7 @@ class Desk:
     async def person(self, name: str = NAME, birth: date = BIRTH) -> Person:
         """A person whom enrollment has announced, sealed by enrollment's own code."""
         number = next(_numbers)
-        id_no = make_resident_id(TEST_REGION, date(1990, 1 + number // 999, 1), number % 999)
+        id_no = make_resident_id(TEST_REGION, date(1990, 1, 1) + timedelta(days=number // 999), number % 999)
         person = Person(ids.new_id(), id_no, name, birth)
         await self.hear(self.registered(person))
         return person
