@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ops.bench.measure import median
 from ops.bench.result import Row
 from services.card import credentials, keyring, status, tokens
 from services.card.credentials import Credential
@@ -66,9 +65,9 @@ def _codes(keys: KeyRing, options: Options) -> Iterator[Row]:
     ]
     for name, work, limit in works:
         required = profile is profiles.I or name == "S minted"
-        yield Row(
+        yield Row.of(
             f"{name}, profile {profile.name}",
-            median(_rate(work, options.seconds) for _ in range(options.rounds)),
+            [_rate(work, options.seconds) for _ in range(options.rounds)],
             "/s",
             peer="limit, one core" if required else "",
             peer_figure=limit if required else None,
@@ -112,13 +111,13 @@ def _lists(keys: KeyRing, options: Options) -> Iterator[Row]:
         begun = time.process_time()
         size = rebuild()
         spent.append(time.process_time() - begun)
-    for name, figure, unit, limit in (
-        ("rebuilt", median(spent), "s", LISTS_SECONDS),
-        ("size together", size / 1000, "kB", LISTS_KB),
+    for name, figures, unit, limit in (
+        ("rebuilt", spent, "s", LISTS_SECONDS),
+        ("size together", [size / 1000], "kB", LISTS_KB),
     ):
-        yield Row(
+        yield Row.of(
             f"status lists of 4 M cards {name}",
-            figure,
+            figures,
             unit,
             peer="limit, one core",
             peer_figure=limit,

@@ -177,15 +177,11 @@ def _rows(
         f"{who} {cost:.2f}" for who, cost in sorted(each.items(), key=lambda one: -one[1]) if cost >= LEAST_MS
     )
     said = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms at {AT_ONCE} at once; processor per request {every:.2f} ms: {shares}"
-    # The ratio of each pair of turns, then its median: what disturbs one pair does not disturb the others.
-    ratio = median(one.rate / commits for commits, one, _ in turns)
-    rate = median(one.rate for _, one, _ in turns)
-    yield Row(
+    yield Row.beside(
         name,
-        rate,
+        [(one.rate, commits) for commits, one, _ in turns],
         "/s",
-        peer="bare two-row commit by asyncpg",
-        peer_figure=rate / ratio,
+        "bare two-row commit by asyncpg",
         required=share,
         note="; ".join(part for part in (said, note) if part),
     )

@@ -1,8 +1,9 @@
 """Employee pensions and annual adjustments of many people at once, equal to the one-person form on every fen.
 
-Whole columns of 64-bit integers, no binary fraction in any amount: every product is checked to fit before it is taken, every
-division rounds as :mod:`services.benefits.domain.pension` and :mod:`services.benefits.domain.adjustment` do. No statements here:
-whoever wants to see the lines of one person asks the one-person form with the same facts and rows. Sources: as there.
+Whole columns of 64-bit integers, no binary fraction in any amount: every product is checked to fit before it is taken,
+every division rounds as :mod:`services.benefits.domain.pension` and :mod:`services.benefits.domain.adjustment` do. No
+statements here: whoever wants to see the lines of one person asks the one-person form with the same facts and rows.
+Sources: as there.
 """
 
 from collections.abc import Sequence
@@ -31,7 +32,7 @@ TRANSITIONAL_SCALE = (
 PAYOUT_SCALE = 10  # payout months have one decimal
 _LIMIT = 2**61  # a product doubled for rounding half-up, and its divisor, stay below 2**63
 _EXACT_DOUBLE = 2**53  # every whole number below is a double
-_BLOCK = 16_384  # rows at a time: what is worked out of them stays in the cache of one core, instead of passing by the memory
+_BLOCK = 16_384  # rows at a time: what is worked out of them stays in the cache of one core
 _OLDEST = 150  # years of age, and of contributions, beyond which something is wrong
 
 
@@ -253,12 +254,15 @@ def _half_up_each(numerator: Column, divisors: Column) -> Column:
 
     A processor divides doubles several times as fast as 64-bit integers, and below 2**53 the whole part is as exact: a
     quotient that is not whole is at least ``1 / divisor`` below the next whole number, its rounding moves it by at most
-    ``quotient / 2**53``, which is less because ``quotient * divisor`` is the numerator. Larger ones are divided as integers.
+    ``quotient / 2**53``, which is less because ``quotient * divisor`` is the numerator. Larger ones are divided as
+    integers.
     """
     dividend, divisor = 2 * numerator + divisors, 2 * divisors
     if max(int(dividend.max(initial=0)), int(divisor.max(initial=0))) >= _EXACT_DOUBLE:
-        return dividend // divisor
-    return np.divide(dividend, divisor).astype(np.int64)  # towards zero: the whole part
+        whole: Column = dividend // divisor
+        return whole
+    found: Column = np.divide(dividend, divisor).astype(np.int64)  # towards zero: the whole part
+    return found
 
 
 def _raise_to_jiao(amounts: Column) -> Column:

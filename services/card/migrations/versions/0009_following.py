@@ -1,9 +1,9 @@
 """What follows a card follows it row by row, each through its own key.
 
-The triggers of 0004 and 0007 joined the rows of a whole statement with the places. Their plan was made once a connection,
-for the first statement it saw: after one that changed hundreds of cards, every later change of a single card read the whole
-table of places (29 ms of 29 at 200,000 places; seconds at four million). A row has nothing to choose from: its places are
-found by the index of the card. A change that leaves the state alone calls nothing any more.
+The triggers of 0004 and 0007 joined the rows of a whole statement with the places. Their plan was made once a
+connection, for the first statement it saw: after one that changed hundreds of cards, every later change of a single
+card read the whole table of places. A row has nothing to choose from: its places are found by the index of the card. A
+change that leaves the state alone calls nothing any more.
 """
 
 from alembic import op
@@ -41,7 +41,7 @@ BEGIN
 END
 $$
 """
-# The old trigger goes before its function changes: in between nothing can change a card, the table is locked until the end.
+# A trigger goes before its function changes; nobody changes a card in between, the table is locked until the end.
 _STEPS = (
     "DROP TRIGGER bindings_follow ON card",
     _FOLLOW,
