@@ -26,8 +26,8 @@ from kernel.dated import given
 from kernel.money import Money
 from ops.bench import pensioners, rival
 from ops.bench.benefit_jobs import TODAY
-from ops.bench.ground import NotReady
 from ops.bench.measure import median
+from ops.bench.patience import NotReady
 from ops.bench.result import Row
 from ops.home import ROOT
 from ops.platform import ASSUMED_VALUES

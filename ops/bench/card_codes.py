@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ops.bench.card_places import AT_ONCE
 from ops.bench.result import Row
 from services.card import credentials, keyring, status, tokens
 from services.card.credentials import Credential
@@ -34,6 +35,7 @@ LISTS_SECONDS, LISTS_KB = 1.0, 70.0
 CARDS, NOT_VALID = 4_000_000, 0.01
 CHANGES = 5_000
 PLACES = 20_000  # a second
+PLACE_ROUNDS = 3
 NOW = 1_795_400_000
 _BATCH = 20
 
@@ -135,33 +137,26 @@ def places(ground: Ground, options: Options) -> Iterator[Row]:
         "card-places",
         HRSS_DATABASE_URL=ground.databases.app_urls["card"],
         BENCH_PLACES=str(options.count(200_000)),
+        BENCH_ROUNDS=str(min(options.rounds, PLACE_ROUNDS)),
+        BENCH_OWNER_URL=ground.databases.owner_urls["card"],
     )
     said = json.loads(str(process.ready["said"]))
     process.child.wait()
-    yield Row(
-        "places of status lists leased",
-        said["rate"],
-        "/s",
-        peer="limit",
-        peer_figure=PLACES,
-        required=1,
-        note="blocks of 500, one transaction each; wall time, one process",
+    note = "blocks of 500, one transaction each; wall time, one process"
+    yield Row.of(
+        "places of status lists leased", said["rates"], "/s", peer="limit", peer_figure=PLACES, required=1, note=note
     )
-    yield Row(
-        "status changes of cards, by the set",
-        said["changed"],
-        "/s",
-        peer="limit",
-        peer_figure=CHANGES,
-        required=1,
-        note="500 cards to a statement and transaction, the trigger changes their places; wall time",
+    note = "500 cards to a statement and transaction, the trigger changes the place of each; wall time"
+    yield Row.of(
+        "status changes of cards, by the set", said["by_set"], "/s", peer="limit", peer_figure=CHANGES, required=1,
+        note=note,
+    )  # fmt: skip
+    note = (
+        f"a transaction each, with fact, notice, audit row and trigger; this process {said['milliseconds']:.1f} ms each"
     )
-    yield Row(
-        "status changes of cards, one by one",
-        said["changed_singly"],
-        "/s",
-        note="one card to a transaction, with its fact, its audit row and the trigger; one at a time, wall time",
-    )
+    for name, pairs in (("one by one", said["singly"]), (f"{AT_ONCE} at once", said["at_once"])):
+        peer = "commits of two rows by asyncpg, as many at once"
+        yield Row.beside(f"status changes of cards, {name}", pairs, "/s", peer, note=note)
 
 
 def _rate(work: Callable[[], object], seconds: float) -> float:
