@@ -26,14 +26,14 @@ from kernel.dated import given
 from kernel.money import Money
 from ops.bench import pensioners, rival
 from ops.bench.benefit_jobs import TODAY
-from ops.bench.ground import NotReady
 from ops.bench.measure import median
+from ops.bench.patience import NotReady
 from ops.bench.result import Row
 from ops.home import ROOT
 from ops.platform import ASSUMED_VALUES
 from ops.seed import benefits as seed
 from services.benefits.domain.pension import PensionFacts, calculate
-from services.benefits.domain.population import Pensioners, pensions
+from services.benefits.domain.population import Pensioners, Pensions, pensions
 from services.benefits.policy import BenefitsPolicy
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 CITY_PENSIONERS = 1_680_000
 SET_FORM = 2_500_000.0  # pensions a second, asked
+FASTER = 1.5  # than the rival, in the median of the rounds
+TURNS = 3  # of a round, as the rival has them
 STORED = 10_000.0  # persons a second, asked
 PERSONS = 200_000
 TENTH = 10
@@ -67,13 +69,13 @@ def computed(options: Options) -> Iterator[Row]:
     count = max(10_000, int(CITY_PENSIONERS * options.share))
     rules = BenefitsPolicy(open_policy(ROOT / "policy", ASSUMED_VALUES)).pension.rules(RETIREMENT)
     people = _people(count)
-    begun, rates = pensions(people, rules), []
+    begun, first = _computed(people, rules)
+    rates: list[float] = []
     theirs: list[rival.Said] = []
     problem = ""
     for _ in range(options.rounds):
-        start = time.process_time()
-        pensions(people, rules)
-        rates.append(count / (time.process_time() - start))
+        # As the rival does in its process: one that gets its memory, then the median of three.
+        rates.append(median([_computed(people, rules)[1] for _ in range(1 + TURNS)][1:]))
         if not problem:
             try:
                 theirs.append(rival.run(people, rules))
@@ -81,14 +83,22 @@ def computed(options: Options) -> Iterator[Row]:
                 problem = str(away)
     off = _off(people, begun.total, rules)
     note = f"{count:,} people, processor time; {off} of {_CHECKED:,} differ from the one-person form"
-    yield Row("pensions in the set form", median(rates), "/s", "limit", SET_FORM, required=1, note=note)
+    note += f"; the first in a new process, which gets its memory: {first:,.0f} /s"
+    yield Row.of("pensions in the set form", rates, "/s", peer="limit", peer_figure=SET_FORM, required=1, note=note)
     if not theirs:
-        yield Row("pensions in the set form", median(rates), "/s", "openfisca-core: not measured", note=problem)
+        yield Row.of("pensions in the set form", rates, "/s", peer="openfisca-core: not measured", note=problem)
         return
     wrong = theirs[0].totals != begun.total
     note = f"openfisca-core {theirs[0].version}, the same formula and people: {wrong.mean():.2%} of them some fen off"
-    rate = median(one.rate for one in theirs)
-    yield Row("pensions in the set form", median(rates), "/s", "openfisca-core", rate, required=1, note=note)
+    pairs = list(zip(rates, (one.rate for one in theirs), strict=False))
+    yield Row.beside("pensions in the set form", pairs, "/s", "openfisca-core", required=FASTER, note=note)
+
+
+def _computed(people: Pensioners, rules: PensionRules) -> tuple[Pensions, float]:
+    """The pensions, and how many a second of processor time."""
+    begun = time.process_time()
+    found = pensions(people, rules)
+    return found, len(people.months) / (time.process_time() - begun)
 
 
 def _people(count: int) -> Pensioners:

@@ -17,7 +17,6 @@ from chassis.policy import open_policy
 from kernel.calendar import Month
 from kernel.dated import given
 from kernel.money import Money
-from ops.bench.measure import median
 from ops.bench.result import Row
 from ops.home import ROOT
 from ops.platform import ASSUMED_VALUES
@@ -67,13 +66,9 @@ def statements(options: Options) -> Iterator[Row]:
         ("index", lambda: pension.calculate(facts, policy.pension.rules(RETIREMENT)), FROM_INDEX),
         ("360 bases", lambda: pension_statement(inputs, policy), FROM_BASES),
     ):
-        yield Row(
-            f"pension statement from {name}",
-            _rate(work, options),
-            "/s",
-            peer="limit, one core",
-            peer_figure=limit,
-            required=1,
+        rates = [_once(work, options.seconds) for _ in range(options.rounds)]
+        yield Row.of(
+            f"pension statement from {name}", rates, "/s", peer="limit, one core", peer_figure=limit, required=1
         )
 
 
@@ -96,17 +91,8 @@ def codes(options: Options) -> Iterator[Row]:
         ("minted", lambda: tokens.mint(token, keys), lambda: bare.sign(message, ecdsa)),
         ("verified", read, lambda: public.verify(signature, message, ecdsa)),
     ):
-        ours, theirs = _beside(work, peer, options)
-        yield Row(f"card codes {name}", ours, "/s", peer="bare ES256 signature of the library", peer_figure=theirs)
-
-
-def _rate(work: Callable[[], object], options: Options) -> float:
-    return median(_once(work, options.seconds) for _ in range(options.rounds))
-
-
-def _beside(work: Callable[[], object], peer: Callable[[], object], options: Options) -> tuple[float, float]:
-    turns = [(_once(work, options.seconds), _once(peer, options.seconds)) for _ in range(options.rounds)]
-    return median(ours for ours, _ in turns), median(theirs for _, theirs in turns)
+        pairs = [(_once(work, options.seconds), _once(peer, options.seconds)) for _ in range(options.rounds)]
+        yield Row.beside(f"card codes {name}", pairs, "/s", "bare ES256 signature of the library")
 
 
 def _once(work: Callable[[], object], seconds: float) -> float:

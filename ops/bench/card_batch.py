@@ -1,9 +1,9 @@
 """A process that issues a city's cards by the batch as the worker of the card service does, and says what it took.
 
-`python -m ops.bench.card_batch 400000` with the settings of the service and `BENCH_OWNER_URL`: holders are written by
-COPY, a tenth of them is served from the register, as many by a file, then all the others from the register. What was
-written is counted, weighed, published in status lists, and written again by bare COPY into the same tables. One line of
-JSON.
+`python -m ops.bench.card_batch 400000 3` with the settings of the service and `BENCH_OWNER_URL`: holders are written by
+COPY, a tenth of them is served from the register, as often as there are rounds, some by a file, then ten times as many
+from the register. What was written is counted, weighed, published in status lists, and written again by bare COPY into
+the same tables. One line of JSON.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 OWNER_URL = "BENCH_OWNER_URL"
 TODAY = date(2026, 7, 20)
-SMALL_MAX = 40_000  # of the runs beside the large one
+FILE_MAX = 40_000  # rows of a file
 SEED_ROWS = 4_000  # few, so that the memory of the worker is its own
 SEQUENCES = 999  # persons born on one day
 NAME = "测试甲"
@@ -85,11 +85,11 @@ class City:
     said: dict[str, Any] = field(default_factory=dict)
 
     async def seed(self, count: int) -> list[str]:
-        """Write holders with a physical card by COPY; of up to `SMALL_MAX` the lines of a file that names them."""
+        """Write holders with a physical card by COPY; of up to `FILE_MAX` the lines of a file that names them."""
         begun, lines = time.perf_counter(), []
         for first in range(0, count, SEED_ROWS):
             rows = list(self._holders(min(SEED_ROWS, count - first)))
-            if count <= SMALL_MAX:
+            if count <= FILE_MAX:
                 lines += [f"{NAME},{number}" for number, _ in rows]
             await self.owner.copy_records_to_table("holder", records=[row for _, row in rows], columns=HOLDER)
         await self.owner.execute("VACUUM (ANALYZE) holder")
@@ -163,7 +163,7 @@ class City:
         }
 
 
-async def main(size: int) -> None:
+async def main(size: int, rounds: int) -> None:
     """Run and say."""
     settings = load(CardSettings, service="card")
     database = Database(settings)
@@ -172,14 +172,16 @@ async def main(size: int) -> None:
     office = open_office(settings)
     await city.step(lambda tx: keys.register(tx, office.keys))
     worker = Worker(database, list(build(settings).jobs))
-    small = min(SMALL_MAX, max(1_000, size // 10))
-    await city.seed(small)
-    city.said["small"] = await city.issue(worker)
-    lines = await city.seed(small)
+    small = max(1_000, size // 10)
+    city.said["small"] = []
+    for _ in range(rounds):
+        await city.seed(small)
+        city.said["small"].append(await city.issue(worker))
+    lines = await city.seed(min(FILE_MAX, small))
     city.said["file"] = await city.issue(worker, "\n".join(["name,id_no", *lines]).encode())
     await city.seed(size)
     city.said["large"] = await city.issue(worker)
-    city.said["cards"] = await _counted(owner, size + 2 * small)
+    city.said["cards"] = await _counted(owner, city.born)
     city.said["tables"] = {
         name: await owner.fetchval(f"SELECT pg_table_size('{name}')") / city.said["cards"] for name in WRITTEN
     }
@@ -252,4 +254,4 @@ async def _copied(owner: asyncpg.Connection[asyncpg.Record]) -> dict[str, float]
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(*map(int, sys.argv[1:3])))

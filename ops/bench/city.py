@@ -22,8 +22,8 @@ from rich.console import Console
 from kernel.calendar import Month
 from ops.bench import city_queries
 from ops.bench.city_jobs import TODAY
-from ops.bench.ground import NotReady
 from ops.bench.measure import median
+from ops.bench.patience import NotReady
 from ops.bench.result import Row
 from ops.home import ROOT
 from ops.seed.main import seed, settings_of

@@ -19,9 +19,9 @@ import grpc.aio
 from chassis.principal import METADATA_KEY, Principal, Signer
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from kernel import ids
-from ops.bench.ground import NotReady
 from ops.bench.load import Outcome
 from ops.bench.measure import median
+from ops.bench.patience import NotReady
 from ops.bench.result import Row
 from ops.home import read_json
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ops import children, servers
+from ops.bench.measure import cpu_of
+from ops.bench.patience import NotReady, Patience
 from ops.demo.main import FREE_PORTS, of_state
 from ops.home import ROOT, Home, read_json
 from ops.secrets import Keys
@@ -24,13 +26,8 @@ from ops.secrets import Keys
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 _PAUSE_SECONDS = 0.01
-
-
-class NotReady(RuntimeError):  # noqa: N818 - read as a sentence
-    """Something did not start in time; the text names its log."""
 
 
 @dataclass
@@ -54,13 +51,20 @@ class Process:
         Raises:
             NotReady: It did not in time, or ended.
         """
-        begun = time.perf_counter()
+        patience = Patience(f"start of {self.name}")
         while (said := read_json(self.ready_file)).get("pid") != self.pid:
-            if self.child.poll() is not None or time.perf_counter() - begun > START_SECONDS:
+            try:
+                self._look(patience)
+            except NotReady as problem:
                 self.child.kill()
-                raise NotReady(f"{self.name} did not start: {self.log.read_text(errors='replace')[-2000:]}")
+                raise NotReady(f"{problem}: {self.log.read_text(errors='replace')[-2000:]}") from None
             time.sleep(_PAUSE_SECONDS)
         return said
+
+    def _look(self, patience: Patience) -> None:
+        if self.child.poll() is not None:
+            raise NotReady(f"{self.name} did not start")
+        patience.saw(cpu_of(self.pid))
 
     def stop(self) -> None:
         """Ask it to end, and see to it that it does."""
@@ -93,9 +97,11 @@ class Ground:
         with log.open("ab") as output:
             command = [sys.executable, "-m", "ops.cli", "up"]
             self._platform = children.start(command, env={**self.environ, **environ}, output=output, cwd=ROOT)
+        patience = Patience(f"start of the platform, log {log}")
         while (self.home.state() or {}).get("state") != "running":
-            if self._platform.poll() is not None or time.perf_counter() - begun > START_SECONDS:
+            if self._platform.poll() is not None:
                 raise NotReady(f"the platform did not start: {log.read_text(errors='replace')[-2000:]}")
+            patience.saw(cpu_of(self._platform.pid))
             time.sleep(_PAUSE_SECONDS)
         return time.perf_counter() - begun
 

@@ -128,19 +128,10 @@ def rows(ground: Ground, options: Options) -> Iterator[Row]:
     found = asyncio.run(measure(ground, rounds=options.rounds, count=options.count(REQUESTS)))
     for kind, title in KINDS.items():
         ours = found[f"{kind} ours"]
-        cost = median(ours["cpu"])
         for name, peer_title, required in PEERS:
             peer = found[f"{kind} {name}"]
-            # The ratio of each pair of turns, then its median: what disturbs one pair does not disturb the others.
-            ratio = median(theirs / own for own, theirs in zip(ours["cpu"], peer["cpu"], strict=True))
             note = f"requests a second as measured: ours {median(ours['rate']):.0f}, peer {median(peer['rate']):.0f}"
-            yield Row(
-                f"hop, {title}",
-                cost,
-                "µs processor",
-                peer=peer_title,
-                peer_figure=cost * ratio,
-                required=required,
-                is_cost=True,
-                note=note,
+            pairs = list(zip(ours["cpu"], peer["cpu"], strict=True))
+            yield Row.beside(
+                f"hop, {title}", pairs, "µs processor", peer_title, required=required, is_cost=True, note=note
             )

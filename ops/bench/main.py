@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -86,7 +87,8 @@ def run(
             title, measure = benchmarks[name]
             console.print(f"[dim]{time.perf_counter() - begun:5.0f} s[/] {title} …", highlight=False)
             try:
-                for row in measure(made, options):
+                for measured in measure(made, options):
+                    row = replace(measured, load=round(os.getloadavg()[0], 1))
                     result.rows.append(row)
                     console.print(f"        {' · '.join(cell for cell in row.cells() if cell)}", highlight=False)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and the others are measured

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import statistics
@@ -20,6 +21,15 @@ def cpu_seconds(pid: int) -> float:
     """Time that a process with all its threads has spent on the processor, to a hundredth of a second."""
     fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     return (int(fields[_AFTER_NAME]) + int(fields[_AFTER_NAME + 1])) / _TICKS
+
+
+def cpu_of(pid: int) -> float:
+    """The same of a process and all below it; those that ended meanwhile are left out."""
+    spent = 0.0
+    for one in descendants(pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            spent += cpu_seconds(one)
+    return spent
 
 
 def pss_mib(pid: int) -> float:

@@ -18,8 +18,8 @@ import asyncpg
 
 from kernel.calendar import Month
 from ops.bench import pensioners
-from ops.bench.ground import NotReady
 from ops.bench.measure import median
+from ops.bench.patience import NotReady
 from ops.bench.result import Row
 from ops.home import ROOT
 

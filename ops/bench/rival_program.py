@@ -19,13 +19,13 @@ _INPUTS = {"index": float, "months": int, "balance": float, "payout": float, "pr
 
 
 def main(given: str, found: str, base: float, rate: float, coefficient: float) -> None:
-    """Compute the pensions a few times; the median time counts."""
+    """Compute the pensions a few times; the median time counts, without the first, which gets its memory."""
     people = dict(np.load(given))
     system = _system(base, rate, coefficient)
     builder_module = importlib.import_module("openfisca_core.simulation_builder")
     seconds: list[float] = []
     totals: Any = None
-    for _ in range(ROUNDS):
+    for turn in range(-1, ROUNDS):
         builder = builder_module.SimulationBuilder()
         builder.create_entities(system)
         builder.declare_person_entity("person", np.arange(len(people["index"])))
@@ -34,7 +34,8 @@ def main(given: str, found: str, base: float, rate: float, coefficient: float) -
             simulation.set_input(name, PERIOD, column)
         begun = time.process_time()
         totals = simulation.calculate("pension", PERIOD)
-        seconds.append(time.process_time() - begun)
+        if turn >= 0:
+            seconds.append(time.process_time() - begun)
     np.save(found, totals)
     sys.stdout.write(json.dumps({"seconds": sorted(seconds)[ROUNDS // 2], "dtype": str(totals.dtype)}) + "\n")
 

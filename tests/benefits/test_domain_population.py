@@ -16,6 +16,7 @@ from kernel.calendar import Month
 from kernel.dated import given as a_given
 from kernel.errors import InvalidInput, PolicyParameterMissing
 from kernel.money import Money
+from services.benefits.domain import population
 from services.benefits.domain.adjustment import AdjustmentFacts, Amounts, TiltBand, YearBand, adjust
 from services.benefits.domain.pension import PensionFacts, PensionRules, calculate
 from services.benefits.domain.population import Pensioners, adjustments, pensions
@@ -169,3 +170,38 @@ def test_columns_that_do_not_belong_together_are_refused() -> None:
             np.array([70]),
             a_given("amounts", Amounts(Money(1), (), Decimal(0), ()), DAY),
         )
+
+
+def test_each_row_is_divided_as_whole_numbers_are() -> None:
+    """Around every half, around the last double that is exact, and above it."""
+    random = Random(7)
+    rows = [(random.randrange(1, 4_000), random.randrange(0, 2**40)) for _ in range(1_000)]
+    rows += [(divisor, 2**52 // divisor - step) for divisor in (1, 3, 1695, 2330) for step in range(3)]
+    rows += [(divisor, 2**60 // divisor + step) for divisor in (1, 3, 1695) for step in range(3)]
+    for large in (False, True):  # one row above the limit takes all of them the other way
+        pairs = [
+            (divisor, quotient * divisor + shift)
+            for divisor, quotient in rows
+            for shift in (-divisor // 2 - 1, -divisor // 2, -divisor // 2 + 1, -1, 0, 1, divisor // 2, divisor // 2 + 1)
+            if quotient * divisor + shift >= 0 and ((quotient + 1) * divisor < 2**52 or large)
+        ]
+        divisors = np.array([divisor for divisor, _ in pairs], dtype=np.int64)
+        found = population._half_up_each(np.array([number for _, number in pairs], dtype=np.int64), divisors)
+        assert found.tolist() == [(2 * number + divisor) // (2 * divisor) for divisor, number in pairs]
+
+
+def test_blocks_meet_without_a_seam(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People in blocks as all at once, those who are redone in the last block too."""
+    rules = replace(LAW.rules(Month(2026, 7)), base=a_given("base", Money.yuan("1000.00"), DAY))
+    random = Random(11)
+    people = [a_person(random) for _ in range(40)]
+    edge = replace(people[0], transitional_index=Fraction(1005, 1000) - Fraction(1, 3 * 10**9), pre1996_months=1)
+    columns = Pensioners.of([*people, replace(edge, old_transitional=None)])
+    whole = pensions(columns, rules)
+
+    monkeypatch.setattr(population, "_BLOCK", 8)
+    blocks = pensions(columns, rules)
+
+    for name in ("basic", "account", "transitional_new", "transitional_paid", "total"):
+        assert np.array_equal(getattr(blocks, name), getattr(whole, name))
+    assert blocks.redone == whole.redone == 1

@@ -1,8 +1,9 @@
 """Employee pensions and annual adjustments of many people at once, equal to the one-person form on every fen.
 
-Whole columns of 64-bit integers, no binary fraction: every product is checked to fit before it is taken, every division
-rounds as :mod:`services.benefits.domain.pension` and :mod:`services.benefits.domain.adjustment` do. No statements here:
-whoever wants to see the lines of one person asks the one-person form with the same facts and rows. Sources: as there.
+Whole columns of 64-bit integers, no binary fraction in any amount: every product is checked to fit before it is taken,
+every division rounds as :mod:`services.benefits.domain.pension` and :mod:`services.benefits.domain.adjustment` do. No
+statements here: whoever wants to see the lines of one person asks the one-person form with the same facts and rows.
+Sources: as there.
 """
 
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ TRANSITIONAL_SCALE = (
 )  # the transitional one is exact; eight decimals bound it, and what they cannot tell is redone
 PAYOUT_SCALE = 10  # payout months have one decimal
 _LIMIT = 2**61  # a product doubled for rounding half-up, and its divisor, stay below 2**63
+_EXACT_DOUBLE = 2**53  # every whole number below is a double
+_BLOCK = 16_384  # rows at a time: what is worked out of them stays in the cache of one core
 _OLDEST = 150  # years of age, and of contributions, beyond which something is wrong
 
 
@@ -125,21 +128,23 @@ def pensions(people: Pensioners, rules: PensionRules) -> Pensions:
         InvalidInput: COLUMNS_INVALID (a product would not fit into 64 bits).
         PolicyParameterMissing: The blend ratio is not known and somebody's new amount is higher than the old one.
     """
-    base = rules.base.value.fen
-    share, whole = Fraction(rules.basic_rate.value).as_integer_ratio()
-    basic = _half_up(
-        _product(people.index4 + INDEX_SCALE, people.months, base * share), 2 * INDEX_SCALE * _MONTHS * whole
-    )
-    account = _half_up(_product(people.balance, scalar=PAYOUT_SCALE), people.payout)
-    new, unsure = _transitional_new(people, rules)
-    paid = _blend(people, rules, new)
-    if unsure.size:
-        assert people.facts is not None
-        for row in unsure.tolist():
+    count = len(people.months)
+    basic, account, new, total = (np.empty(count, dtype=np.int64) for _ in range(4))
+    paid = np.empty(count, dtype=np.int64) if bool(people.has_old.any()) else new  # without an old amount new is paid
+    redone = 0
+    for first in range(0, count, _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        basic[rows], account[rows] = _basic(people, rules, rows), _account(people, rows)
+        new[rows], unsure = _transitional_new(people, rules, rows)
+        if paid is not new:
+            paid[rows] = _blend(people, rules, new[rows], rows)
+        for row in (first + unsure).tolist():
+            assert people.facts is not None
             one = calculate(people.facts[row], rules)
             new[row], paid[row] = one.transitional_new.fen, one.transitional_paid.fen
-    total = _raise_to_jiao(basic + account + paid)
-    return Pensions(basic, account, new, paid, total, int(unsure.size))
+        redone += int(unsure.size)
+        total[rows] = _raise_to_jiao(basic[rows] + account[rows] + paid[rows])
+    return Pensions(basic, account, new, paid, total, redone)
 
 
 def adjustments(pension: Column, full_years: Column, age: Column, law: DatedValue[Amounts]) -> Adjusted:
@@ -167,27 +172,38 @@ def adjustments(pension: Column, full_years: Column, age: Column, law: DatedValu
     return Adjusted(years, percent, tilt, increase, _raise_to_jiao(pension + increase))
 
 
-def _transitional_new(people: Pensioners, rules: PensionRules) -> tuple[Column, Column]:
+def _basic(people: Pensioners, rules: PensionRules, rows: slice) -> Column:
+    share, whole = Fraction(rules.basic_rate.value).as_integer_ratio()
+    product = _product(people.index4[rows] + INDEX_SCALE, people.months[rows], rules.base.value.fen * share)
+    return _half_up(product, 2 * INDEX_SCALE * _MONTHS * whole)
+
+
+def _account(people: Pensioners, rows: slice) -> Column:
+    return _half_up_each(_product(people.balance[rows], scalar=PAYOUT_SCALE), people.payout[rows])
+
+
+def _transitional_new(people: Pensioners, rules: PensionRules, rows: slice) -> tuple[Column, Column]:
     """The new transitional item, and the rows whose index was cut off so that its rounding is not certain."""
     part, whole = Fraction(rules.coefficient.value).as_integer_ratio()
     scalar, divisor = rules.base.value.fen * part, TRANSITIONAL_SCALE * _MONTHS * whole
-    low = _half_up(_product(people.transitional, people.pre1996, scalar), divisor)
-    if bool(people.is_exact.all()):
+    index, months, is_exact = people.transitional[rows], people.pre1996[rows], people.is_exact[rows]
+    low = _half_up(_product(index, months, scalar), divisor)
+    if bool(is_exact.all()):
         return low, np.empty(0, dtype=np.int64)
     # The index lies between the column and one more hundred-millionth: where both round alike, so does the index.
-    high = _half_up(_product(people.transitional + 1, people.pre1996, scalar), divisor)
-    return low, np.flatnonzero((low != high) & ~people.is_exact).astype(np.int64)
+    high = _half_up(_product(index + 1, months, scalar), divisor)
+    return low, np.flatnonzero((low != high) & ~is_exact).astype(np.int64)
 
 
-def _blend(people: Pensioners, rules: PensionRules, new: Column) -> Column:
+def _blend(people: Pensioners, rules: PensionRules, new: Column, rows: slice) -> Column:
     """New in full without an old amount; else old, and the year's share of what new is higher."""
-    compared = people.has_old
-    gaining = compared & (new > people.old)
+    compared, old = people.has_old[rows], people.old[rows]
+    gaining = compared & (new > old)
     # A cut-off index may round one fen lower than it is: rows on the edge are redone, the ratio is needed all the same.
-    paid = np.where(compared, people.old, new)
+    paid = np.where(compared, old, new)
     if bool(gaining.any()):
         part, whole = Fraction(rules.blend.on(rules.retirement_day).value).as_integer_ratio()
-        gain = _half_up(_product(np.where(gaining, new - people.old, 0), scalar=part), whole)
+        gain = _half_up(_product(np.where(gaining, new - old, 0), scalar=part), whole)
         paid = paid + gain
     return paid
 
@@ -228,13 +244,29 @@ def _product(one: Column, other: Column | None = None, scalar: int = 1) -> Colum
     return one * scalar if other is None else one * other * scalar
 
 
-def _half_up(numerator: Column, divisor: int | Column) -> Column:
+def _half_up(numerator: Column, divisor: int) -> Column:
     """Half-up to a whole number; nothing here is negative."""
     return (2 * numerator + divisor) // (2 * divisor)
 
 
+def _half_up_each(numerator: Column, divisors: Column) -> Column:
+    """The same, each row by its own divisor.
+
+    A processor divides doubles several times as fast as 64-bit integers, and below 2**53 the whole part is as exact: a
+    quotient that is not whole is at least ``1 / divisor`` below the next whole number, its rounding moves it by at most
+    ``quotient / 2**53``, which is less because ``quotient * divisor`` is the numerator. Larger ones are divided as
+    integers.
+    """
+    dividend, divisor = 2 * numerator + divisors, 2 * divisors
+    if max(int(dividend.max(initial=0)), int(divisor.max(initial=0))) >= _EXACT_DOUBLE:
+        whole: Column = dividend // divisor
+        return whole
+    found: Column = np.divide(dividend, divisor).astype(np.int64)  # towards zero: the whole part
+    return found
+
+
 def _raise_to_jiao(amounts: Column) -> Column:
-    return -(-amounts // _JIAO) * _JIAO
+    return (amounts + (_JIAO - 1)) // _JIAO * _JIAO
 
 
 def _look_up(table: Column, places: Column) -> Column:

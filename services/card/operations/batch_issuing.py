@@ -39,7 +39,7 @@ JOB = "card_batch_issue"
 PROGRESS_STEPS = 50  # a fact for every fiftieth of the parts
 _DRAWS = 20  # as for one card: a second draw is rare, a twentieth means that the draw is broken
 # Another card may have the number or the reference that was drawn, another batch the person: then row by row.
-TAKEN = frozenset({"card_issue_no_key", "card_reference_key", "binding_reference_key", "card_one_live"})
+TAKEN = frozenset({"card_issue_no_key", "card_reference_key", "card_one_live"})
 
 
 def job(office: Office) -> JobKind:

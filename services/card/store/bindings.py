@@ -162,8 +162,8 @@ async def place(tx: Transaction, cards: Sequence[UUID], places: Sequence[tuple[i
 
 
 async def by_reference(tx: Transaction, reference: bytes) -> Binding | None:
-    """The binding that a credential refers to."""
-    rows = await tx.fetch(_READ + "WHERE reference = $1", reference)
+    """The binding to a device that a credential refers to."""
+    rows = await tx.fetch(_READ + "WHERE reference = $1 AND role <> 'server'", reference)
     return _binding(rows[0]) if rows else None
 
 

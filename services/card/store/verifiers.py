@@ -185,7 +185,9 @@ async def cards_of(tx: Transaction, references: Sequence[bytes]) -> dict[bytes, 
     rows = await tx.fetch(
         """
         SELECT binding.reference, card.card_id, person_id FROM binding JOIN card USING (card_id)
-        WHERE binding.reference = ANY($1::bytea[])
+        WHERE binding.reference = ANY($1::bytea[]) AND role <> 'server'
+        UNION ALL
+        SELECT reference, card_id, person_id FROM card WHERE reference = ANY($1::bytea[])
         """,
         list(references),
     )
