@@ -10,9 +10,10 @@ from services.training.domain import skill_subsidy
 from services.training.policy import TrainingPolicy
 
 # How examples begin to name who may claim a skills subsidy; any other word is a person who may not.
-EMPLOYED = ("employ", "enterprise", "insured", "active", "in_service", "on_job", "true", "1", "在职", "企业在职")
+EMPLOYED = ("employ", "enterprise", "insured", "active", "in_service", "in-service", "on_", "working", "true", "1",
+            "在职", "企业在职")  # fmt: skip
 DRAWING = ("drawing", "claim", "receiving", "unemployment", "unemployed_claim", "领取", "领金")
-ELSEWHERE = ("cross", "elsewhere", "institution", "same_certificate")  # how they say that another subsidy was paid
+ELSEWHERE = ("cross", "elsewhere", "institution", "same_cert", "other_subsid", "training_subsid")  # how they say that another subsidy was paid
 
 
 class TrainingCalculations:
@@ -60,7 +61,7 @@ class TrainingCalculations:
 
 def _skill(inputs: Inputs) -> skill_subsidy.Skill | None:
     """What the certificate of an example says, when it is found."""
-    is_found = inputs.flag("certificate_found", default=True)
+    is_found = inputs.flag(inputs.named("found", "certificate_valid") or "certificate_found", default=True)
     if not is_found and not all(inputs.has(name) for name in ("occupation", "level", "issue_date")):
         return None
     skill = skill_subsidy.Skill(inputs.text("occupation"), inputs.whole("level"), inputs.day("issue_date"))
@@ -69,8 +70,8 @@ def _skill(inputs: Inputs) -> skill_subsidy.Skill | None:
 
 def _status(inputs: Inputs) -> skill_subsidy.PersonStatus:
     """What the claimant of an example is; employed when it does not say."""
-    for name in ("person_status", "person", "status"):
-        if inputs.has(name):
+    for name in ("person_status", inputs.named("person"), "status"):
+        if name is not None and inputs.has(name):
             word = inputs.text(name).strip().lower()
             if word.startswith(DRAWING):
                 return skill_subsidy.PersonStatus.DRAWING

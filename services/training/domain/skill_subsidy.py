@@ -160,7 +160,7 @@ def amount(skill: Skill, apply_date: date, law: SkillLaw, *, is_urgent: bool) ->
     Without a configured uplift the plain amount is paid; a configured one never adds more than the maximum.
 
     Raises:
-        InvalidInput: LEVEL_INVALID.
+        InvalidInput: LEVEL_INVALID, UPLIFT_NEGATIVE.
         PolicyParameterMissing: The level has no amount (技师, 高级技师 until the bureau enters it).
     """
     if skill.level not in law.amounts:
@@ -186,6 +186,8 @@ def amount(skill: Skill, apply_date: date, law: SkillLaw, *, is_urgent: bool) ->
 
 def _uplift(plain: Money, uplift: DatedValue[Decimal], most: DatedValue[Decimal]) -> Line:
     ratio = min(uplift.value, most.value)
+    if ratio < 0:
+        raise InvalidInput("UPLIFT_NEGATIVE", "an uplift is not negative", field="uplift")
     added = plain.times(ratio)
     return Line(
         code="uplift",
