@@ -94,6 +94,13 @@ class Inputs:
         """A month, also from a day in it."""
         return month_of(self.text(name))
 
+    def mapping(self, name: str) -> Mapping[Any, Any]:
+        """A mapping as written."""
+        value = self.raw(name)
+        if not isinstance(value, dict):
+            raise InvalidInput("INPUT_MALFORMED", f"{name} is a mapping", field=name)
+        return value
+
     def items(self, name: str, only: str | None = None) -> Iterator["Inputs"]:
         """The mappings of a list; where there is but one thing to say, its bare words too."""
         for found in self.raw(name):

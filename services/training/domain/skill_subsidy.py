@@ -66,6 +66,10 @@ class Facts:
     is_subsidised_elsewhere: bool = False
     is_urgent: bool = False
 
+    def __post_init__(self) -> None:
+        if self.insured_months < 0:
+            raise InvalidInput("CONTRIBUTION_MONTHS_NEGATIVE", "insured months are not negative", field="insured_months")
+
 
 @dataclass(frozen=True, slots=True)
 class SkillLaw:
