@@ -120,7 +120,9 @@ class BenefitCalculations:
     def _resume_backpay(self, inputs: Inputs) -> dict[str, Any]:
         start = inputs.month("suspended_from")
         amounts = backpay.constant(inputs.money("monthly"), start)
-        due = backpay.resume(start, inputs.month(inputs.named("certified", "resumed") or "certified_on").last_day, amounts)
+        due = backpay.resume(
+            start, inputs.month(inputs.named("certified", "resumed") or "certified_on").last_day, amounts
+        )
         return {"months": due.months, "backpay": str(due.total)}
 
     def _overpayment(self, inputs: Inputs) -> dict[str, Any]:

@@ -112,7 +112,9 @@ class InjuryCalculations:
             one_off_multiple=law.one_off_multiple.on(day),
             shares=law.shares.on(day),
         )
-        dependants = [_dependant(one) for one in inputs.items("dependants", "relation")] if inputs.has("dependants") else []
+        dependants = (
+            [_dependant(one) for one in inputs.items("dependants", "relation")] if inputs.has("dependants") else []
+        )
         wage = self._own_wage(inputs, rules.area_average, day) if dependants else inputs.money_or("own_wage")
         result = injury_death.assess(wage, dependants, rules, after_paid_leave=is_after)
         one_off = {} if result.one_off is None else {"one_off": str(result.one_off)}

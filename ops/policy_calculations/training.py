@@ -11,10 +11,20 @@ from services.training.domain import skill_subsidy
 from services.training.policy import TrainingPolicy
 
 # How examples begin to name who may claim a skills subsidy; any other word is a person who may not.
-EMPLOYED = ("employ", "enterprise", "insured", "active", "in_service", "in-service", "on_", "working", "true", "1",
-            "在职", "企业在职")  # fmt: skip
+EMPLOYED = (
+    "employ", "enterprise", "insured", "active", "in_service", "in-service", "on_", "working", "true", "1",
+    "在职", "企业在职",
+)  # fmt: skip
 DRAWING = ("drawing", "claim", "receiving", "unemployment", "unemployed_claim", "领取", "领金")
-ELSEWHERE = ("cross", "elsewhere", "institution", "same_cert", "other_subsid", "training_subsid")  # how they say that another subsidy was paid
+# How they say that another subsidy was paid.
+ELSEWHERE = (
+    "cross",
+    "elsewhere",
+    "institution",
+    "same_cert",
+    "other_subsid",
+    "training_subsid",
+)  # how they say that another subsidy was paid
 
 
 class TrainingCalculations:

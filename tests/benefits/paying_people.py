@@ -6,10 +6,8 @@ person is paid is worked out here month by month from the rules, with nothing of
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from hypothesis import strategies as st
 
@@ -17,8 +15,9 @@ from kernel.calendar import Month
 from services.benefits.lifecycle import ONE_OFF, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
+    from uuid import UUID
 
     import asyncpg
 
@@ -94,6 +93,14 @@ def month(place: int) -> Month:
     return START.plus(place)
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A benefit whose months are computed: its calculation, and what the one-person form says of each month."""
+
+    digest: bytes
+    worth: Mapping[Month, int]
+
+
 @dataclass
 class Person:
     """One benefit with its life; every copy of a life has other amounts, so that no two people are alike."""
@@ -101,22 +108,17 @@ class Person:
     benefit_id: UUID
     life: Life
     shift: int
-    worth: dict[Month, int]  # of computed kinds, by month
+    computed: Computed | None
     amounts: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         first = (self.life.first, 500_000 + self.shift)
         self.amounts = [first, *((since, fen + self.shift) for since, fen in self.life.amounts)]
 
-    @property
-    def has_row(self) -> bool:
-        """Whether its month is stored; a computed one has no amounts of its own that count."""
-        return self.life.kind is not COMPUTED
-
     def amount(self, place: int, *, changed: bool) -> int:
         """What a month is worth: the newest amount that begins in it or before."""
-        if not self.has_row:
-            return self.worth[month(place)]
+        if self.computed is not None:
+            return self.computed.worth[month(place)]
         known = [*self.amounts, (self.life.later_month, self.life.later_fen)] if changed else self.amounts
         return [fen for since, fen in known if since <= place][-1]
 
@@ -131,9 +133,9 @@ class Person:
         free, wish, since = life.plan or (0, 0, 0)
         for number, due in enumerate(PAYROLLS):
             if number:
-                is_suspended = (is_suspended and life.later != "resumed") or self._is_suspended_later
-                if self._is_ended_later:
-                    last = self._earlier_end
+                is_suspended = (is_suspended and life.later != "resumed") or self.is_suspended_later
+                if self.is_ended_later:
+                    last = self.earlier_end
             if is_suspended:
                 continue
             until = START.months_until(due)
@@ -158,15 +160,18 @@ class Person:
         return payments, deductions
 
     @property
-    def _is_suspended_later(self) -> bool:
+    def is_suspended_later(self) -> bool:
+        """Suspended between the payrolls."""
         return self.life.later == "suspended" and self.life.state == "ACTIVE"
 
     @property
-    def _is_ended_later(self) -> bool:
+    def is_ended_later(self) -> bool:
+        """Ended between the payrolls, by a death in the middle of a month."""
         return self.life.later == "ended" and self.life.state == "ACTIVE" and self.life.kind not in ONE_OFF
 
     @property
-    def _earlier_end(self) -> int:
+    def earlier_end(self) -> int:
+        """The last month then: not before its first, nor after the one it had."""
         last = self.life.last()
         return max(self.life.first, self.life.later_month if last is None else min(last, self.life.later_month))
 
@@ -188,12 +193,12 @@ async def write(connection: asyncpg.Connection, people: Sequence[Person], today:
     await connection.execute(
         """
         UPDATE benefit SET kind = one.kind, state = one.state, first_month = one.first, last_month = one.last,
-               next_month = one.next, event_month = one.first,
+               next_month = one.next, event_month = one.first, digest = coalesce(one.digest, benefit.digest),
                end_reason = CASE one.state WHEN 'ENDED' THEN 'DIED' END,
                suspended_from = CASE one.state WHEN 'SUSPENDED' THEN one.next END,
                suspend_reason = CASE one.state WHEN 'SUSPENDED' THEN 'IMPRISONED' END
-        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::date[], $5::date[], $6::date[])
-          AS one (benefit_id, kind, state, first, last, next) WHERE benefit.benefit_id = one.benefit_id
+        FROM unnest($1::uuid[], $2::text[], $3::text[], $4::date[], $5::date[], $6::date[], $7::bytea[])
+          AS one (benefit_id, kind, state, first, last, next, digest) WHERE benefit.benefit_id = one.benefit_id
         """,
         ids,
         [one.kind.value for one in lives],
@@ -201,6 +206,7 @@ async def write(connection: asyncpg.Connection, people: Sequence[Person], today:
         firsts,
         lasts,
         nexts,
+        [None if one.computed is None else one.computed.digest for one in people],
     )
     rows = [
         (one.benefit_id, number, month(since).first_day, fen)
@@ -228,7 +234,7 @@ async def write(connection: asyncpg.Connection, people: Sequence[Person], today:
         INSERT INTO difference (difference_id, benefit_id, person_id, cause, cause_id, first_month, last_month,
                                 amount_fen, digest, business_date, withdrawn_date)
         SELECT gen_random_uuid(), benefit_id, person_id, 'RECOMPUTED', gen_random_uuid(), month, month, fen, digest,
-               $5, CASE WHEN is_withdrawn THEN $5 END
+               $5::date, CASE WHEN is_withdrawn THEN $5::date END
         FROM unnest($1::uuid[], $2::bigint[], $3::date[], $4::boolean[]) AS one (benefit_id, fen, month, is_withdrawn)
         JOIN benefit USING (benefit_id)
         """,
@@ -267,21 +273,21 @@ async def go_on(connection: asyncpg.Connection, people: Sequence[Person], today:
     await connection.execute(
         "UPDATE benefit SET state = 'SUSPENDED', suspended_from = '2026-04-01', suspend_reason = 'IMPRISONED' "
         "WHERE benefit_id = ANY ($1::uuid[])",
-        [one.benefit_id for one in people if one._is_suspended_later],  # noqa: SLF001 - this module's
+        [one.benefit_id for one in people if one.is_suspended_later],
     )
     await connection.execute(
         "UPDATE benefit SET state = 'ACTIVE', suspended_from = NULL, suspend_reason = NULL "
         "WHERE benefit_id = ANY ($1::uuid[])",
         [one.benefit_id for one in people if one.life.later == "resumed" and one.life.state == "SUSPENDED"],
     )
-    ended = [one for one in people if one._is_ended_later]  # noqa: SLF001
+    ended = [one for one in people if one.is_ended_later]
     await connection.execute(
         """
         UPDATE benefit SET state = 'ENDED', end_reason = 'DIED', last_month = one.last
         FROM unnest($1::uuid[], $2::date[]) AS one (benefit_id, last) WHERE benefit.benefit_id = one.benefit_id
         """,
         [one.benefit_id for one in ended],
-        [month(one._earlier_end).first_day for one in ended],  # noqa: SLF001
+        [month(one.earlier_end).first_day for one in ended],
     )
     changed = [one for one in people if one.life.later == "changed"]
     rows = [
@@ -303,8 +309,3 @@ async def _amounts(connection: asyncpg.Connection, rows: Sequence[tuple[Any, ...
         *(list(column) for column in (zip(*rows, strict=True) if rows else ([], [], [], []))),
         today,
     )
-
-
-def kinds_of(people: Sequence[Person]) -> Counter[Kind]:
-    """How many people draw each kind."""
-    return Counter(one.life.kind for one in people)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,23 +12,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kernel.calendar import Month
+from ops.seed import benefits as seed
 from services.benefits.calculation import UnemploymentInputs, unemployment_statement
 from services.benefits.paying import Limits
+from services.benefits.store import decisions
 from tests.benefits import paying_people
 from tests.benefits.builders import TODAY
 from tests.benefits.paying_bureau import Bureau
-from tests.benefits.paying_people import COMPUTED, LIFE, PAYROLLS, START, Life, Person
-from tests.plugins.databases import owner_fetch
+from tests.benefits.paying_people import COMPUTED, LIFE, PAYROLLS, START, Computed, Life, Person
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from chassis.database import Database
     from services.benefits.policy import BenefitsPolicy
 
 FEW, MANY = 60, 2_500
-ROUNDS = 41  # of MANY people: more than a hundred thousand
+ROUNDS = 41  # of almost MANY people: more than a hundred thousand
+UNEMPLOYED = 8  # different unemployment benefits
 RARE = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
@@ -39,41 +41,33 @@ class City:
     bureau: Bureau
     size: int
     stored: list[UUID] = field(default_factory=list)
-    computed: list[UUID] = field(default_factory=list)
-    worth: dict[UUID, dict[Month, int]] = field(default_factory=dict)
-    paid_people: int = 0
-    paid_months: int = 0
+    computed: list[Computed] = field(default_factory=list)
 
     async def open(self) -> None:
         """Seed as many benefits as a population needs, and compute what each month of unemployment is worth."""
         self.bureau.limits = Limits(jump_percent=10**9)
-        await self.bureau.city(self.size * 4)
+        await self.bureau.city(self.size)
         self.stored = await self.bureau.benefit_ids()
-        known = await owner_fetch(
-            self.bureau.database,
-            "SELECT benefit_id, inputs FROM benefit JOIN calculation USING (digest) WHERE benefit.kind = $1 ORDER BY 1",
-            COMPUTED.value,
-        )
+        policy = self.bureau.policy
+        made = [seed._unemployed(policy, random.Random(number)).made for number in range(UNEMPLOYED)]
+        await self.bureau.run(lambda tx: decisions.add_calculations(tx, made))
         months = list(Month.range(START, PAYROLLS[-1]))
-        made: dict[str, dict[Month, int]] = {}
-        for row in known:
-            if row["inputs"] not in made:
-                inputs = UnemploymentInputs.from_plain(json.loads(row["inputs"]))
-                totals = {one: unemployment_statement(inputs, one, self.bureau.policy).total.fen for one in months}
-                made[row["inputs"]] = totals
-            self.worth[row["benefit_id"]] = made[row["inputs"]]
-        self.computed = [row["benefit_id"] for row in known]
+        for one in made:
+            inputs = UnemploymentInputs.from_plain(one.inputs)
+            worth = {month: unemployment_statement(inputs, month, policy).total.fen for month in months}
+            self.computed.append(Computed(one.digest, worth))
 
     def people(self, lives: Sequence[Life], count: int) -> list[Person]:
         """So many people who share some lives."""
-        stored, computed = iter(self.stored), iter(self.computed)
-        people = []
-        for place in range(count):
-            life = lives[place % len(lives)]
-            found = next(computed if life.kind is COMPUTED else stored, None)
-            if found is not None:
-                people.append(Person(found, life, place // len(lives), self.worth.get(found, {})))
-        return people
+        return [
+            Person(
+                benefit_id,
+                life := lives[place % len(lives)],
+                shift := place // len(lives),
+                self.computed[shift % len(self.computed)] if life.kind is COMPUTED else None,
+            )
+            for place, benefit_id in enumerate(self.stored[:count])
+        ]
 
     async def agree(self, lives: Sequence[Life], count: int) -> None:
         """Pay two payrolls and compare each payment and deduction with what the one person is owed."""
@@ -95,13 +89,11 @@ class City:
         assert differs is None, f"payments of {differs}"
         differs = _differs(people, deductions, [one for _, all_ in owed for one in all_])
         assert differs is None, f"deductions of {differs}"
-        self.paid_people += len(people)
-        self.paid_months += len(payments)
 
 
 def _differs(people: Sequence[Person], found: Sequence[asyncpg.Record], owed: Sequence[tuple[object, ...]]) -> object:
     """The first person whose rows are not what is owed, with both; nothing where all agree."""
-    got, expected = sorted(tuple(one) for one in found), sorted(owed)  # type: ignore[type-var]
+    got, expected = sorted(tuple(one) for one in found), sorted(owed)
     if got == expected:
         return None
     wrong = {one[0] for one in set(got) ^ set(expected)} or {one[0] for one in got}
@@ -111,11 +103,10 @@ def _differs(people: Sequence[Person], found: Sequence[asyncpg.Record], owed: Se
 
 
 @pytest.fixture
-async def city(database: Database, policy: BenefitsPolicy, request: pytest.FixtureRequest) -> AsyncIterator[City]:
-    size = request.param
-    made = City(Bureau(database, policy, size=max(10, size // 5)), size)
+async def city(database: Database, policy: BenefitsPolicy, request: pytest.FixtureRequest) -> City:
+    made = City(Bureau(database, policy, size=max(10, request.param // 5)), request.param)
     await made.open()
-    yield made
+    return made
 
 
 @pytest.mark.parametrize("city", [FEW], indirect=True)

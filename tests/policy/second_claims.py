@@ -1,8 +1,8 @@
 """Benefits that are no pensions, calculated a second time: every input a file of examples may give, and every refusal.
 
 Whole numbers and fractions only, straight from the published rules; nothing of the product is imported, and the figures
-of the law are written out here once more, so that a mistake would have to be made twice. ``tests.policy.second_program``
-knows the plain inputs of some of these kinds; what is here takes the optional ones as well.
+of the law are written out here once more, so that a mistake would have to be made twice. The plain inputs of some of
+these kinds are known to ``tests.policy.second_program``; what is here takes the optional ones as well.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import calendar
 from datetime import date
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from tests.policy.second_program import fen, text
@@ -80,7 +81,7 @@ def injury(given: Plain) -> Plain:
     else:
         mean = fen(given["avg12"])
     least, most = half_up(Fraction(area * 3, 5)), area * 3
-    own = least if mean < least else most if mean > most else mean
+    own = max(least, min(mean, most))
     grade = given["grade"]
     out: Plain = {"own_wage": text(own), "one_off": text(own * (29 - 2 * grade if grade < 5 else SUMS[grade]))}
     if grade < 5 or (grade < 7 and not given.get("suitable_work", False)):
@@ -184,7 +185,7 @@ def year_later(day: date) -> date:
 
 
 def skill_subsidy(given: Plain) -> Plain:
-    """The first reason against a claim in the published order, or its amount; ``None`` as an amount is not configured."""
+    """The first reason against a claim in the published order, or its amount; ``None`` for one not configured."""
     issued, applied = date.fromisoformat(given["issue_date"]), date.fromisoformat(given["apply_date"])
     status = given.get("person_status", "employed")
     prior = given.get("prior", [])
@@ -213,7 +214,7 @@ def skill_subsidy(given: Plain) -> Plain:
 def ecard_password(given: Plain) -> Plain:
     """Six digits that are no pattern and not part of the number of identity."""
     word = given["password"]
-    steps = {ord(right) - ord(left) for left, right in zip(word, word[1:], strict=False)}
+    steps = {ord(right) - ord(left) for left, right in pairwise(word)}
     if len(word) != 6 or not all("0" <= one <= "9" for one in word):
         reason = "FORMAT"
     elif steps == {0}:

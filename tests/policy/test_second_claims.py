@@ -1,8 +1,7 @@
 """Benefits that are no pensions: both programs agree on every input an example may give, near the edges above all."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,9 +15,17 @@ from tests.policy import second_claims
 from tests.policy.second_program import text
 from tests.policy.test_second_program import some, yuan
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
 CALCULATOR = Calculator(open_policy(release_directory()))
 
 WAGE, AREA, LEAST = yuan(5 * 10**6), yuan(10**6), yuan(5 * 10**5)
+
+
+def either(cases: Iterable[st.SearchStrategy[dict[str, Any]]]) -> st.SearchStrategy[dict[str, Any]]:
+    """Inputs of one of several shapes."""
+    return st.one_of(list(cases))
 
 
 def around(*edges: int, most: int) -> st.SearchStrategy[int]:
@@ -78,7 +85,7 @@ def _password(number: str, start: int, other: str, kind: int) -> dict[str, Any]:
 
 GIVEN = {"national_income_prev": yuan(10**7), "area_avg": AREA}
 KINDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
-    "unemployment": st.one_of(
+    "unemployment": either(
         some(
             {"avg_base": WAGE, "months": around(12, 60, 120, 240, most=500), "min_wage": LEAST},
             carried_months=st.integers(0, 30),
@@ -86,7 +93,7 @@ KINDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         )
         for extra in ({"floor": LEAST}, {"dibao": yuan(10**5)})
     ),
-    "injury": st.one_of(
+    "injury": either(
         some(
             {"grade": st.integers(1, 10), "min_wage": LEAST, **wage, **area},
             nursing=st.sampled_from(["full", "most", "part"]),
@@ -101,11 +108,11 @@ KINDS: dict[str, st.SearchStrategy[dict[str, Any]]] = {
         occupational_disease=st.booleans(),
         initiated_by=st.sampled_from(["worker", "employer"]),
     ),
-    "death": st.one_of(
+    "death": either(
         some({"own_wage": WAGE, **facts}, dependants=FAMILY, after_paid_leave=st.booleans())
         for facts in (GIVEN, {"event_date": EVENT}, {"event_date": EVENT, "area_avg": AREA})
     ),
-    "survivor": st.one_of(
+    "survivor": either(
         some(
             {"contribution_months": around(60, 120, 180, 360, most=480), **base},
             drawn_months=around(12, 180, most=400),

@@ -68,7 +68,9 @@ class Facts:
 
     def __post_init__(self) -> None:
         if self.insured_months < 0:
-            raise InvalidInput("CONTRIBUTION_MONTHS_NEGATIVE", "insured months are not negative", field="insured_months")
+            raise InvalidInput(
+                "CONTRIBUTION_MONTHS_NEGATIVE", "insured months are not negative", field="insured_months"
+            )
 
 
 @dataclass(frozen=True, slots=True)
