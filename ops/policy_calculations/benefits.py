@@ -7,6 +7,7 @@ from typing import Any
 from chassis.policy import PolicyStore
 from kernel.dated import given
 from ops.policy_calculations.inputs import DAY, Calculation, Inputs
+from ops.policy_calculations.places import least_wage
 from services.benefits.domain import backpay, certification, survivors, unemployment
 from services.benefits.policy import BenefitsPolicy
 
@@ -38,18 +39,18 @@ class BenefitCalculations:
             registered=inputs.flag("registered", default=True),
             minimum_months=law.minimum_months.on(DAY),
         )
-        average, cap, floor = (
-            inputs.money(name) if inputs.has(name) else None for name in ("avg_base", "min_wage", "floor")
-        )
+        carried = inputs.named("carr", "unused", "remaining", "left", "previous")
+        floor = inputs.money("floor") if inputs.has("floor") else None
         if inputs.has("dibao"):
             floor = inputs.money("dibao").times(law.floor_multiplier.on(DAY).value)
-        carried = [name for name in inputs.names if ("carried" in name or "unused" in name) and inputs.has(name)]
+        for name in ("avg_base", "min_wage"):  # read, if there, although who is not eligible needs neither
+            inputs.money_or(name)
         if not assessment.eligible:
             return {"eligible": False, "reason": assessment.failures[0].reason}
         benefit = unemployment.monthly_benefit(
-            inputs.money("avg_base") if average is None else average,
+            inputs.money("avg_base"),
             law.rate(months, DAY),
-            None if cap is None else given("min_wage", cap, DAY),
+            least_wage(inputs, self._law),
             None if floor is None else given("floor", floor, DAY),
         )
         return {
@@ -60,13 +61,15 @@ class BenefitCalculations:
             "months": unemployment.entitlement_months(
                 months,
                 law.statutory.on(DAY),
-                carried=inputs.whole(carried[0]) if carried else 0,
+                carried=0 if carried is None else inputs.whole(carried),
                 total_max=law.total_max.on(DAY),
             ),
         }
 
     def _survivor(self, inputs: Inputs) -> dict[str, Any]:
-        own = inputs.named("own_", "personal", "account", "contributions", "contribution_sum", "contribution_total")
+        own = inputs.named(
+            "own_", "personal", "account", "contributions", "contribution_sum", "contribution_total", "cap", "limit"
+        )
         is_retired = inputs.flag("retired", default=False)
         facts = survivors.SurvivorFacts(
             contribution_months=inputs.whole("contribution_months"),
@@ -111,13 +114,15 @@ class BenefitCalculations:
             stated = inputs.named(*fields)
             if stated is not None:
                 terms = replace(terms, **{name: given(name, inputs.whole(stated), as_of)})
-        result = certification.assess(inputs.day("last"), as_of, terms)
+        result = certification.assess(inputs.day(inputs.named("last") or "last"), as_of, terms)
         return {"due_by": str(result.due_by), "suspended_from": str(result.suspended_from), "state": result.state}
 
     def _resume_backpay(self, inputs: Inputs) -> dict[str, Any]:
         start = inputs.month("suspended_from")
         amounts = backpay.constant(inputs.money("monthly"), start)
-        due = backpay.resume(start, inputs.month("certified_on").last_day, amounts)
+        due = backpay.resume(
+            start, inputs.month(inputs.named("certified", "resumed") or "certified_on").last_day, amounts
+        )
         return {"months": due.months, "backpay": str(due.total)}
 
     def _overpayment(self, inputs: Inputs) -> dict[str, Any]:

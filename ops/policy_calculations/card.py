@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from chassis.policy import PolicyStore
+from kernel.errors import InvalidInput
 from ops.policy_calculations.inputs import DAY, Calculation, Inputs
 from services.card.domain import password
 from services.card.policy import CardPolicy
+
+LEVELS = (1, 2)
+MONEY = ("pay", "settle", "contribut", "缴费", "结算", "支付")  # words in what examples call an act that moves money
 
 
 class CardCalculations:
@@ -30,7 +34,10 @@ class CardCalculations:
         return {"ok": False, "reason": reason} if reason else {"ok": True}
 
     def _ecard_usable(self, inputs: Inputs) -> dict[str, Any]:
-        reason = self._law.obstacle(
-            inputs.text("physical").lower(), inputs.whole("level"), inputs.text("operation"), DAY
-        )
+        physical, level = inputs.text("physical").strip().lower(), inputs.whole("level")
+        if level not in LEVELS:
+            raise InvalidInput("INPUT_MALFORMED", "a level is 1 or 2", field="level")
+        operation = inputs.text("operation").strip().lower()
+        is_moving = any(word in operation for word in MONEY) and not operation.startswith(("query", "show", "查"))
+        reason = self._law.obstacle(physical, level, "pay" if is_moving else operation, DAY)
         return {"usable": False, "reason": reason} if reason else {"usable": True}

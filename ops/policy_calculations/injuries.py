@@ -10,12 +10,15 @@ from kernel.calendar import Month
 from kernel.dated import DatedValue, given
 from kernel.errors import InvalidInput
 from kernel.money import Money
-from ops.policy_calculations.inputs import DAY, Calculation, Inputs
+from ops.policy_calculations.inputs import Calculation, Inputs
+from ops.policy_calculations.places import event_day, least_wage
 from services.benefits.domain import injury, injury_death, injury_end, retirement
 from services.benefits.policy import BenefitsPolicy
 
-SPOUSE = ("spouse", "wife", "husband", "配偶", "妻", "夫")
-ALONE = ("orphan", "lonely", "alone", "extra", "孤")  # how examples mark orphans and lonely old people
+ALLOWED = range(1, 7)  # grades with an allowance, which the minimum wage may raise
+SPOUSE = ("spouse", "wife", "husband", "widow", "widower", "配偶", "妻", "妻子", "夫", "丈夫")
+ALONE = ("orphan", "lone", "extra", "single", "孤")  # how examples mark orphans and lonely old people
+OWN = ("worker", "employee", "own", "self", "person", "本人", "职工")  # how they begin to say who asked for the end
 # How examples begin to name how far a person cannot look after themselves.
 NURSING = {
     injury.Nursing.FULL: ("full", "complete", "total", "完全", "全部"),
@@ -36,20 +39,20 @@ class InjuryCalculations:
         return {"injury": self._injury, "termination": self._termination, "death": self._death}
 
     def _injury(self, inputs: Inputs) -> dict[str, Any]:
-        law, day = self._law.injury, _event_day(inputs)
+        law, day = self._law.injury, event_day(inputs)
         grade, average = inputs.whole("grade"), _average(inputs)
         rules = injury.InjuryRules(
             limits=law.limits.on(day),
             area_average=self._area_average(inputs, day),
             grades=law.grades.on(day),
             nursing=law.nursing.on(day),
-            minimum_wage=given("min_wage", inputs.money("min_wage"), day) if inputs.has("min_wage") else None,
+            minimum_wage=least_wage(inputs, self._law) if inputs.has("min_wage") or grade in ALLOWED else None,
         )
         result = injury.assess(
             grade,
             average,
             rules,
-            nursing=_nursing(inputs.text("nursing")) if inputs.has("nursing") else None,
+            nursing=_nursing(inputs.raw("nursing")) if inputs.has("nursing") else None,
             suitable_work=inputs.flag("suitable_work", default=False),
         )
         outcome: dict[str, Any] = {"own_wage": str(result.own_wage), "one_off": str(result.one_off)}
@@ -60,13 +63,11 @@ class InjuryCalculations:
         return outcome
 
     def _termination(self, inputs: Inputs) -> dict[str, Any]:
-        law, day = self._law.injury_end, _event_day(inputs)
-        by_employer = inputs.named("initiated", "ended_by", "terminated_by")
+        law, day = self._law.injury_end, event_day(inputs)
         facts = injury_end.TerminationFacts(
             grade=inputs.whole("grade"),
             months_left=self._months_left(inputs, day),
-            own_request=inputs.flag("own_request", default=True)
-            and (by_employer is None or "employer" not in inputs.text(by_employer)),
+            own_request=inputs.flag("own_request", default=True) and _is_asked_for(inputs),
             employer_fault=inputs.flag("employer_fault", default=False),
             occupational_disease=inputs.flag("occupational_disease", default=False),
             retired=inputs.flag("retired", default=False),
@@ -101,7 +102,7 @@ class InjuryCalculations:
         )
 
     def _death(self, inputs: Inputs) -> dict[str, Any]:
-        law, day = self._law.injury_death, _event_day(inputs)
+        law, day = self._law.injury_death, event_day(inputs)
         after_leave = inputs.named("after_paid_leave")
         is_after = after_leave is not None and inputs.flag(after_leave, default=False)
         rules = injury_death.DeathRules(
@@ -111,7 +112,9 @@ class InjuryCalculations:
             one_off_multiple=law.one_off_multiple.on(day),
             shares=law.shares.on(day),
         )
-        dependants = [_dependant(one) for one in inputs.items("dependants")] if inputs.has("dependants") else []
+        dependants = (
+            [_dependant(one) for one in inputs.items("dependants", "relation")] if inputs.has("dependants") else []
+        )
         wage = self._own_wage(inputs, rules.area_average, day) if dependants else inputs.money_or("own_wage")
         result = injury_death.assess(wage, dependants, rules, after_paid_leave=is_after)
         one_off = {} if result.one_off is None else {"one_off": str(result.one_off)}
@@ -138,21 +141,6 @@ class InjuryCalculations:
         return self._law.injury_death.national_income.on(date(day.year - 1, 1, 1))
 
 
-def _event_day(inputs: Inputs) -> date:
-    """The day of the event as a day, a month or a year; the day of the other examples where none is named."""
-    name = inputs.first(
-        "date", "event_date", "accident_date", "death_date", "end_date", "termination_date", "event_year", "year"
-    )
-    if name is None:
-        return DAY
-    text = inputs.text(name)
-    return date(inputs.whole(name), 1, 1) if "-" not in text else _day(inputs, name, text)
-
-
-def _day(inputs: Inputs, name: str, text: str) -> date:
-    return inputs.day(name) if text.count("-") > 1 else inputs.month(name).first_day
-
-
 def _average(inputs: Inputs) -> Money:
     """The average base of the 12 months before: stated, or from the list of monthly bases."""
     if inputs.has("bases"):
@@ -160,15 +148,31 @@ def _average(inputs: Inputs) -> Money:
     return inputs.money("avg12")
 
 
-def _nursing(word: str) -> injury.Nursing:
+def _nursing(word: Any) -> injury.Nursing | None:
+    said = str(word).strip().lower()
+    if word is False or said in {"none", "no", "无", "0"}:
+        return None
     for need, beginnings in NURSING.items():
-        if word.strip().lower().startswith(beginnings):
+        if said.startswith(beginnings):
             return need
     raise InvalidInput("NURSING_INVALID", "nursing is full, most or part", field="nursing")
 
 
+def _is_asked_for(inputs: Inputs) -> bool:
+    """Whether the worker asked for the end, as an example without a word about it means."""
+    name = inputs.named("initiat", "ended_by", "terminated_by", "by_employer", "employer_terminat")
+    if name is None:
+        return True
+    said = inputs.raw(name)
+    if isinstance(said, bool):
+        return said != ("employer" in name)
+    return str(said).strip().lower().startswith(OWN)
+
+
 def _dependant(one: Inputs) -> injury_death.Dependant:
     relation = one.text("relation").strip().lower()
-    marks = [name for name in one.names if any(word in name for word in ALONE)]
-    alone = any(word in relation for word in ALONE) or any(one.flag(name, default=False) for name in marks)
-    return injury_death.Dependant(is_spouse=relation in SPOUSE, alone=alone)
+    words = [relation, *(name for name in one.names if one.raw(name) is True)]
+    words += [str(one.raw(name)).lower() for name in one.names if not isinstance(one.raw(name), bool)]
+    return injury_death.Dependant(
+        is_spouse=relation in SPOUSE, alone=any(mark in word for word in words for mark in ALONE)
+    )

@@ -94,9 +94,17 @@ class Inputs:
         """A month, also from a day in it."""
         return month_of(self.text(name))
 
-    def items(self, name: str) -> Iterator["Inputs"]:
-        """The mappings of a list."""
-        for item in self.raw(name):
+    def mapping(self, name: str) -> Mapping[Any, Any]:
+        """A mapping as written."""
+        value = self.raw(name)
+        if not isinstance(value, dict):
+            raise InvalidInput("INPUT_MALFORMED", f"{name} is a mapping", field=name)
+        return value
+
+    def items(self, name: str, only: str | None = None) -> Iterator["Inputs"]:
+        """The mappings of a list; where there is but one thing to say, its bare words too."""
+        for found in self.raw(name):
+            item = {only: found} if only is not None and isinstance(found, str) else found
             if not isinstance(item, dict):
                 raise InvalidInput("INPUT_MALFORMED", f"{name} is a list of mappings", field=name)
             yield Inputs(item)

@@ -16,6 +16,7 @@ from kernel.money import Money
 from kernel.statement import Line, ParameterUse, Statement
 
 _FULL, _NONE = Decimal(1), Decimal(0)
+_FLOAT = Decimal("0.20")  # how far a city may go from the province's amounts, either way (江苏省人民政府令第103号)
 
 # What is paid by months left to the statutory age: (below so many months, share), rising.
 Reductions = tuple[tuple[int, Decimal], ...]
@@ -104,8 +105,11 @@ def assess(facts: TerminationFacts, rules: TerminationRules) -> TerminationGrant
     city factor × share.
 
     Raises:
-        InvalidInput: TERMINATION_GRADE_INVALID (grades 1 to 4 keep their employment and their allowance).
+        InvalidInput: TERMINATION_GRADE_INVALID (grades 1 to 4 keep their employment and their allowance),
+            CITY_FACTOR_INVALID (a city may float the province's amounts within 20 %).
     """
+    if abs(rules.city_factor.value - _FULL) > _FLOAT:
+        raise InvalidInput("CITY_FACTOR_INVALID", "a city floats the province's amounts within 20 %")
     if facts.grade not in rules.medical.value or facts.grade not in rules.employment.value:
         raise InvalidInput(
             "TERMINATION_GRADE_INVALID", "grants at the end of employment are for 5 to 10", field="grade"

@@ -135,7 +135,13 @@ class FuneralChoice:
 
 
 def base_of(annual: DatedValue[Money]) -> DatedValue[Money]:
-    """A month's income from a year's: divided by 12, rounded half-up to the whole yuan as Jiangsu does."""
+    """A month's income from a year's: divided by 12, rounded half-up to the whole yuan as Jiangsu does.
+
+    Raises:
+        InvalidInput: SURVIVOR_FACTS_NEGATIVE.
+    """
+    if annual.value < Money.ZERO:
+        raise InvalidInput("SURVIVOR_FACTS_NEGATIVE", "an income is not negative")
     return annual.map(lambda year: year.divided(_MONTHS * _FEN_PER_YUAN) * _FEN_PER_YUAN)
 
 
@@ -168,8 +174,13 @@ def assess(facts: SurvivorFacts, rules: SurvivorRules) -> SurvivorBenefit:
 
     funeral = 2 × base; pension = base × months; below five contribution years not more than the deceased's own
     contributions (line ``cap``). The balance of the personal account is inherited in addition.
+
+    Raises:
+        InvalidInput: SURVIVOR_FACTS_NEGATIVE.
     """
     base, table = rules.base, rules.pension_months
+    if base.value < Money.ZERO:
+        raise InvalidInput("SURVIVOR_FACTS_NEGATIVE", "an income is not negative")
     funeral = base.value * rules.funeral_months.value
     months = pension_months(facts.contribution_months, facts.drawn_months, table.value)
     pension = base.value.times(months)

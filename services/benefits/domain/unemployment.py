@@ -195,7 +195,12 @@ def assess(
         involuntary: The employment did not end by the person's own wish.
         registered: The person is registered as unemployed and looks for work.
         minimum_months: Months that the law asks for.
+
+    Raises:
+        InvalidInput: CONTRIBUTION_MONTHS_NEGATIVE.
     """
+    if contribution_months < 0:
+        raise InvalidInput("CONTRIBUTION_MONTHS_NEGATIVE", "contribution months are not negative", field="months")
     source = minimum_months.source
     conditions = (
         (contribution_months >= minimum_months.value, "LESS_THAN_12_MONTHS", "fewer than 12 months were paid"),
@@ -235,7 +240,12 @@ def monthly_benefit(
         cap: Minimum wage of the place in the month; ``None`` for no cap.
         floor: Lowest benefit, where configured.
         apart: What stands beside it, where configured.
+
+    Raises:
+        InvalidInput: UNEMPLOYMENT_AMOUNT_NEGATIVE.
     """
+    if min(average, *(limit.value for limit in (cap, floor) if limit is not None), Money.ZERO) < Money.ZERO:
+        raise InvalidInput("UNEMPLOYMENT_AMOUNT_NEGATIVE", "neither average nor limits of a benefit are negative")
     amount = average.times(rate.value)
     limited_by: Literal["rate", "cap", "floor"] = "rate"
     lines = [

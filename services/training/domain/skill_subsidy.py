@@ -66,6 +66,12 @@ class Facts:
     is_subsidised_elsewhere: bool = False
     is_urgent: bool = False
 
+    def __post_init__(self) -> None:
+        if self.insured_months < 0:
+            raise InvalidInput(
+                "CONTRIBUTION_MONTHS_NEGATIVE", "insured months are not negative", field="insured_months"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class SkillLaw:
@@ -160,7 +166,7 @@ def amount(skill: Skill, apply_date: date, law: SkillLaw, *, is_urgent: bool) ->
     Without a configured uplift the plain amount is paid; a configured one never adds more than the maximum.
 
     Raises:
-        InvalidInput: LEVEL_INVALID.
+        InvalidInput: LEVEL_INVALID, UPLIFT_NEGATIVE.
         PolicyParameterMissing: The level has no amount (技师, 高级技师 until the bureau enters it).
     """
     if skill.level not in law.amounts:
@@ -186,6 +192,8 @@ def amount(skill: Skill, apply_date: date, law: SkillLaw, *, is_urgent: bool) ->
 
 def _uplift(plain: Money, uplift: DatedValue[Decimal], most: DatedValue[Decimal]) -> Line:
     ratio = min(uplift.value, most.value)
+    if ratio < 0:
+        raise InvalidInput("UPLIFT_NEGATIVE", "an uplift is not negative", field="uplift")
     added = plain.times(ratio)
     return Line(
         code="uplift",
