@@ -66,7 +66,7 @@ class OtherPensionCalculations:
         if tilt is not None:
             rules = replace(rules, tilt=given("tilt", inputs.money(tilt), day))
         if inputs.has("supplement_rate"):
-            rules = replace(rules, long_rate=given("supplement_rate", inputs.number("supplement_rate"), day))
+            rules = replace(rules, long_rate=given("supplement_rate", inputs.share("supplement_rate"), day))
         divisor = inputs.named("divisor", "payout_months")
         return rules if divisor is None else replace(rules, divisor=given("divisor", inputs.number(divisor), day))
 

@@ -120,8 +120,7 @@ class PensionCalculations:
         }
 
     def _retire(self, inputs: Inputs) -> retirement.Retirement:
-        track = retirement.Track(inputs.text("track"))
-        return retirement.retire(track, inputs.month("birth"), self._law.retirement)
+        return retirement.retire(inputs.choice("track", retirement.Track), inputs.month("birth"), self._law.retirement)
 
     def _denominator(self, inputs: Inputs) -> pension.Denominator:
         if inputs.has("denominator"):
@@ -146,7 +145,7 @@ class PensionCalculations:
     def _pension_rules(self, inputs: Inputs, base: str) -> pension.PensionRules:
         """The law with the base that the example states; without a blend ratio the gain is paid in full."""
         law = self._law.pension
-        ratio = inputs.number("blend_ratio") if inputs.has("blend_ratio") else Decimal(1)
+        ratio = inputs.share("blend_ratio") if inputs.has("blend_ratio") else Decimal(1)
         return pension.PensionRules(
             base=given(base, inputs.money(base), DAY),
             basic_rate=law.basic_rate.on(DAY),
@@ -181,7 +180,7 @@ class PensionCalculations:
         amounts = adjustment.Amounts(
             flat=inputs.money_or("flat"),
             per_year=_bands(inputs),
-            percent=inputs.number("percent") if inputs.has("percent") else Decimal(0),
+            percent=inputs.share("percent") if inputs.has("percent") else Decimal(0),
             tilt=_tilt(inputs),
             per_year_minimum=None if least_years is None else inputs.money(least_years),
             increase_minimum=None if least is None or least == least_years else inputs.money(least),

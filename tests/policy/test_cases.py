@@ -10,12 +10,13 @@ from ops.policy_check import run
 from ops.policy_examples import Example, read_examples
 
 CASES = Path(__file__).parents[1] / "cases"
+CALCULATOR = Calculator(open_policy(release_directory()))
 EXAMPLES = [example for path in sorted(CASES.glob("*.yaml")) for example in read_examples(path)]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: str(example.id))
 def test_the_example_comes_out_as_the_law_says(example: Example) -> None:
-    outcome = run(example, Calculator(open_policy(release_directory())))
+    outcome = run(example, CALCULATOR)
 
     assert (outcome.status, outcome.got) == ("pass", outcome.got)
     assert outcome.unused == ()
