@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from chassis.policy import PolicyInvalid, open_policy, release_directory
-from kernel.errors import DomainError
+from kernel.errors import DomainError, InvalidInput
 from ops.policy_calculations import Calculator, Inputs
-from ops.policy_examples import Example, UnreadableError, near, read_examples, same
+from ops.policy_examples import Example, UnreadableError, near, read_examples, refused_as, same
 
 Status = Literal["pass", "fail", "not_supported"]
 
@@ -48,6 +48,8 @@ def check(path: Path, as_json: bool) -> int:  # noqa: FBT001 - the command line 
     else:
         _print_table(outcomes)
     for outcome in outcomes:
+        if outcome.status == "not_supported":
+            sys.stderr.write(f"{outcome.id}: 没有这种计算 / no such calculation: {outcome.calc}\n")
         if outcome.unused:
             unused = ", ".join(outcome.unused)
             sys.stderr.write(f"{outcome.id}: 未使用的输入 / inputs not used: {unused}\n")
@@ -82,9 +84,11 @@ def run(example: Example, calculator: Calculator) -> Outcome:
     try:
         got = calculator.calculate(example.calc, inputs)
     except DomainError as error:
-        got = {"error": error.reason, **error.metadata, **({"field": error.field} if error.field else {})}
+        refusal = {"error": error.reason, **error.metadata, **({"field": error.field} if error.field else {})}
+        return _refused(example, refusal, [kind.__name__ for kind in type(error).__mro__])
     except (TypeError, ValueError, AttributeError, ArithmeticError, LookupError):
-        got = {"error": "INPUT_MALFORMED"}  # a shape no reader foresaw; the example is wrong, not the law
+        # a shape no reader foresaw; the example is wrong, not the law
+        return _refused(example, {"error": "INPUT_MALFORMED"}, [InvalidInput.__name__])
     if got is None:
         return Outcome(example.id, example.calc, "not_supported", None, example.expected)
     official = all(
@@ -92,6 +96,12 @@ def run(example: Example, calculator: Calculator) -> Outcome:
     )
     status: Status = "pass" if same(got, dict(example.expected)) and official else "fail"
     return Outcome(example.id, example.calc, status, got, example.expected, inputs.unused)
+
+
+def _refused(example: Example, refusal: dict[str, Any], kinds: list[str]) -> Outcome:
+    """A refusal, which an example may expect; what it left unread says nothing."""
+    status: Status = "pass" if refused_as(refusal, kinds, example.expected) else "fail"
+    return Outcome(example.id, example.calc, status, refusal, example.expected)
 
 
 def _print_table(outcomes: list[Outcome]) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from chassis.policy import PolicyStore
 from kernel.calendar import shanghai_day
 from kernel.dated import Dated, DatedValue, given
+from kernel.errors import InvalidInput
 from kernel.identity import check_credit_code, check_resident_id
 from kernel.money import Money
-from ops.policy_calculations.inputs import DAY, Calculation, Inputs, always, exact, month_of
+from ops.policy_calculations.inputs import DAY, Calculation, Inputs, always, amount, exact, month_of
 from services.enrollment.domain import account, arrears, contributions
 from services.enrollment.policy import EnrollmentPolicy
 
@@ -62,11 +63,11 @@ class EnrollmentCalculations:
         wage = inputs.money("wage")
         floor = inputs.money("floor") if inputs.has("floor") else Money.ZERO
         ceiling = inputs.money("ceiling") if inputs.has("ceiling") else max(wage, floor)
+        if ceiling < floor:
+            raise InvalidInput("INPUT_MALFORMED", "the ceiling is not below the floor", field="ceiling")
         base = contributions.clamp_base(wage, contributions.BaseLimits(floor, ceiling))
-        rates = inputs.raw("rates")
-        shares = {
-            name: str(contributions.share(base, exact(rate, name))) for name, rate in rates.items() if rate is not None
-        }
+        rates = inputs.part("rates")
+        shares = {name: str(contributions.share(base, rates.share(name))) for name in rates.names if rates.has(name)}
         return {"base": str(base), **shares}
 
     def _late_fee(self, inputs: Inputs) -> dict[str, Any]:
@@ -90,7 +91,7 @@ class EnrollmentCalculations:
     def _overlap(self, inputs: Inputs) -> dict[str, Any]:
         ranges = [(month_of(str(first)), month_of(str(last))) for first, last in inputs.raw("employee_ranges")]
         payments = {
-            int(exact(year, "resident_years")): Money.rounded(exact(payment, "resident_years"))
+            int(exact(year, "resident_years")): amount(payment, "resident_years")
             for year, payment in inputs.raw("resident_years").items()
         }
         years = arrears.overlap(ranges, payments)
@@ -111,7 +112,10 @@ class EnrollmentCalculations:
         }
 
     def _account_years(self, inputs: Inputs) -> dict[str, Any]:
-        years = {year.whole("year"): year for year in inputs.items("years")}
+        listed = [(year.whole("year"), year) for year in inputs.items("years")]
+        years = dict(listed)
+        if len(years) < len(listed):
+            raise InvalidInput("INPUT_MALFORMED", "a year is given once", field="years")
         law = self._account_law(inputs, years)
         booked = [account.Credits(year, _monthly(years[year])) for year in sorted(years)]
         opening = inputs.money("opening") if inputs.has("opening") else Money.ZERO
@@ -124,7 +128,7 @@ class EnrollmentCalculations:
     def _account_at_retirement(self, inputs: Inputs) -> dict[str, Any]:
         booked = account.Credits(DAY.year, _monthly(inputs))
         settled = account.account_at_retirement(
-            inputs.money("opening"), booked, given("rate", inputs.number("rate"), DAY), months=inputs.whole("k")
+            inputs.money("opening"), booked, given("rate", inputs.share("rate"), DAY), months=inputs.whole("k")
         )
         return {
             "interest_on_opening": str(settled.interest_on_opening),
@@ -135,9 +139,9 @@ class EnrollmentCalculations:
     def _account_law(self, inputs: Inputs, years: Mapping[int, Inputs]) -> account.AccountLaw:
         """The law of accounts with the method and the rates that the example states instead."""
         law = self._law.account
-        method = account.Method(inputs.text("method")) if inputs.has("method") else account.Method.MONTHLY_PRODUCT
+        method = inputs.choice("method", account.Method) if inputs.has("method") else account.Method.MONTHLY_PRODUCT
         rows: tuple[DatedValue[Decimal | None], ...] = tuple(
-            given("interest_rate", years[year].number("rate"), date(year, 1, 1))
+            given("interest_rate", years[year].share("rate"), date(year, 1, 1))
             if years[year].has("rate")
             else account.rate_of(year, law).map(lambda rate: rate)
             for year in sorted(years)
@@ -153,11 +157,11 @@ def _monthly(inputs: Inputs) -> dict[int, Money]:
     """Credits by month: a mapping, a list from January on, or one amount for the months given (all without)."""
     value = inputs.raw("monthly") if inputs.has("monthly") else {}
     if isinstance(value, dict):
-        pairs = [(int(exact(month, "monthly")), amount) for month, amount in value.items()]
+        pairs = [(int(exact(month, "monthly")), credited) for month, credited in value.items()]
     elif isinstance(value, list):
         pairs = list(enumerate(value, start=1))
     else:
         months = inputs.raw("months") if inputs.has("months") else account.MONTHS
         listed = months if isinstance(months, list) else range(1, min(13, int(exact(months, "months"))) + 1)
         pairs = [(int(exact(month, "months")), value) for month in listed]
-    return {month: Money.rounded(exact(amount, "monthly")) for month, amount in pairs}
+    return {month: amount(credited, "monthly") for month, credited in pairs}

@@ -1,9 +1,10 @@
 """The inputs of a worked example, read by type, and values that stand in for rows of law."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from kernel.calendar import Month, parse_date
@@ -13,6 +14,7 @@ from kernel.money import Money
 from ops.policy_examples import number_of
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 # Examples state their own figures; where one is left out, the law of this day answers.
 DAY = date(2026, 1, 1)
@@ -24,11 +26,13 @@ class Inputs:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
         self._asked: set[str] = set()
+        self._parts: list[tuple[str, Inputs]] = []
 
     @property
     def unused(self) -> tuple[str, ...]:
-        """Inputs nobody asked for."""
-        return tuple(str(name) for name in self._values if name not in self._asked)
+        """Inputs nobody asked for, those inside lists of mappings too (``rows.colour``)."""
+        inside = [f"{name}.{field}" for name, part in self._parts for field in part.unused]
+        return tuple(dict.fromkeys([*(str(name) for name in self._values if name not in self._asked), *inside]))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,6 +66,18 @@ class Inputs:
         """An exact number."""
         return exact(self.raw(name), name)
 
+    def share(self, name: str) -> Decimal:
+        """A rate or a share, which is not negative."""
+        return _not_negative(self.number(name), name)
+
+    def choice(self, name: str, kind: type[E]) -> E:
+        """One of the values of an enumeration."""
+        try:
+            return kind(self.text(name))
+        except ValueError:
+            known = ", ".join(str(one) for one in kind)
+            raise InvalidInput("INPUT_MALFORMED", f"{name} is one of {known}", field=name) from None
+
     def whole(self, name: str, default: int | None = None) -> int:
         """A whole number."""
         if default is not None and not self.has(name):
@@ -72,8 +88,8 @@ class Inputs:
         return int(number)
 
     def money(self, name: str) -> Money:
-        """An amount of yuan, rounded half-up to the fen where it has more decimals."""
-        return Money.rounded(self.number(name))
+        """An amount of yuan, not negative, rounded half-up to the fen where it has more decimals."""
+        return amount(self.raw(name), name)
 
     def money_or(self, name: str | None, default: Money = Money.ZERO) -> Money:
         """An amount of yuan where it is given."""
@@ -101,13 +117,24 @@ class Inputs:
             raise InvalidInput("INPUT_MALFORMED", f"{name} is a mapping", field=name)
         return value
 
+    def part(self, name: str) -> "Inputs":
+        """A mapping inside."""
+        return next(self._of([self.raw(name)], name))
+
     def items(self, name: str, only: str | None = None) -> Iterator["Inputs"]:
         """The mappings of a list; where there is but one thing to say, its bare words too."""
-        for found in self.raw(name):
+        if not isinstance(self.raw(name), list):
+            raise InvalidInput("INPUT_MALFORMED", f"{name} is a list of mappings", field=name)
+        return self._of(self.raw(name), name, only)
+
+    def _of(self, items: Sequence[Any], name: str, only: str | None = None) -> Iterator["Inputs"]:
+        for found in items:
             item = {only: found} if only is not None and isinstance(found, str) else found
             if not isinstance(item, dict):
-                raise InvalidInput("INPUT_MALFORMED", f"{name} is a list of mappings", field=name)
-            yield Inputs(item)
+                raise InvalidInput("INPUT_MALFORMED", f"{name} holds mappings", field=name)
+            part = Inputs(item)
+            self._parts.append((name, part))
+            yield part
 
 
 def exact(value: Any, name: str) -> Decimal:
@@ -115,6 +142,17 @@ def exact(value: Any, name: str) -> Decimal:
     number = None if isinstance(value, bool) else number_of(value)
     if number is None:
         raise InvalidInput("INPUT_MALFORMED", f"{name} is a number", field=name)
+    return number
+
+
+def amount(value: Any, name: str) -> Money:
+    """The amount of yuan that an input is; law knows none below nothing."""
+    return Money.rounded(_not_negative(exact(value, name), name))
+
+
+def _not_negative(number: Decimal, name: str) -> Decimal:
+    if number < 0:
+        raise InvalidInput("INPUT_NEGATIVE", f"{name} is not negative", field=name)
     return number
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from chassis.policy import PolicyStore
 from kernel.calendar import Month
 from kernel.dated import given
+from kernel.statement import Statement
 from ops.policy_calculations.inputs import DAY, Calculation, Inputs
 from services.benefits.domain import government, resident
 from services.benefits.policy import BenefitsPolicy
@@ -29,11 +30,21 @@ class OtherPensionCalculations:
             self._law.government,
             inputs.day("retire_date"),
             old=inputs.money("old") if inputs.has("old") else None,
-            new=government.given_total(inputs.money("new")) if inputs.has("new") else None,
+            new=self._new_total(inputs),
             joined=None if joined is None else inputs.day(joined),
         )
         compared = {} if result.ratio is None else {"ratio": str(result.ratio.value)}
         return {"group": result.group.value, **compared, "monthly": str(result.monthly)}
+
+    def _new_total(self, inputs: Inputs) -> Statement | None:
+        """The total by the new method as stated; an annuity stated beside it belongs to it, by month or by balance."""
+        if not inputs.has("new"):
+            return None
+        annuity = inputs.money_or("annuity")
+        if inputs.has("annuity_balance"):
+            months = given("payout_months", inputs.share("payout_months"), DAY)
+            annuity = government.Annuity(inputs.money("annuity_balance"), months).monthly
+        return government.given_total(inputs.money("new") + annuity)
 
     def _resident_pension(self, inputs: Inputs) -> dict[str, Any]:
         facts = resident.ResidentFacts(inputs.money_or("balance"), inputs.whole("full_years", 0))
@@ -66,7 +77,7 @@ class OtherPensionCalculations:
         if tilt is not None:
             rules = replace(rules, tilt=given("tilt", inputs.money(tilt), day))
         if inputs.has("supplement_rate"):
-            rules = replace(rules, long_rate=given("supplement_rate", inputs.number("supplement_rate"), day))
+            rules = replace(rules, long_rate=given("supplement_rate", inputs.share("supplement_rate"), day))
         divisor = inputs.named("divisor", "payout_months")
         return rules if divisor is None else replace(rules, divisor=given("divisor", inputs.number(divisor), day))
 

@@ -120,8 +120,7 @@ class PensionCalculations:
         }
 
     def _retire(self, inputs: Inputs) -> retirement.Retirement:
-        track = retirement.Track(inputs.text("track"))
-        return retirement.retire(track, inputs.month("birth"), self._law.retirement)
+        return retirement.retire(inputs.choice("track", retirement.Track), inputs.month("birth"), self._law.retirement)
 
     def _denominator(self, inputs: Inputs) -> pension.Denominator:
         if inputs.has("denominator"):
@@ -144,15 +143,21 @@ class PensionCalculations:
         )
 
     def _pension_rules(self, inputs: Inputs, base: str) -> pension.PensionRules:
-        """The law with the base that the example states; without a blend ratio the gain is paid in full."""
+        """The law with the base and the blend ratio that the example states.
+
+        A year of retirement stands in for either; with neither year nor ratio the gain is paid in full.
+        """
         law = self._law.pension
-        ratio = inputs.number("blend_ratio") if inputs.has("blend_ratio") else Decimal(1)
+        named = inputs.first("year", "retire_year", "retirement_year")
+        day = DAY if named is None else date(inputs.whole(named), 1, 1)
+        blend = law.blend if named is not None else always("blend_ratio", Decimal(1))
+        stated = inputs.has(base) or named is None
         return pension.PensionRules(
-            base=given(base, inputs.money(base), DAY),
+            base=given(base, inputs.money(base), DAY) if stated else law.calculation_base.provisionally_on(day),
             basic_rate=law.basic_rate.on(DAY),
             coefficient=law.coefficient.on(DAY),
-            blend=always("blend_ratio", ratio),
-            retirement_day=DAY,
+            blend=always("blend_ratio", inputs.share("blend_ratio")) if inputs.has("blend_ratio") else blend,
+            retirement_day=day,
         )
 
     def _adjustment(self, inputs: Inputs) -> dict[str, Any]:
@@ -181,7 +186,7 @@ class PensionCalculations:
         amounts = adjustment.Amounts(
             flat=inputs.money_or("flat"),
             per_year=_bands(inputs),
-            percent=inputs.number("percent") if inputs.has("percent") else Decimal(0),
+            percent=inputs.share("percent") if inputs.has("percent") else Decimal(0),
             tilt=_tilt(inputs),
             per_year_minimum=None if least_years is None else inputs.money(least_years),
             increase_minimum=None if least is None or least == least_years else inputs.money(least),

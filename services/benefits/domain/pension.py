@@ -91,7 +91,9 @@ class PensionFacts:
 
     def __post_init__(self) -> None:
         if min(self.months, self.pre1996_months) < 0 or self.balance < Money.ZERO or self.index < 0:
-            raise InvalidInput("PENSION_FACTS_NEGATIVE", "months, index and balance are not negative")
+            raise _negative()
+        if (self.transitional_index or 0) < 0 or (self.old_transitional or Money.ZERO) < Money.ZERO:
+            raise _negative()
         if self.payout_months.value <= 0:
             raise InvalidInput("PAYOUT_MONTHS_INVALID", "the account is paid over a positive number of months")
 
@@ -105,6 +107,10 @@ class PensionRules:
     coefficient: DatedValue[Decimal]
     blend: Dated[Decimal]
     retirement_day: date
+
+    def __post_init__(self) -> None:
+        if self.base.value < Money.ZERO:
+            raise _negative()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +221,12 @@ def average_index(
         cap: Highest index of a month; 0 is no cap.
 
     Raises:
-        InvalidInput: NO_CONTRIBUTION_MONTHS.
+        InvalidInput: NO_CONTRIBUTION_MONTHS, PENSION_FACTS_NEGATIVE (months or bases, or an index base of nothing).
     """
+    if deemed_months < 0 or any(
+        bases.months < 0 or bases.base_total.fen < 0 or index_base.value.fen <= 0 for bases, index_base in years
+    ):
+        raise _negative()
     sums = [(year.bases.base_total.fen * _MONTHS, year.index_base.value.fen) for year in years]
     if cap:
         highest = [(Fraction(cap) * year.bases.months).as_integer_ratio() for year in years]
@@ -270,7 +280,12 @@ def recompute(
         provisional: The rules that were used.
         final: The rules with the published base.
         paid_months: Months already paid by the provisional amount.
+
+    Raises:
+        InvalidInput: PENSION_FACTS_NEGATIVE.
     """
+    if paid_months < 0:
+        raise _negative()
     old, new = calculate(facts, provisional), calculate(facts, final)
     difference = new.monthly_total - old.monthly_total
     return Recomputation(old, new, difference, difference * paid_months)
@@ -310,6 +325,10 @@ def account_line(facts: PensionFacts) -> Line:
         parameters=(months.use(),),
         provisional=facts.balance_provisional,
     )
+
+
+def _negative() -> InvalidInput:
+    return InvalidInput("PENSION_FACTS_NEGATIVE", "months, index, bases and amounts are not negative")
 
 
 def _transitional_new(facts: PensionFacts, rules: PensionRules) -> Money:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from kernel.calendar import Month
 from kernel.dated import Dated, DatedValue
-from kernel.errors import PolicyParameterMissing, Refused
+from kernel.errors import InvalidInput, PolicyParameterMissing, Refused
 from kernel.identity import Sex
 from kernel.money import round_decimal
 from kernel.retirement import TrackRule, statutory_age
@@ -207,7 +207,11 @@ def choose(person: Retirement, chosen: Month, contribution_months: int, law: Ret
         chosen: Month in which the person wants to retire.
         contribution_months: Months known up to then, deemed ones included.
         law: Parameters.
+
+    Raises:
+        InvalidInput: CONTRIBUTION_MONTHS_NEGATIVE.
     """
+    _require_months(contribution_months)
     kind: Literal["early", "statutory", "late"] = (
         "early" if chosen < person.statutory else "late" if chosen > person.statutory else "statutory"
     )
@@ -288,8 +292,17 @@ def disability_months(contribution_months: int, law: RetirementLaw, claim: Month
 
     12 months for at most 60 contribution months, then 3 more for each further year, a started one counting as whole.
     Source: 人社部发〔2024〕72号.
+
+    Raises:
+        InvalidInput: CONTRIBUTION_MONTHS_NEGATIVE.
     """
+    _require_months(contribution_months)
     terms = law.disability.on(claim.first_day)
     further = max(0, contribution_months - terms.value.first_contribution_months)
     years = -(-further // _MONTHS)
     return terms.map(lambda value: value.first_pay_months + value.further_per_year * years)
+
+
+def _require_months(contribution_months: int) -> None:
+    if contribution_months < 0:
+        raise InvalidInput("CONTRIBUTION_MONTHS_NEGATIVE", "contribution months are not negative")
