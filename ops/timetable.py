@@ -55,19 +55,21 @@ def main(home: Home, environ: Mapping[str, str], console: Console, *, as_json: b
 
 
 def _table(found: list[tuple[str, Record]]) -> Table:
+    """One line for each entry, as narrow as a terminal; what the entries do stands in the JSON and on the page."""
     table = Table()
-    for title in ("事项 / entry", "何时 / when", "下次 / next", "最近 / last", "结果 / result"):
-        table.add_column(title, overflow="fold")
+    for title in ("事项 / entry", "下次 / next", "最近 / last"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("结果 / result", overflow="fold")
     for service, row in found:
-        last = str(row["business_date"] or "")
+        upcoming = f"{row['next'].astimezone(SHANGHAI):%Y-%m-%d %H:%M}" if row["next"] else ""
+        result = [STATES[row["state"] or ""]] if row["state"] or not row["off"] else []
+        if row["off"]:
+            result.append(OFF[row["off"]])
+        if row["reason"]:
+            result.append(row["reason"])
         if row["left_out"]:
-            last += f"\n略过 / left out {row['left_out']}"
-        upcoming = OFF.get(row["off"]) or (f"{row['next'].astimezone(SHANGHAI):%Y-%m-%d %H:%M}" if row["next"] else "")
-        result = STATES[row["state"] or ""] + (f"\n{row['reason']}" if row["reason"] else "")
-        table.add_row(
-            f"{service} {row['entry']}\n{row['zh']} / {row['en']}", f"{row['when_zh']}\n{row['when_en']}",
-            upcoming, last, result,
-        )  # fmt: skip
+            result.append(f"略过 / left out {row['left_out']}")
+        table.add_row(f"{service}\n  {row['entry']}", upcoming, str(row["business_date"] or ""), "\n".join(result))
     return table
 
 
