@@ -13,7 +13,6 @@ import pytest
 from chassis import crash
 from hrss.benefits.v1 import upkeep_service_pb2 as pb
 from hrss.type.v1 import job_pb2
-from kernel import ids
 from tests.benefits.builders import CLERK
 from tests.benefits.kinds_requests import Counter, day, payee, yuan
 from tests.benefits.test_upkeep import PENSION, RESIDENT, counter, database, local, policy
@@ -89,7 +88,7 @@ async def test_daily_jobs_go_on_where_their_workers_died(
     rows = await owner_fetch(
         database, "SELECT person_id, maker, checker FROM determination WHERE kind = 'EMPLOYEE_PENSION'"
     )
-    assert sorted(str(row["person_id"]) for row in rows) == sorted(str(ids.parse("per", one)) for one in ill)
+    assert sorted(row["person_id"] for row in rows) == sorted(ill)
     assert {(row["maker"], row["checker"]) for row in rows} == {(CLERK.acting_person, None)}
     assert await number(database, "SELECT count(*) FROM benefit WHERE kind = 'EMPLOYEE_PENSION'") == 0
 
