@@ -47,6 +47,9 @@ KNOWN = frozenset(
         "HRSS_UNSEALED_PER_HOUR",
         "HRSS_POLICY_DIR",
         "HRSS_POLICY_LOCAL",
+        "HRSS_TIMETABLE",
+        "HRSS_TIMETABLE_ENTRIES",
+        "HRSS_TIMETABLE_MAKER",
         "HRSS_TEST_OFF",
         "HRSS_TEST_CRASH",
         "HRSS_HTTP_HOST",
@@ -164,6 +167,15 @@ class Settings(BaseSettings):
     shutdown_delay_seconds: float | None = Field(
         default=None, ge=0, le=30, description="Wait between 'not ready' and 'closed'; empty: 2 in prod, 0 elsewhere."
     )
+    timetable: Literal["", "on", "off"] = Field(
+        default="", description="Whether recurring work starts by itself; empty: on, but off with HRSS_ENV=test."
+    )
+    timetable_entries: str = Field(
+        default="", description="Entries of the timetable to switch on, by name; with a minus before it, off."
+    )
+    timetable_maker: str = Field(
+        default="", description="Natural person in whose name the timetable prepares what another person approves."
+    )
     test_off: str = Field(
         default="", description="Protections to switch off, for negative controls; only with HRSS_ENV=test."
     )
@@ -200,6 +212,11 @@ class Settings(BaseSettings):
     def is_off(self, protection: str) -> bool:
         """Whether a protection is switched off for a negative control."""
         return protection in _names(self.test_off)
+
+    @property
+    def has_timetable(self) -> bool:
+        """Whether recurring work starts by itself."""
+        return self.timetable == "on" or (not self.timetable and self.env != "test")
 
     @property
     def audit_files(self) -> Path:

@@ -20,6 +20,8 @@ POINTS = frozenset(
         "after_effect_before_ack",  # the consumer: the effect is committed, the broker does not know
         "chunk_taken",  # the job worker: the lease is had, nothing is done
         "chunk_before_done",  # the chunk is written and not yet marked done
+        "timetable_booked",  # the timetable: the start is booked, its job is not there yet
+        "timetable_started",  # the job is there too, nothing is committed
         "audit_sealed",  # the sealer: rows are chained, nothing is committed or signed
         "audit_signed",  # the checkpoint is committed and stands nowhere outside
         "case_step_taken",  # the case worker: the lease is had, the service is not called

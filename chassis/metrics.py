@@ -41,6 +41,9 @@ AUDIT_UNSIGNED = Gauge("hrss_audit_unsigned", "Chained audit rows that no checkp
 AUDIT_CHECKPOINT_AGE = Gauge("hrss_audit_checkpoint_age_seconds", "Time since the last checkpoint of the audit.")
 AUDIT_BROKEN = Gauge("hrss_audit_broken", "1 where seals are missing or a checkpoint differs outside.")
 UNSEAL_REFUSED = Counter("hrss_unseal_refused", "Reads of staff that were refused because of the hourly quota.")
+TIMETABLE_STARTS = Counter("hrss_timetable_starts", "Starts by the timetable.", ["entry", "state"])
+TIMETABLE_TROUBLE = Gauge("hrss_timetable_trouble", "Starts that failed and no later one made up for.", ["state"])
+TIMETABLE_LOOKED = Gauge("hrss_timetable_looked_timestamp_seconds", "When the timetable was looked at last.")
 LOOP_LAG = Gauge("hrss_event_loop_lag_seconds", "Longest delay of the event loop in the last second.")
 POOL_IN_USE = Gauge("hrss_database_pool_in_use", "Database connections that are lent out.")
 

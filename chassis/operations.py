@@ -13,12 +13,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chassis import audit_outside, audit_sealer, inbox, jobs, outbox, unsealing
+from chassis import audit_outside, audit_sealer, inbox, jobs, outbox, timekeeper, transaction, unsealing
 from chassis.call import Servicer
 from chassis.transaction import Transaction
-from chassis.values import date_of, to_job
+from chassis.values import date_of, to_job, to_timetable_entry
 from hrss.operations.v1 import operations_service_pb2 as pb
-from kernel.errors import InvalidInput, Unavailable
+from kernel.errors import Forbidden, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +98,27 @@ class OperationsRpc(Servicer):
         return await call.read(
             lambda tx: jobs.latest(tx, limit), lambda found: pb.ListJobsResponse(jobs=map(to_job, found))
         )
+
+    async def ListTimetable(self, _request: pb.ListTimetableRequest, call: Call) -> pb.ListTimetableResponse:
+        """List the recurring work with its latest starts."""
+        return await call.read(
+            timekeeper.listed, lambda found: pb.ListTimetableResponse(entries=map(to_timetable_entry, found))
+        )
+
+    async def FollowDay(self, request: pb.FollowDayRequest, call: Call) -> pb.FollowDayResponse:
+        """Follow the platform to a moved business day; the last word wins, so it needs no request id."""
+        if call.database.settings.is_prod:
+            raise Forbidden("TEST_MODE_ONLY", "the business day cannot be moved in production")
+        day = date_of(request.business_date, "business_date") if request.HasField("business_date") else None
+        await transaction.run(
+            call.database,
+            lambda tx: timekeeper.move_day(tx, day),
+            principal=call.principal,
+            today=call.today,
+            method="FollowDay",
+            request_id=call.request_id,
+        )
+        return pb.FollowDayResponse()
 
     async def GetFigures(self, request: pb.GetFiguresRequest, call: Call) -> pb.GetFiguresResponse:
         """Count what the service can count for the plan's indicators."""

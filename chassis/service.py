@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from chassis.config import Settings
     from chassis.jobs import JobKind
+    from chassis.timetable import Entry
 
 log = get_logger(__name__)
 
@@ -55,6 +56,7 @@ class Service:
     servicers: Sequence[Servicer] = ()
     consumers: Sequence[Consumer] = ()
     jobs: Sequence[JobKind] = ()
+    timetable: Sequence[Entry] = ()
     on_start: Sequence[Callable[[Database], Awaitable[None]]] = field(default=())
     figures: Figures = nothing
     # What a service does by itself from time to time, by name; ends when it is told to stop. Runs where jobs run.
@@ -197,6 +199,11 @@ class Process:
 
             worker = Worker(self._database, list(self.service.jobs))
             self._part("jobs", lambda: worker.run(self._stop_consuming))
+        if self.settings.has_role("jobs") and self.settings.has_timetable and self.service.timetable:
+            from chassis.timekeeper import Timekeeper  # noqa: PLC0415 - the same
+
+            keeper = Timekeeper(self._database, list(self.service.timetable))
+            self._part("timetable", lambda: keeper.run(self._stop_consuming))
         if self.settings.has_role("jobs"):
             for name, work in self.service.background.items():
                 self._part(name, partial(work, self._database, self._stop_consuming))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, TypeVar
 
-from hrss.type.v1 import calendar_pb2, job_pb2, money_pb2, statement_pb2
+from hrss.type.v1 import calendar_pb2, job_pb2, money_pb2, statement_pb2, timetable_pb2
 from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import DomainError, InvalidInput
@@ -14,6 +14,8 @@ from kernel.money import Money
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
+
+    from asyncpg import Record
 
     from chassis.jobs import Job
     from kernel.statement import Line, ParameterUse, Statement
@@ -147,4 +149,32 @@ def to_job(job: Job) -> job_pb2.Job:
     reply.create_time.FromDatetime(job.created)
     if job.ended is not None:
         reply.end_time.FromDatetime(job.ended)
+    return reply
+
+
+def to_timetable_entry(row: Record) -> timetable_pb2.TimetableEntry:
+    """Write an entry of the timetable, from a row of `chassis.timekeeper.listed`."""
+    reply = timetable_pb2.TimetableEntry(
+        name=row["entry"],
+        title_zh=row["zh"],
+        title_en=row["en"],
+        when_zh=row["when_zh"],
+        when_en=row["when_en"],
+        off_reason=row["off"],
+    )
+    if row["next"] is not None:
+        reply.next_time.FromDatetime(row["next"])
+    if row["state"] is not None:
+        last = reply.last
+        last.business_date.CopyFrom(to_date(row["business_date"]))
+        last.state = timetable_pb2.TimetableState.Value(f"TIMETABLE_STATE_{row['state']}")
+        last.tries, last.left_out_count, last.reason = row["attempts"], row["left_out"], row["reason"]
+        last.start_time.FromDatetime(row["created"])
+        if row["job_id"] is not None:
+            last.job_id = ids.to_text("job", row["job_id"])
+            last.job_state = job_pb2.JobState.Value(f"JOB_STATE_{row['job_state']}")
+        if row["ended"] is not None:
+            last.end_time.FromDatetime(row["ended"])
+        if row["state"] == "FAILED":
+            last.retry_time.FromDatetime(row["due"])
     return reply

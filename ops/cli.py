@@ -119,6 +119,14 @@ def logs(
 
 
 @app.command()
+def timetable(*, as_json: Json = False) -> None:
+    """定时任务：下次、最近一次、结果 / recurring work: next start, last start, result."""
+    from ops import timetable as command
+
+    raise typer.Exit(command.main(Home.of(os.environ), os.environ, console, as_json=as_json))
+
+
+@app.command()
 def demo(
     *, run: Annotated[str, typer.Option(help="演示名称，同名续演 / name of the run; the same name goes on.")] = ""
 ) -> None:

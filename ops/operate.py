@@ -11,7 +11,7 @@ import os
 import pwd
 from typing import TYPE_CHECKING, TypeVar
 
-from chassis import approval, clocks, jobs, outbox, parked, transaction
+from chassis import approval, clocks, jobs, outbox, parked, timekeeper, transaction
 from chassis.bus import Bus
 from chassis.config import Settings
 from chassis.database import Database
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
     from pathlib import Path
     from uuid import UUID
+
+    from asyncpg import Record
 
     from chassis.jobs import Job
     from chassis.parked import Parked
@@ -70,6 +72,13 @@ class Operator:
             with contextlib.suppress(NotFound):
                 return service, await self._in(service, "jobs show", lambda tx: jobs.get(tx, job_id))
         raise NotFound("JOB_NOT_FOUND", "no such job in any service")
+
+    async def timetable(self) -> list[tuple[str, Record]]:
+        """The recurring work of every service that has some."""
+        found: list[tuple[str, Record]] = []
+        for service in SERVICES:
+            found += [(service, row) for row in await self._in(service, "timetable", timekeeper.listed)]
+        return found
 
     async def pause_job(self, job_id: UUID, reason: str) -> Job:
         """Let a job take no further chunk."""

@@ -8,7 +8,7 @@ from chassis.archive import Archive
 from chassis.files import Files
 from chassis.policy import policy_of
 from chassis.service import Service
-from services.benefits import bank_file
+from services.benefits import bank_file, timetable
 from services.benefits.events import CONSUMERS
 from services.benefits.operations import (
     adjusting_annual,
@@ -63,6 +63,7 @@ def build(settings: Settings) -> Service:
             *adjusting_recompute.job_kinds(policy),
             *upkeep.job_kinds(policy),
         ],
+        timetable=timetable.entries(policy),
     )
 
 

@@ -12,7 +12,7 @@ from chassis.policy import open_policy
 from chassis.principal import Principal
 from chassis.service import Service
 from kernel.errors import DomainError
-from services.card import providers
+from services.card import providers, timetable
 from services.card.batches_rpc import BatchesRpc
 from services.card.codes_rpc import CodesRpc, KeysRpc
 from services.card.crypto import profile as profiles
@@ -26,7 +26,7 @@ from services.card.operations import (
     batch_issuing,
     batch_preparing,
     daily,
-    family,
+    family_days,
     figures,
     keys,
     ordering,
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 T = TypeVar("T")
-STEP_SECONDS, STEP_ROWS = 3600.0, 500
-DAY_SECONDS = 600.0  # how often it is looked whether a new day began
 PUBLISH_SECONDS = 15.0  # a change is in the lists within a minute, also when a turn or two fail
 
 
@@ -75,15 +73,17 @@ def build(settings: Settings) -> Service:
         settings=settings,
         servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files, office), FamilyRpc(office)],
         consumers=CONSUMERS,
-        jobs=[batch_preparing.job(files, office), batch_issuing.job(office), daily.job(office), placing.job(office)],
+        jobs=[
+            batch_preparing.job(files, office),
+            batch_issuing.job(office),
+            daily.job(office),
+            family_days.job(office),
+            placing.job(office),
+        ],
         figures=figures.count,
         on_start=on_start,
-        background=orders
-        | {
-            "status-lists": lambda database, stop: publish(database, office, stop),
-            "family-accounts": lambda database, stop: step_families(database, office, stop),
-            "card-days": lambda database, stop: begin_days(database, office, stop),
-        },
+        timetable=timetable.entries(office),
+        background=orders | {"status-lists": lambda database, stop: publish(database, office, stop)},
     )
 
 
@@ -123,33 +123,6 @@ async def publish(database: Database, office: Office, stop: asyncio.Event) -> No
             log.warning("status_lists_not_published", reason=error.reason)
         try:
             await asyncio.wait_for(stop.wait(), PUBLISH_SECONDS)
-        except TimeoutError:
-            continue
-
-
-async def step_families(database: Database, office: Office, stop: asyncio.Event) -> None:
-    """Do the daily step of family accounts, until the process ends; every hour, since a repeated one finds nothing."""
-    while not stop.is_set():
-        try:
-            while await _run(database, "family", lambda tx: family.step(tx, office, STEP_ROWS)) == STEP_ROWS:
-                continue
-        except DomainError as error:  # use checks the same, so the next turn is soon enough
-            log.warning("family_accounts_not_stepped", reason=error.reason)
-        try:
-            await asyncio.wait_for(stop.wait(), STEP_SECONDS)
-        except TimeoutError:
-            continue
-
-
-async def begin_days(database: Database, office: Office, stop: asyncio.Event) -> None:
-    """Begin each day for all cards, once, until the process ends."""
-    while not stop.is_set():
-        try:
-            await _run(database, "begin-day", lambda tx: daily.start(tx, office))
-        except DomainError as error:
-            log.warning("card_day_not_begun", reason=error.reason)
-        try:
-            await asyncio.wait_for(stop.wait(), DAY_SECONDS)
         except TimeoutError:
             continue
 

@@ -6,7 +6,7 @@ from chassis.policy import policy_of
 from chassis.processes import Processes
 from chassis.sealed import Sealer
 from chassis.service import Service
-from services.enrollment import declarations_file, receipts_file, roster_file, years_file
+from services.enrollment import declarations_file, receipts_file, roster_file, timetable, years_file
 from services.enrollment.events import CONSUMERS
 from services.enrollment.operations import (
     accounts,
@@ -75,6 +75,7 @@ def build(settings: Settings) -> Service:
             *support_aid.job_kinds(),
             cover_interest.job_kind(office),
         ],
+        timetable=timetable.entries(office),
         figures=figures.count,
     )
 

@@ -57,6 +57,7 @@ from services.gateway.platform.policy import PlanPolicy
 from services.gateway.platform.rpc import PlatformRpc
 from services.gateway.portal.all_pages import ALL_PAGES
 from services.gateway.portal.portal import Portal
+from services.gateway.telling import Teller
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,6 +103,8 @@ class Gateway:
         own = Local(database, self._own_servicers(law, services["enrollment"]))
         self.backends = {**services, contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, own)}
         self.background = Background(database, Worker(database, self.backends, self.desk, lambda: self.clock.today))
+        callees = {name: backend.callee for name, backend in services.items()}
+        self.teller = Teller(self.clock, callees)
         routes = contract.routes()
         known = catalogue.load()
         self.access = access = Access(
@@ -269,6 +272,7 @@ class _Process:
         await gateway.background.start()
         self._part(gateway.keys.keep_fresh())
         self._part(gateway.clock.keep_reading(gateway.database))
+        self._part(gateway.teller.run())
 
     async def _announce(self, gateway: Gateway, server: _Server, metrics_port: int) -> None:
         await server.listening.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chassis.audit_sealer import AuditSealer
@@ -12,12 +13,18 @@ from chassis.config import Settings
 from chassis.database import Database
 from chassis.inbox import ConsumerLoop
 from chassis.jobs import Chunk, ChunkResult, Job, JobKind
+from chassis.jobs import start as start_job
 from chassis.once import RequestKey, once
 from chassis.outbox import Relay
+from chassis.timekeeper import Timekeeper
+from chassis.timetable import Entry, daily
 from chassis.worker import Worker
+from kernel.calendar import SHANGHAI
 from tests.chassis.demo import CLERK, TODAY, a_consumer, written
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from chassis.transaction import Transaction
 
 
@@ -68,10 +75,31 @@ async def audit(database: Database) -> None:
     await sealer.hand_out()
 
 
+async def a_night(database: Database) -> None:
+    """Start what the timetable owes, and work on it."""
+
+    async def start(tx: Transaction) -> UUID:
+        return await start_job(tx, "count", chunks=[{}])
+
+    entry = Entry("night", "夜间", "At night", daily("02:00"), start)
+    keeper = Timekeeper(database, [entry], now=lambda: datetime(2025, 11, 24, 3, tzinfo=SHANGHAI))
+    await keeper.declare()
+    await keeper.look()
+    await jobs(database)
+    await keeper.look()
+
+
 async def main(what: str) -> None:
     """Do it, then leave as if nothing had been armed."""
     database = Database(Settings.model_validate_json(sys.stdin.read()))
-    known = {"command": command, "relay": relay, "consumer": consumer, "jobs": jobs, "audit": audit}
+    known = {
+        "command": command,
+        "relay": relay,
+        "consumer": consumer,
+        "jobs": jobs,
+        "audit": audit,
+        "timetable": a_night,
+    }
     await known[what](database)
 
 

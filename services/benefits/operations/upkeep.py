@@ -41,13 +41,17 @@ def job_kinds(policy: BenefitsPolicy) -> list[JobKind]:
 async def start(tx: Transaction, task: Task, policy: BenefitsPolicy) -> Job:
     """Start a daily job for this month, or this day. What it prepares, it prepares in the caller's name.
 
+    What prepares nothing the platform starts itself as well.
+
     Raises:
         Forbidden: NATURAL_PERSON_REQUIRED.
         Refused: POLICY_PARAMETER_MISSING.
     """
     if task is Task.REMINDERS:
         policy.certification.terms(tx.today)  # what is not known refuses here, not in every chunk
-    params = {"month": str(Month.of(tx.today)), "maker": tx.principal.acting_person}
+    prepares = task is Task.ALLOWANCES_TO_PENSIONS
+    maker = tx.principal.acting_person if prepares or "SYSTEM" not in tx.principal.roles else ""
+    params = {"month": str(Month.of(tx.today)), "maker": maker}
     job_id = await jobs.start(tx, task.value, params=params, chunks=[{}])
     tx.audit("upkeep_started", detail={"job_id": ids.to_text("job", job_id), "task": task.value})
     return await jobs.get(tx, job_id)

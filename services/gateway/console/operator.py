@@ -61,6 +61,12 @@ async def jobs_page(visit: Visit) -> Response:
     )
 
 
+async def timetable(visit: Visit) -> Response:
+    """The recurring work of all services: when it starts, and how its latest start went."""
+    found = await visit.get("/v1/platform/timetable")
+    return visit.render("console/timetable.html", entries=found["entries"], missing=found["missing_services"])
+
+
 async def traces(visit: Visit) -> Response:
     """Where a trace is: by its own number, by a request's, or by a case's."""
     number = visit.query.get("number", "").strip()
@@ -123,6 +129,7 @@ PAGES = (
     Page("/console", start, OPERATOR),
     Page("/console/platform", platform, OPERATOR),
     Page("/console/jobs", jobs_page, OPERATOR),
+    Page("/console/timetable", timetable, OPERATOR),
     Page("/console/traces", traces, OPERATOR),
     Page("/console/indicators", indicators, PLAN),
     Page("/console/indicators.csv", indicators_csv, PLAN),

@@ -60,6 +60,20 @@ def jobs(services: Iterable[str], said: Mapping[str, operations.ListJobsResponse
     )
 
 
+def timetable(
+    services: Iterable[str], said: Mapping[str, operations.ListTimetableResponse]
+) -> pb.ListTimetableResponse:
+    """The recurring work of all services, and who did not answer."""
+    return pb.ListTimetableResponse(
+        entries=[
+            pb.PlatformEntry(service=service, entry=entry)
+            for service, answer in said.items()
+            for entry in answer.entries
+        ],
+        missing_services=[service for service in services if service not in said],
+    )
+
+
 def indicators(
     rows: Iterable[Indicator], counts: Mapping[str, Mapping[str, int]], now: datetime, today: date
 ) -> pb.ListIndicatorsResponse:

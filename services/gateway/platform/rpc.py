@@ -51,6 +51,13 @@ class PlatformRpc(Servicer):
         said = await ask(callees, "ListJobs", asked, operations.ListJobsResponse, call)
         return messages.jobs(callees, said)
 
+    async def ListTimetable(self, _request: pb.ListTimetableRequest, call: Call) -> pb.ListTimetableResponse:
+        """List the recurring work of all services."""
+        callees = self._callees()
+        asked = operations.ListTimetableRequest()
+        said = await ask(callees, "ListTimetable", asked, operations.ListTimetableResponse, call)
+        return messages.timetable(callees, said)
+
     async def ListIndicators(self, _request: pb.ListIndicatorsRequest, call: Call) -> pb.ListIndicatorsResponse:
         """Show the indicators of the plan, counted now."""
         plan = self._plan
