@@ -15,6 +15,7 @@ from services.benefits.operations import (
     adjusting_recompute,
     keeping_import,
     keeping_sweep,
+    law,
     paying_bank,
     paying_books,
     paying_returns,
@@ -63,6 +64,7 @@ def build(settings: Settings) -> Service:
             *adjusting_recompute.job_kinds(policy),
             *upkeep.job_kinds(policy),
         ],
+        on_start=[law.keeper(policy)],
     )
 
 
