@@ -1,8 +1,8 @@
 """`python -m services.benefits.recompute BENEFIT_ID`: computes a benefit's amounts again from what is stored, and ends.
 
-What was found is written as JSON. Exit code 0 when the record stands: it is equal by the law as it was known when it was
-decided (what the law of today would change is said beside it). 1 with the first difference, or where the law kept with
-it is not the one that its hash names. 2 when nobody could look (no such benefit, no law kept and another law today).
+What was found is written as JSON. Exit code 0 when the record stands: it is equal by the law as it was known when it
+was decided (what the law of today would change is said beside it). 1 with the first difference, or where the law kept
+with it is not the one that its hash names. 2 when nobody could look (no such benefit, no law kept and another today).
 """
 
 import asyncio

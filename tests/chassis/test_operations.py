@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chassis import jobs, operations, release
+from chassis import jobs, release
 from chassis.database import Database
 from chassis.inbox import ConsumerLoop
 from chassis.operations import OperationsRpc, Period, State

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from services.benefits.store.rows import BenefitRow, CalculationRow
 
 MOST_CHANGES = 20  # parameters that an answer names
+UNREADABLE = (ValueError, TypeError, LookupError)  # inputs that nobody wrote like this
 
 
 class Verdict(StrEnum):
@@ -112,7 +113,7 @@ class Today:
         owed: What months that stand in payrolls differ by; below zero they were paid too much.
         cause: Why it differs.
         changed: The parameters that explain it.
-        refusal: Why it cannot be computed.
+        refusal: Why it cannot be computed; nothing where the stored inputs cannot be read.
     """
 
     verdict: Verdict
@@ -185,13 +186,17 @@ async def _as_decided(tx: Transaction, record: Record, policy: BenefitsPolicy) -
         row, stored = record.rows[one.digest], record.known[one.digest]
         try:
             then = policy if isinstance(stored, Adjusted) else await law.as_known(tx, row.policy_version, policy)
-            found = _unlike(record, one, then)
         except DomainError as error:
             if refusal is None:
                 refusal, first = error, row
             unchecked += 1
             continue
         checked += 1
+        try:
+            found = _unlike(record, one, then)
+        except (DomainError, *UNREADABLE) as error:  # what was computed once by this law is refused now
+            said = error.reason if isinstance(error, DomainError) else type(error).__name__
+            found = ("statement", str(row.total), said)
         if found is not None:
             where = Difference(one.from_month, *found)
             return AsDecided(Verdict.DIFFERS, checked, unchecked, where, None, row.policy_version, row.release or "")
@@ -236,6 +241,8 @@ async def _today(tx: Transaction, record: Record, decided: AsDecided, policy: Be
         made = renew(mine, amounts, known, policy, month=benefit.first_month, cache={})
     except DomainError as refusal:
         return Today(Verdict.NOT_KNOWN, refusal=refusal)
+    except UNREADABLE:
+        return Today(Verdict.NOT_KNOWN)
     for before, after in zip(made.before, made.after, strict=True):
         old, new = known[before.digest], made.made[after.digest]
         found = first_difference(_lasting(old.statement), _lasting(new.statement))
