@@ -7,13 +7,11 @@ and a service that is away says nothing instead of something old.
 from __future__ import annotations
 
 import asyncio
-import functools
-import importlib.metadata
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chassis import audit_outside, audit_sealer, inbox, jobs, outbox, timekeeper, transaction, unsealing
+from chassis import audit_outside, audit_sealer, inbox, jobs, outbox, release, timekeeper, transaction, unsealing
 from chassis.call import Servicer
 from chassis.transaction import Transaction
 from chassis.values import date_of, to_job, to_timetable_entry
@@ -80,7 +78,7 @@ class OperationsRpc(Servicer):
         """Show the outbox, the consumers and what is put aside; also while the database or the broker is away."""
         state = self._state
         missing = dict(state.missing())
-        reply = pb.GetHealthResponse(version=version(), is_broker_away=state.is_broker_away())
+        reply = pb.GetHealthResponse(version=release.version(), is_broker_away=state.is_broker_away())
         counted, consumers = await asyncio.gather(
             _count(call.database, reply), asyncio.gather(*(_consumer(loop) for loop in state.loops))
         )
@@ -129,12 +127,6 @@ class OperationsRpc(Servicer):
                 figures=[pb.GetFiguresResponse.Figure(key=key, count=count) for key, count in sorted(found.items())]
             ),
         )
-
-
-@functools.cache
-def version() -> str:
-    """Version of the release that runs."""
-    return importlib.metadata.version("hrss")
 
 
 async def _count(database: Database, reply: pb.GetHealthResponse) -> bool:

@@ -7,7 +7,7 @@ What a parameter means is the services' business; this file knows no insurance.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import date
@@ -18,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chassis.policy_files import SOURCES_FILE, UNREADABLE, LawReader, Rule, Source, overlaid, read_sources, read_yaml
+from chassis.policy_snapshot import canonical, cited, restored
 from chassis.policy_types import Problem
 from kernel.calendar import Month
 from kernel.dated import Confidence, Dated, DatedValue
@@ -55,18 +56,43 @@ class PolicyStore:
         if SOURCES_FILE not in plain:
             problems.append(f"{directory}: {SOURCES_FILE} is missing")
         sources = read_sources(plain.pop(SOURCES_FILE, {}), problems)
+        local = read_yaml(Path(local_file), problems) if local_file else None
+        self._read(plain, local, sources, problems, Path(local_file).name if local_file else "")
+
+    @classmethod
+    def of_snapshot(cls, text: str) -> "PolicyStore":
+        """The law as a snapshot kept it (:attr:`content`), with the version that it had.
+
+        A parameter that the law did not have yet has no rows: whoever asks for it is refused by its name.
+
+        Raises:
+            PolicyInvalid: This release cannot read it any more, with every problem found.
+        """
+        problems: list[str] = []
+        plain, local = restored(text)
+        store = cls.__new__(cls)
+        known = {name: Source(name, "", "", "", "") for name in cited(plain)}
+        store._read(plain, local, known, problems, "local")  # noqa: SLF001 - of this class
+        store._is_snapshot = True  # noqa: SLF001 - of this class
+        return store
+
+    def _read(
+        self, plain: dict[str, Any], local: Any, sources: dict[str, Source], problems: list[str], local_name: str
+    ) -> None:
         reader = LawReader(frozenset(sources), problems)
         for name, content in plain.items():
             if content is not UNREADABLE:
                 reader.read_file(name, content)
-        local = read_yaml(Path(local_file), problems) if local_file else None
-        if local_file and local is not UNREADABLE:
-            reader.apply_local(Path(local_file).name, local)
+        if local_name and local is not None and local is not UNREADABLE:
+            reader.apply_local(local_name, local)
         if problems:
             raise PolicyInvalid(problems)
         self.sources: Mapping[str, Source] = MappingProxyType(sources)
         self.rules: tuple[Rule, ...] = tuple(reader.rules)
-        self.version = _digest({"files": plain, "local": local})
+        # All that the parameters are read from, as one text; the version is its hash, so it finds a snapshot again.
+        self.content = canonical(plain, local)
+        self.version = hashlib.sha256(self.content.encode()).hexdigest()
+        self._is_snapshot = False
         # Ids of local values that nobody vouches for: good for a demonstration, never for a payment.
         self.assumed_locally = tuple(
             str(entry["id"]) for entry in (local or {}).get("entries", ()) if entry["confidence"] == "assumed"
@@ -131,6 +157,7 @@ class PolicyStore:
         row = DatedValue(value, first, last, Confidence.ASSUMED, ("WHAT-IF",), key, file)
         other._parameters = {**self._parameters, (file, key): replace(before, rows=overlaid(before.rows, row))}  # noqa: SLF001 - of this class
         other.version = _digest({"law": self.version, "file": file, "key": key, "days": days, "value": plain})
+        other.content = ""  # nobody keeps a law that was only asked about
         return other
 
     def missing(self) -> Iterator[DatedValue[None]]:
@@ -140,16 +167,33 @@ class PolicyStore:
                 if row.value is None:
                     yield row
 
+    def parameters(self) -> Mapping[tuple[str, str], Dated[Any]]:
+        """Every parameter by its file and key."""
+        return MappingProxyType(self._parameters)
+
+    def type_of(self, file: str, key: str) -> str:
+        """The word that a parameter declares for its values; ``table`` when they have parts."""
+        return self._types[file, key]
+
+    def with_rows(self, parameters: Iterable[Dated[Any]], version: str) -> "PolicyStore":
+        """This law with other rows of some parameters, in memory, under a version of the caller's."""
+        other = copy(self)
+        other._parameters = {**self._parameters, **{(one.file, one.key): one for one in parameters}}  # noqa: SLF001 - of this class
+        other.version, other.content = version, ""
+        return other
+
     def _typed(self, file: str, key: str, *types: str) -> Dated[Any]:
-        if self._types.get((file, key)) not in types:
+        if (file, key) in self._types and self._types[file, key] not in types:
             raise LookupError(f"{file}: {key} is not a parameter of type {' or '.join(types)}")
         return self._dated(file, key)
 
     def _dated(self, file: str, key: str) -> Dated[Any]:
-        try:
-            return self._parameters[file, key]
-        except KeyError:
-            raise LookupError(f"{file} has no parameter {key}") from None
+        known = self._parameters.get((file, key))
+        if known is not None:
+            return known
+        if self._is_snapshot:
+            return Dated(file, key, ())
+        raise LookupError(f"{file} has no parameter {key}")
 
 
 def release_directory() -> Path:

@@ -1,4 +1,4 @@
-"""`hrss benefits recompute ID`: is the amount of a benefit what its stored inputs give, or where does it differ first?
+"""`hrss benefits recompute ID`: is a benefit what its stored inputs give, by the law of then and by the law of today?
 
 The rules belong to the service; it runs as a process of its own beside the platform, with the rights of the service.
 """
@@ -18,7 +18,7 @@ from ops import servers
 from ops.home import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ops.home import Home
 
@@ -27,7 +27,7 @@ DIFFERS, NOT_COMPUTED = 1, 2
 
 
 def main(home: Home, environ: Mapping[str, str], benefit_id: str, console: Console, *, as_json: bool) -> int:
-    """Compute again; 0 when equal, 1 with the first difference, 2 when nobody could look."""
+    """Compute again; 0 when the record stands, 1 when not, 2 when nobody could look."""
     errors = Console(stderr=True)
     try:
         url = servers.databases(home, environ).app_urls["benefits"]
@@ -55,15 +55,62 @@ def main(home: Home, environ: Mapping[str, str], benefit_id: str, console: Conso
     return done.returncode
 
 
+REFUSED = {
+    "LAW_SNAPSHOT_MISSING": "当时的政策没有存档 / the law of then was not kept",
+    "LAW_SNAPSHOT_TAMPERED": "存档的政策与其摘要不符 / the kept law is not the one that its hash names",
+    "LAW_SNAPSHOT_UNREADABLE": "当前版本读不了当时的政策 / this release cannot read the law of then",
+}
+CAUSES = {
+    "PUBLISHED": "当时的暂定值已正式公布 / a value that was provisional is published",
+    "SETTLED": "个人账户利息已最终结算 / the interest of the account became final",
+    "LAW_CHANGED": "已知的政策值有变动 / a value that was known is another one now",
+    "NOT_SEPARATED": "存档本身未能核实，原因不作判断 / the record is not proved, so no cause is named",
+}
+
+
 def show(found: dict[str, Any], console: Console, *, as_json: bool) -> None:
     """What was found, for people or as JSON."""
     if as_json:
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
-    elif "refused" in found:
+        return
+    if "refused" in found:
         console.print(f"[red]✗[/] 无法验算 / not computed: {found}", highlight=False, soft_wrap=True)
-    elif found["equal"]:
-        console.print(f"[green]✓[/] 与存档一致，{found['checked']} 份计算 / equal, {found['checked']} statements")
-    else:
-        one = found["first_difference"]
-        where = f"[red]✗[/] {one['from_month']} {one['path']}"
-        console.print(f"{where}: 存档 / stored {one['stored']}, 现算 / computed {one['computed']}", soft_wrap=True)
+        return
+    for line in (*_then(found["as_decided"], found["release"]), *_today(found["today"])):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _then(then: dict[str, Any], release: str) -> Iterator[str]:
+    by = f"{then['policy_version'][:12]}"
+    match then["verdict"]:
+        case "EQUAL":
+            yield f"[green]✓[/] 按当时的政策 {by}：与存档一致，{then['checked']} 份计算 / by the law of then: equal"
+        case "DIFFERS":
+            yield f"[red]✗[/] 按当时的政策 {by}：与存档不一致 / by the law of then: not equal"
+            yield _where(then["first_difference"])
+            made = then["release"] or "未记录 / not recorded"
+            yield f"  核定时的程序版本 / release then {made}, 现在 / now {release}"
+        case _:
+            refused = then["refused"]
+            why = REFUSED.get(refused["reason"], refused["reason"])
+            yield f"[yellow]![/] 按当时的政策 {by}：无法验算 / by the law of then: not computed: {why}"
+
+
+def _today(today: dict[str, Any]) -> Iterator[str]:
+    match today["verdict"]:
+        case "EQUAL":
+            yield "[green]✓[/] 按今天的政策：结果相同 / by the law of today: equal"
+        case "DIFFERS":
+            yield f"[yellow]![/] 按今天的政策：结果不同 / by the law of today: not equal: {CAUSES[today['cause']]}"
+            yield _where(today["first_difference"])
+            yield f"  每月 / a month {today['monthly_change']}, 已发月份 / months paid {today['owed']}"
+            for one in today["changes"]:
+                old, new = one["old"] or "—", one["new"] or "—"
+                mark = "（暂定 / provisional）" if one["was_provisional"] else ""
+                yield f"  {one['file']}: {one['key']}: {old}{mark} → {new}"
+        case _:
+            yield f"[yellow]![/] 按今天的政策：无法计算 / by the law of today: not computed: {today['refused']}"
+
+
+def _where(one: dict[str, str]) -> str:
+    return f"  {one['from_month']} {one['path']}: 存档 / stored {one['stored']}, 现算 / computed {one['computed']}"

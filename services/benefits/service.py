@@ -15,6 +15,7 @@ from services.benefits.operations import (
     adjusting_recompute,
     keeping_import,
     keeping_sweep,
+    law,
     paying_bank,
     paying_books,
     paying_returns,
@@ -64,6 +65,7 @@ def build(settings: Settings) -> Service:
             *upkeep.job_kinds(policy),
         ],
         timetable=timetable.entries(policy),
+        on_start=[law.keeper(policy)],
     )
 
 

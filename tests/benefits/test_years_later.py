@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import date
 from typing import TYPE_CHECKING
 
+from chassis.policy_snapshot import pack
 from services.benefits import recompute
+from services.benefits.operations.proving import Cause, Verdict
+from services.benefits.service import build
 from tests.benefits.conftest import POLICY_DIR, POLICY_LOCAL
+from tests.plugins.databases import owner_fetch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +45,16 @@ def grown(folder: Path, *, is_published: bool = False) -> Path:
     return folder
 
 
+def corrected(folder: Path) -> Path:
+    """The law of today with another value where one was known."""
+    shutil.copytree(POLICY_DIR, folder, ignore=shutil.ignore_patterns("local"))
+    pension = folder / "pension-employee.yaml"
+    text = pension.read_text()
+    start = text.index("- key: basic_rate_per_year")
+    pension.write_text(text[:start] + text[start:].replace('value: "0.01"', 'value: "0.011"', 1))
+    return folder
+
+
 async def test_a_statement_is_the_same_after_the_law_grew(
     database: Database, benefits: Benefits, enrollment: Enrollment, tmp_path: Path
 ) -> None:
@@ -63,8 +78,47 @@ async def test_a_statement_is_the_same_after_the_law_grew(
     assert provisional.benefit is not None
     text = f"ben_{provisional.benefit.benefit_id.hex}"
     assert (await recompute.prove(later(tmp_path / "grown"), text)).difference is None
-    # What stood in for the base is known now: that is said, with both versions, and a recomputation pays the rest.
+    # What stood in for the base is known now, and the law of then was not kept: nobody says that the record stands.
     proof = await recompute.prove(later(tmp_path / "published"), text)
     assert proof.difference is not None
     assert proof.difference.path == "lines[0].amount_fen"
     assert int(proof.difference.stored) < int(proof.difference.computed)
+    assert proof.as_decided.refusal is not None
+    assert proof.as_decided.refusal.reason == "LAW_SNAPSHOT_MISSING"
+    assert (proof.today.cause, recompute.exit_code(proof)) == (Cause.NOT_SEPARATED, 2)
+
+    # Kept, it says so, and why the law of today pays more.
+    for action in build(database.settings).on_start:
+        await action(database)
+    published = await recompute.prove(later(tmp_path / "published"), text)
+    assert (published.as_decided.verdict, recompute.exit_code(published)) == (Verdict.EQUAL, 0)
+    assert published.as_decided.release == published.release
+    assert published.today.cause is Cause.PUBLISHED
+    line = int(proof.difference.computed) - int(proof.difference.stored)
+    assert abs(published.today.monthly.fen - line) < 10  # the total is rounded up to the jiao
+    assert published.today.monthly == proof.today.monthly
+    (base,) = [one for one in published.today.changed if one.key == "calculation_base"]
+    assert (base.file, base.new, base.was_provisional) == ("pension-employee.yaml", "9300.00", True)
+    other = await recompute.prove(later(corrected(tmp_path / "corrected")), text)
+    assert (other.as_decided.verdict, other.today.cause) == (Verdict.EQUAL, Cause.LAW_CHANGED)
+    assert "basic_rate_per_year" in {one.key for one in other.today.changed}
+
+    # A line, an input, an amount and a kept law that somebody changed are each found, and each by its name.
+    digest = provisional.calculation.digest
+    for column, changed in (
+        ("statement", "jsonb_set(statement, '{lines,1,formula}', '\"x\"')"),
+        ("inputs", "jsonb_set(inputs, '{balance_fen}', '1')"),
+        ("inputs", "inputs - 'birth'"),
+        ("total_fen", "total_fen + 1"),
+    ):
+        (before,) = await owner_fetch(database, f"SELECT {column} AS it FROM calculation WHERE digest = $1", digest)
+        await owner_fetch(database, f"UPDATE calculation SET {column} = {changed} WHERE digest = $1", digest)
+        found = (await recompute.prove(later(tmp_path / "published"), text)).as_decided
+        assert found.verdict is Verdict.DIFFERS, changed
+        await owner_fetch(database, f"UPDATE calculation SET {column} = $2 WHERE digest = $1", digest, before["it"])
+    await owner_fetch(database, "UPDATE law_snapshot SET content = $1", pack('{"files":{},"local":null}'))
+    refused = await recompute.prove(later(tmp_path / "published"), text)
+    assert refused.as_decided.refusal is not None
+    assert refused.as_decided.refusal.reason == "LAW_SNAPSHOT_TAMPERED"
+    assert (refused.today.cause, recompute.exit_code(refused)) == (Cause.NOT_SEPARATED, 1)
+    assert json.loads(json.dumps(recompute.said(refused)))["as_decided"]["refused"]["version"] == refused.stored_version

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chassis import jobs, operations
+from chassis import jobs, release
 from chassis.database import Database
 from chassis.inbox import ConsumerLoop
 from chassis.operations import OperationsRpc, Period, State
@@ -66,7 +66,7 @@ async def test_health_counts_what_waits_and_names_what_is_missing(database: Data
     assert 90 <= found.outbox_oldest_seconds < 150
     assert list(found.missing) == ["relay: 90 s behind"]
     assert found.is_broker_away
-    assert found.version == operations.version() != ""
+    assert found.version == release.version() != ""
 
 
 async def test_the_lag_of_a_consumer_is_what_the_broker_holds_for_it(database: Database, nats: Nats) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from chassis.values import to_month, to_statement
+from chassis.values import to_money, to_month, to_statement
 from hrss.benefits.v1 import determinations_service_pb2 as pb
 from hrss.type.v1 import money_pb2
 from services.benefits.messages import keeping, replies
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from services.benefits.operations.comparing import Compared, Result
     from services.benefits.operations.determinations import Shown
-    from services.benefits.operations.proving import Proof
+    from services.benefits.operations.proving import Difference, Proof, Verdict
     from services.benefits.store.keeping_requests import Request
     from services.benefits.store.rows import BenefitRow
 
@@ -48,20 +48,56 @@ def end_asked(asked: tuple[Request, BenefitRow]) -> pb.EndBenefitResponse:
 
 def proof(found: Proof) -> pb.RecomputeBenefitResponse:
     """What a recomputation found."""
-    reply = pb.RecomputeBenefitResponse(
-        equal=found.difference is None,
+    then, today = found.as_decided, found.today
+    missing = today.refusal.metadata if today.refusal is not None else {}
+    cause = today.cause.value if today.cause is not None else "UNSPECIFIED"
+    return pb.RecomputeBenefitResponse(
+        equal=today.difference is None and today.refusal is None,
+        first_difference=_difference(today.difference),
         checked_count=found.checked,
         stored_policy_version=found.stored_version,
         policy_version=found.version,
+        as_decided=pb.RecomputationAsDecided(
+            verdict=_verdict(then.verdict),
+            first_difference=_difference(then.difference),
+            checked_count=then.checked,
+            unchecked_count=then.unchecked,
+            refusal_reason=then.refusal.reason if then.refusal else "",
+            policy_version=then.version,
+            release=then.release,
+            release_now=found.release,
+        ),
+        today=pb.RecomputationToday(
+            verdict=_verdict(today.verdict),
+            monthly_change=to_money(today.monthly),
+            owed=to_money(today.owed),
+            cause=pb.RecomputationCause.Value(f"RECOMPUTATION_CAUSE_{cause}"),
+            changes=[
+                pb.RecomputationParameter(
+                    file=one.file,
+                    key=one.key,
+                    old_value=one.old,
+                    new_value=one.new,
+                    was_provisional=one.was_provisional,
+                )
+                for one in today.changed
+            ],
+            refusal_reason=today.refusal.reason if today.refusal else "",
+            refusal_parameter=" ".join(missing[name] for name in ("file", "key", "on") if name in missing),
+        ),
     )
-    if found.difference is not None:
-        one = found.difference
-        reply.first_difference.CopyFrom(
-            pb.RecomputationDifference(
-                from_month=to_month(one.from_month), path=one.path, stored=one.stored, computed=one.computed
-            )
-        )
-    return reply
+
+
+def _verdict(one: Verdict) -> pb.RecomputationVerdict.ValueType:
+    return pb.RecomputationVerdict.Value(f"RECOMPUTATION_VERDICT_{one}")
+
+
+def _difference(one: Difference | None) -> pb.RecomputationDifference | None:
+    if one is None:
+        return None
+    return pb.RecomputationDifference(
+        from_month=to_month(one.from_month), path=one.path, stored=one.stored, computed=one.computed
+    )
 
 
 def compared(made: Compared) -> pb.ComparePensionsResponse:

@@ -83,7 +83,7 @@ def renew(
     policy: BenefitsPolicy,
     *,
     month: Month,
-    cache: dict[tuple[str, str], Calculation],
+    cache: dict[tuple[str, str, str], Calculation],
 ) -> Renewed:
     """Compute a benefit again by a law, from its first month on, adjustments included.
 
@@ -107,10 +107,11 @@ def renew(
         if isinstance(old, Adjusted):
             new = follow(old, after[-1].amount, benefit.benefit_id)
         else:
-            inputs = _final(old.inputs, benefit)
-            key = (benefit.kind.value, canonical(inputs))
+            inputs = final_inputs(old.inputs, benefit)
+            when = month if benefit.kind is Kind.UNEMPLOYMENT else one.from_month
+            # A pension is the same in every month; the last month of an annuity pays what is left.
+            key = (benefit.kind.value, "" if benefit.kind is Kind.EMPLOYEE_PENSION else str(when), canonical(inputs))
             if key not in cache:
-                when = month if benefit.kind is Kind.UNEMPLOYMENT else one.from_month
                 cache[key] = calculation.recompute(benefit.kind, inputs, when, policy)
             new = cache[key]
             if new.statement == old.statement:
@@ -170,7 +171,7 @@ async def _renewed(
 ) -> tuple[list[Renewed], list[Reject]]:
     amounts = await decisions.amounts(tx, (one.benefit_id for one in benefits))
     known = await decisions.calculations(tx, {one.digest for line in amounts.values() for one in line})
-    cache: dict[tuple[str, str], Calculation] = {}
+    cache: dict[tuple[str, str, str], Calculation] = {}
     renewed: list[Renewed] = []
     rejects: list[Reject] = []
     month = Month.of(tx.today)
@@ -184,7 +185,7 @@ async def _renewed(
     return renewed, rejects
 
 
-def _final(inputs: Mapping[str, Any], benefit: Recomputable) -> dict[str, Any]:
+def final_inputs(inputs: Mapping[str, Any], benefit: Recomputable) -> dict[str, Any]:
     """The inputs as they are now: a balance whose interest was provisional, settled anew in the meantime."""
     if benefit.kind is not Kind.EMPLOYEE_PENSION or not inputs.get("balance_provisional"):
         return dict(inputs)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlmodel import col, select
 
+from chassis import release
 from kernel import ids
 from kernel.calendar import Month
 from kernel.money import Money
@@ -84,8 +85,8 @@ async def add_calculations(tx: Transaction, calculations: Iterable[Calculation])
         return
     await tx.execute(
         """
-        INSERT INTO calculation (digest, kind, policy_version, inputs, statement, total_fen, provisional)
-        SELECT digest, kind, version, inputs::jsonb, statement::jsonb, total, provisional
+        INSERT INTO calculation (digest, kind, policy_version, inputs, statement, total_fen, provisional, release)
+        SELECT digest, kind, version, inputs::jsonb, statement::jsonb, total, provisional, $8
         FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::boolean[])
           AS one (digest, kind, version, inputs, statement, total, provisional)
         ON CONFLICT (digest) DO NOTHING
@@ -97,16 +98,22 @@ async def add_calculations(tx: Transaction, calculations: Iterable[Calculation])
         [canonical(one.statement.to_plain()) for one in new.values()],
         [one.statement.total.fen for one in new.values()],
         [one.statement.provisional for one in new.values()],
+        release.version(),
     )
+
+
+async def calculation_rows(tx: Transaction, digests: Iterable[bytes]) -> dict[bytes, CalculationRow]:
+    """Calculations as they are stored, by their digests."""
+    query = select(CalculationRow).where(col(CalculationRow.digest).in_(set(digests)))
+    return {row.digest: row for row in await tx.session.scalars(query)}
 
 
 async def calculations(tx: Transaction, digests: Iterable[bytes]) -> dict[bytes, Calculation]:
     """Calculations by their digests."""
-    query = select(CalculationRow).where(col(CalculationRow.digest).in_(set(digests)))
-    rows = (await tx.session.scalars(query)).all()
-    known = await adjusting.terms(tx, {row.terms_id for row in rows if row.terms_id})
+    rows = await calculation_rows(tx, digests)
+    known = await adjusting.terms(tx, {row.terms_id for row in rows.values() if row.terms_id})
     terms = {one: Terms.from_plain(plain) for one, plain in known.items()}
-    return {row.digest: _calculation(row, terms) for row in rows}
+    return {digest: _calculation(row, terms) for digest, row in rows.items()}
 
 
 async def calculation(tx: Transaction, digest: bytes) -> Calculation:
@@ -240,18 +247,6 @@ async def amounts(tx: Transaction, benefit_ids: Iterable[UUID]) -> dict[UUID, li
         amount = Amount(Month.of(row["from_month"]), Money(row["amount_fen"]), row["digest"])
         found.setdefault(row["benefit_id"], []).append(amount)
     return found
-
-
-async def determined_amounts(tx: Transaction, benefit_id: UUID) -> list[Amount]:
-    """The amounts of a benefit that a calculation says, in the order in which they came about; no adjusted ones."""
-    rows = await tx.fetch(
-        """
-        SELECT from_month, amount_fen, digest FROM benefit_amount
-        WHERE benefit_id = $1 AND cause IN ('DETERMINED', 'RECOMPUTED') ORDER BY number
-        """,
-        benefit_id,
-    )
-    return [Amount(Month.of(row["from_month"]), Money(row["amount_fen"]), row["digest"]) for row in rows]
 
 
 def end(row: BenefitRow, how: End) -> None:

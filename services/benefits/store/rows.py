@@ -102,6 +102,7 @@ class CalculationRow(Table, table=True):
     terms_id: UUID | None = None
     total: Money = Field(sa_type=MoneyColumn, sa_column_kwargs={"name": "total_fen"})
     provisional: bool
+    release: str | None = None
 
 
 class DeterminationRow(Table, table=True):
