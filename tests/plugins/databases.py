@@ -48,8 +48,9 @@ def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Administrator:
-    """The superuser's one connection for a session, kept by a thread of its own: a test neither starts a program for a
-    statement nor waits for what nobody reads.
+    """The superuser's one connection for a session, kept by a thread of its own.
+
+    So a test neither starts a program for each statement nor waits for what it does not need yet.
     """
 
     def __init__(self, postgres: EmbeddedPostgres) -> None:
