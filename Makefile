@@ -1,6 +1,8 @@
 # Every target first makes .venv ready (tools/bootstrap.py); where nothing changed that costs a fraction of a second.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests are many processes of much code: each would compile all of it for itself where Python may not keep bytecode.
+KEEP := env -u PYTHONDONTWRITEBYTECODE
 # Options for the command behind a target: make up ARGS=--detach, make test ARGS="tests/ops -x"
 ARGS ?=
 
@@ -32,13 +34,13 @@ demo: bootstrap
 	@exec $(BIN)/hrss demo $(ARGS)
 
 test: bootstrap
-	@exec $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
+	@exec $(KEEP) $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow" $(ARGS)
 
 test-slow: bootstrap
-	@exec $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m slow --timeout 600 $(ARGS)
+	@exec $(KEEP) $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m slow --timeout 600 $(ARGS)
 
 race: bootstrap
-	@RACE_ROUNDS=1000 exec $(BIN)/pytest tests/race -s $(ARGS)
+	@RACE_ROUNDS=1000 exec $(KEEP) $(BIN)/pytest tests/race -s $(ARGS)
 
 bench: bootstrap
 	@exec $(BIN)/hrss bench $(ARGS)

@@ -65,14 +65,14 @@ def hand_over(name: str, owner: str, app: str) -> str:
     )
 
 
-def scram_verifier(password: str) -> str:
-    """What PostgreSQL keeps of a password (RFC 5802, RFC 7677)."""
+def scram_verifier(password: str, *, rounds: int = SCRAM_ITERATIONS) -> str:
+    """What PostgreSQL keeps of a password (RFC 5802, RFC 7677); both sides pay the rounds at each login."""
     salt = secrets.token_bytes(16)
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ITERATIONS)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, rounds)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")
     salt_text, stored_text, server_text = (base64.b64encode(part).decode() for part in (salt, stored, server))
-    return f"SCRAM-SHA-256${SCRAM_ITERATIONS}:{salt_text}${stored_text}:{server_text}"
+    return f"SCRAM-SHA-256${rounds}:{salt_text}${stored_text}:{server_text}"
 
 
 def _checked(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 from pathlib import Path
@@ -27,6 +28,12 @@ FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long journeys come first."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """Twelve thousand tests stay for the whole session: the garbage collector need not look at them again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ python tools/reasons.py            # reasons, each with the places it comes from
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 from pathlib import Path
@@ -37,24 +38,24 @@ def from_contract() -> dict[str, set[str]]:
 def from_code() -> dict[str, set[str]]:
     """Reasons that the code raises, or names where an error is made, with the files."""
     found: dict[str, set[str]] = {}
-    for path in _sources():
-        for reason, _ in _in_source(path.read_text("utf-8")):
-            found.setdefault(reason, set()).add(str(path.relative_to(ROOT)))
+    for path, reason, _ in _raised():
+        found.setdefault(reason, set()).add(str(path.relative_to(ROOT)))
     return found
 
 
 def kinds() -> dict[str, set[str]]:
     """The kinds of error that each reason is raised as."""
     found: dict[str, set[str]] = {}
-    for path in _sources():
-        for reason, kind in _in_source(path.read_text("utf-8")):
-            if kind in KINDS:
-                found.setdefault(reason, set()).add(kind)
+    for _, reason, kind in _raised():
+        if kind in KINDS:
+            found.setdefault(reason, set()).add(kind)
     return found
 
 
-def _sources() -> list[Path]:
-    return [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "migrations" not in path.parts]
+@functools.cache  # several questions are asked of the same sources
+def _raised() -> tuple[tuple[Path, str, str], ...]:
+    sources = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if "migrations" not in path.parts]
+    return tuple((path, reason, kind) for path in sources for reason, kind in _in_source(path.read_text("utf-8")))
 
 
 def _in_source(text: str) -> set[tuple[str, str]]:

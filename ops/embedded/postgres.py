@@ -156,10 +156,15 @@ class EmbeddedPostgres:
 
     def clone_database(self, template: str, name: str) -> None:
         """Copy a migrated database: the copy has the roles of its template. Nobody may be connected to the template."""
+        for statement in self.cloning(template, name):
+            self.run_sql(statement)
+
+    def cloning(self, template: str, name: str) -> Sequence[str]:
+        """The statements of `clone_database`, for a superuser's connection that stands; each has to stand alone."""
         _check_names(template, name)
-        self.run_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER "{template}_owner" STRATEGY FILE_COPY')
-        self.run_sql(
-            f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC; GRANT CONNECT ON DATABASE "{name}" TO "{template}_app"'
+        return (
+            f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER "{template}_owner" STRATEGY FILE_COPY',
+            f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC; GRANT CONNECT ON DATABASE "{name}" TO "{template}_app"',
         )
 
     def drop_database(self, name: str) -> None:

@@ -9,7 +9,8 @@ from uuid import UUID
 from kernel.calendar import Month
 from kernel.identity import ResidentIdCheck
 from kernel.money import Money
-from services.enrollment.cover import Branch, SuspendReason
+from services.enrollment.cover import SuspendReason
+from services.enrollment.cover_work import Branch
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import EndReason, Post
 

@@ -1,10 +1,9 @@
-"""Insurance beyond the ordinary employee: covers without an employment, suspensions, back payments, overlaps, projects.
+"""Insurance beyond the ordinary employee: covers without an employment, and the months in which they rest.
 
-Pure values and decisions; amounts of law are in `domain`. Sources: 国发〔2005〕38号 (flexible workers), 国发〔2014〕8号
-(residents), 国发〔2015〕2号 (government posts), 人社部发〔2014〕17号 (overlaps), 人社部发〔2014〕103号 (projects).
+Pure values and decisions; amounts of law are in `domain`, money in `cover_money`, projects and platforms in
+`cover_work`. Sources: 国发〔2005〕38号 (flexible workers), 国发〔2014〕8号 (residents), 国发〔2015〕2号 (posts).
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,9 +14,8 @@ from kernel.calendar import Month
 from kernel.dated import DatedValue
 from kernel.errors import AlreadyExists, InvalidInput, NotFound, Refused
 from kernel.money import Money
-from kernel.statement import Statement
-from services.enrollment.billing import Bill, past_year_closed
-from services.enrollment.domain.account import YearTerms
+from services.enrollment.billing import past_year_closed
+from services.enrollment.cover_work import PlatformOrders, ProjectCover
 from services.enrollment.domain.contributions import BaseLimits, Scheme
 from services.enrollment.register import (
     START_MONTHS_AHEAD,
@@ -31,13 +29,7 @@ from services.enrollment.register import (
     Wage,
 )
 
-BACK_MONTHS_MAX = 240  # one bill for each month, all in one answer
 DUE_DAYS = range(1, 29)
-_PERMIT_NO = re.compile(r"[0-9A-Z-]{6,40}", re.ASCII)
-_DOCUMENT_REF = re.compile(r"[\w〔〕()（）\[\]-]{4,60}")
-CONTRACT_PRICE_MAX = Money(100_000_000_000_00)
-DAY_ORDERS_MAX = 1000
-REPORT_ROWS_MAX = 5000
 
 
 class CoverKind(StrEnum):
@@ -65,15 +57,6 @@ class SuspendReason(StrEnum):
     STUDY_OR_SERVICE = "STUDY_OR_SERVICE"
     DETENTION = "DETENTION"
     OTHER = "OTHER"
-
-
-class Branch(StrEnum):
-    """Branch of a platform, by the word that the law uses for its fee."""
-
-    RIDE = "出行"
-    TAKEAWAY = "外卖"
-    DELIVERY = "即时配送"
-    FREIGHT = "同城货运"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,140 +91,6 @@ class Cover:
     def base_of(self, month: Month) -> Money:
         """The chosen base in force in a month."""
         return next(one.amount for one in self.bases if one.from_month <= month)
-
-
-@dataclass(frozen=True, slots=True)
-class ResidentPayment:
-    """A resident's payment of a year."""
-
-    payment_id: UUID
-    cover_id: UUID
-    person_id: UUID
-    year: int
-    tier: Money
-    subsidy: Money
-    aid: Money
-    statement: Statement
-    policy_version: str
-    paid_date: date | None = None
-    refunded: Money = Money.ZERO
-    is_on_behalf: bool = False  # the government pays it
-
-
-@dataclass(frozen=True, slots=True)
-class AccountEntry:
-    """An entry of an account beside that of the employee pension."""
-
-    part: str
-    source: str
-    booked: Month
-    amount: Money
-
-
-@dataclass(frozen=True, slots=True)
-class SchemeAccount:
-    """An account beside that of the employee pension, with its entries, newest first."""
-
-    scheme: Scheme
-    balance: Money
-    entries: Sequence[AccountEntry]
-
-
-@dataclass(frozen=True, slots=True)
-class SchemeYear:
-    """A closed year of a person's account beside that of the employee pension."""
-
-    scheme: Scheme
-    year: int
-    opening: Money
-    contribution: Money
-    interest: Money
-    monthly: Mapping[int, Money]  # what was booked, by month
-    terms: YearTerms
-    policy_version: str
-
-    @property
-    def statement(self) -> Statement:
-        """How the year comes about: opening, interest on it, what was booked, interest on that."""
-        return self.terms.close(self.opening, self.monthly).statement
-
-
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """Months that were paid twice, and what goes back; booked when it has an id."""
-
-    kind: CoverKind
-    months: Sequence[Month]
-    statement: Statement
-    refund_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BackPayment:
-    """A back payment: each month's contributions and fee, and one bill for each month."""
-
-    back_payment_id: UUID
-    statement: Statement
-    bills: Sequence[Bill]
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """A construction project insured as a whole."""
-
-    project_id: UUID
-    employer_id: UUID
-    permit_no: str
-    name: str
-    contract_price: Money
-    start_date: date
-    planned_date: date
-    completion_date: date | None
-    premium: Money
-    statement: Statement
-    policy_version: str
-    paid_date: date | None = None
-    named_count: int = 0
-
-    def covers(self, day: date) -> bool:
-        """Whether the work of a day is covered: from the start to the completion."""
-        return self.start_date <= day and (self.completion_date is None or day <= self.completion_date)
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectCover:
-    """A stretch on the roster of a project."""
-
-    project_id: UUID
-    name: str
-    from_date: date
-    until_date: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformMonth:
-    """A month's orders of a platform in one branch."""
-
-    platform_month_id: UUID
-    employer_id: UUID
-    month: Month
-    branch: Branch
-    orders: int
-    premium: Money
-    statement: Statement
-    policy_version: str
-    paid_date: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformOrders:
-    """Orders of a person with one platform, of a day or of a month."""
-
-    employer_id: UUID
-    branch: Branch
-    orders: int
-    month: Month
-    days: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,105 +268,6 @@ def check_end(cover: Cover, end: Month, today: date, billed: Month | None) -> No
         )
 
 
-def check_back_payment(first: Month, last: Month, start: Month, document_ref: str, limit: DatedValue[int]) -> None:
-    """Months before an enrolment, in one piece; a lump of more months than the limit rests on a document.
-
-    Raises:
-        InvalidInput: BACK_PAYMENT_MONTHS_INVALID, DOCUMENT_INVALID.
-        Refused: DOCUMENT_REQUIRED.
-    """
-    count = first.months_until(last) + 1
-    if not 1 <= count <= BACK_MONTHS_MAX or last >= start:
-        raise InvalidInput(
-            "BACK_PAYMENT_MONTHS_INVALID",
-            "back payments are for months before the enrolment, at most 240 at once",
-            field="last_month",
-            latest=str(start.previous),
-            most=str(BACK_MONTHS_MAX),
-        )
-    if document_ref and not _DOCUMENT_REF.fullmatch(document_ref):
-        raise InvalidInput("DOCUMENT_INVALID", "a reference has 4 to 60 letters and digits", field="document_ref")
-    if count > limit.value and not document_ref:
-        raise Refused(
-            "DOCUMENT_REQUIRED",
-            "a long back payment needs a ruling",
-            field="document_ref",
-            source=limit.source,
-            months=str(limit.value),
-        )
-
-
-def check_project_dates(start: date, planned: date) -> None:
-    """A project ends after it starts.
-
-    Raises:
-        InvalidInput: PROJECT_DATES_INVALID.
-    """
-    if planned < start:
-        raise project_dates_invalid("planned_date", start, None)
-
-
-def check_permit_no(text: str) -> str:
-    """The number of a construction permit.
-
-    Raises:
-        InvalidInput: PERMIT_NO_INVALID.
-    """
-    if not _PERMIT_NO.fullmatch(text):
-        raise InvalidInput(
-            "PERMIT_NO_INVALID", "a permit number has 6 to 40 digits, capital letters and hyphens", field="permit_no"
-        )
-    return text
-
-
-def check_single_receipt(
-    owed: Money, amount: Money, paid_date: date, today: date, *, earliest: date, paid: date | None
-) -> None:
-    """A receipt that pays the whole of something, once, on a day that has come.
-
-    Raises:
-        Refused: PAYMENT_ALREADY_PAID.
-        InvalidInput: RECEIPT_AMOUNT_INVALID, PAID_DATE_INVALID.
-    """
-    if paid is not None:
-        raise Refused("PAYMENT_ALREADY_PAID", "this was paid before", paid=str(paid))
-    if amount != owed:
-        raise InvalidInput("RECEIPT_AMOUNT_INVALID", "the receipt is not for what is owed", field="amount")
-    if not earliest <= paid_date <= today:
-        raise InvalidInput(
-            "PAID_DATE_INVALID",
-            "money is received in its year and not in the future",
-            field="paid_date",
-            earliest=str(earliest),
-            latest=str(today),
-        )
-
-
-def months_paid_twice(resident_years: Mapping[int, int], employed: Sequence[Month]) -> Mapping[int, int]:
-    """Months of each resident year in which the person was insured as an employee too, beyond those paid back before.
-
-    Args:
-        resident_years: Months already paid back, by year of a payment.
-        employed: Months that were paid in the employee scheme.
-    """
-    return {
-        year: months
-        for year, done in resident_years.items()
-        if (months := len({one for one in employed if one.year == year}) - done) > 0
-    }
-
-
-def project_dates_invalid(field: str, earliest: date, latest: date | None) -> InvalidInput:
-    """A day of a project that lies outside it."""
-    return InvalidInput(
-        "PROJECT_DATES_INVALID",
-        "the day lies outside the project",
-        field=field,
-        earliest=str(earliest),
-        latest=str(latest or ""),
-    )
-
-
 def _suspension_month(earliest: Month, latest: Month) -> InvalidInput:
     return InvalidInput(
         "SUSPENSION_MONTH_INVALID",
@@ -531,8 +281,3 @@ def _suspension_month(earliest: Month, latest: Month) -> InvalidInput:
 def cover_not_found() -> NotFound:
     """The one text for a cover that does not exist and for one that is not the caller's business."""
     return NotFound("COVER_NOT_FOUND", "no such cover")
-
-
-def project_not_found() -> NotFound:
-    """The one text for a project that does not exist and for one that is not the caller's business."""
-    return NotFound("PROJECT_NOT_FOUND", "no such project")

@@ -11,7 +11,7 @@ from kernel.dated import Dated
 from kernel.identity import Divisions, Sex
 from kernel.money import Money
 from kernel.retirement import TrackRule
-from services.enrollment.collection import DueRule
+from services.enrollment.arrears import DueRule
 from services.enrollment.domain.account import AccountLaw, Method
 from services.enrollment.domain.contributions import BaseLimits, ContributionLaw, IndustryRate, Scheme, Side
 from services.enrollment.domain.projects import ProjectTerms

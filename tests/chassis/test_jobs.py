@@ -265,10 +265,10 @@ async def test_a_long_chunk_keeps_its_lease(database: Database, new_database: Ne
 
     await started(database, [{}], "long")
     kind = JobKind("long", long)
-    worker = Worker(database, [kind], lease_seconds=0.4, heartbeat_seconds=0.05)
+    worker = Worker(database, [kind], lease_seconds=1.0, heartbeat_seconds=0.05)
     running = asyncio.create_task(worker.run_one())
     before = await until(lambda: leased(database))
-    await until(lambda: leased(database, later_than=before, seconds=0.6))
+    await until(lambda: leased(database, later_than=before, seconds=1.1))
     assert not await Worker(new_database.opened(database.settings), [kind]).run_one()
     renewed.set()
     await running

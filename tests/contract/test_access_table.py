@@ -6,6 +6,7 @@ with `python tests/contract/test_access_table.py`.
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +128,7 @@ def partner(rule: AccessRule, scopes: set[str]) -> list[str]:
     return sorted(scope for scope in scopes if opens(scope))
 
 
+@functools.cache
 def table() -> dict[str, dict[str, Any]]:
     """Who may call what, decided now."""
     known = routes()

@@ -17,8 +17,8 @@ from kernel.calendar import Month
 from kernel.dated import Confidence, Dated, DatedValue
 from kernel.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refused
 from kernel.money import Money
-from services.enrollment import collection
-from services.enrollment.collection import DueRule, Instalment, Payment
+from services.enrollment import arrears as arrears_rules
+from services.enrollment.arrears import DueRule, Instalment, Payment
 from services.enrollment.domain.contributions import Scheme
 from tests.enrollment.builders import NOW, TODAY, day, month
 from tests.enrollment.collecting import (
@@ -67,7 +67,7 @@ async def an_unpaid_bill(bureau: Bureau) -> tuple[str, model.Bill]:
 def test_the_fee_is_that_of_every_part_by_its_own_days(parts: list[tuple[int, int]], open_fen: int, days: int) -> None:
     paid = [Payment(Money(fen), DUE + timedelta(days=late)) for fen, late in parts]
 
-    fee = collection.fee_of(paid, Money(open_fen), DUE, DUE + timedelta(days=days), RATE)
+    fee = arrears_rules.fee_of(paid, Money(open_fen), DUE, DUE + timedelta(days=days), RATE)
 
     expected = sum((fen * late * 5 + 5_000) // 10_000 for fen, late in [*parts, (open_fen, days)] if late > 0)
     assert fee.total.fen == expected
@@ -76,15 +76,15 @@ def test_the_fee_is_that_of_every_part_by_its_own_days(parts: list[tuple[int, in
 def test_the_due_day_itself_costs_nothing_and_the_day_after_one_day() -> None:
     amount = Money.yuan("10000.00")
 
-    assert collection.fee_of([], amount, DUE, DUE, RATE).total == Money.ZERO
-    assert collection.fee_of([], amount, DUE, DUE + timedelta(days=1), RATE).total == Money.yuan("5.00")
+    assert arrears_rules.fee_of([], amount, DUE, DUE, RATE).total == Money.ZERO
+    assert arrears_rules.fee_of([], amount, DUE, DUE + timedelta(days=1), RATE).total == Money.yuan("5.00")
 
 
 @given(st.integers(0, 10**12), st.lists(st.integers(0, 10**9), min_size=3, max_size=3).filter(any))
 def test_shares_add_up_to_the_amount(fen: int, weights: list[int]) -> None:
     schemes = (Scheme.EMPLOYEE_PENSION, Scheme.UNEMPLOYMENT, Scheme.WORK_INJURY)
 
-    parts = collection.shares(Money(fen), dict(zip(schemes, map(Money, weights), strict=True)))
+    parts = arrears_rules.shares(Money(fen), dict(zip(schemes, map(Money, weights), strict=True)))
 
     assert Money.total(parts.values()) == Money(fen)
     assert all(part >= Money.ZERO for part in parts.values())
@@ -232,7 +232,7 @@ async def test_a_plan_that_is_not_agreed_takes_no_money(bureau: Bureau) -> None:
 def test_parts_are_filled_in_order_and_never_more_than_was_paid(amounts: list[int], paid: int) -> None:
     parts = [Instalment(number, TODAY, Money(fen)) for number, fen in enumerate(amounts, start=1)]
 
-    done = [part.paid.fen for part in collection.filled(parts, Money(paid))]
+    done = [part.paid.fen for part in arrears_rules.filled(parts, Money(paid))]
 
     assert sum(done) == min(paid, sum(amounts))
     full = [one == two for one, two in zip(done, amounts, strict=True)]

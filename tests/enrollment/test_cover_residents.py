@@ -16,7 +16,7 @@ from hrss.enrollment.v1 import enrollment_service_pb2 as register_pb
 from kernel.calendar import Month
 from kernel.errors import AlreadyExists, DomainError, Refused
 from kernel.money import Money
-from services.enrollment import cover as rules
+from services.enrollment import cover_money as money_rules
 from services.enrollment.domain.residents import resident_refund
 from tests.enrollment.builders import NOW, PARTNER, an_id_no, money, month
 from tests.enrollment.collecting import SUPERVISOR, ask
@@ -216,10 +216,10 @@ async def test_nothing_of_a_government_post_is_withheld(bureau: Bureau) -> None:
 def test_never_more_than_a_year_goes_back(done: dict[int, int], employed: list[tuple[int, int]], payment: int) -> None:
     months = [Month(*one) for one in employed]
 
-    found = rules.months_paid_twice(done, months)
+    found = money_rules.months_paid_twice(done, months)
 
     for year, count in found.items():
         assert 1 <= count <= 12 - done[year]
         assert count + done[year] == len({one for one in months if one.year == year})
         assert Money.ZERO <= resident_refund(year, Money(payment), count).amount <= Money(payment)
-    assert rules.months_paid_twice({year: count + done[year] for year, count in found.items()}, months) == {}
+    assert money_rules.months_paid_twice({year: count + done[year] for year, count in found.items()}, months) == {}

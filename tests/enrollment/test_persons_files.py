@@ -249,14 +249,14 @@ def test_every_verdict_says_what_to_do_in_two_languages() -> None:
 def test_a_file_of_20000_rows_is_checked_in_seconds() -> None:
     rows = [a_wage(f"{990000}{1960 + n % 40}0101{n % 1000:03d}X") for n in range(20_000)]
     data = a_file(HEAD, rows)
-    begun = time.perf_counter()
+    begun = time.process_time()  # of this process: what else the machine does takes none of it
 
     file = declarations_file.open_file(data)
     for line, text in file.rows(2, 20_001):
         with contextlib.suppress(RowWrong):
             declarations_file.read_row(file, line, text, today=TODAY, allow_test_region=True)
 
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 # -- wages by file

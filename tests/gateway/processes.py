@@ -41,7 +41,7 @@ class Process:
 
     def ready(self) -> dict[str, Any]:
         """Wait until it says that it is ready."""
-        until(lambda: self._ready.exists() or self.process.poll() is not None, seconds=20, what="ready")
+        until(lambda: self._ready.exists() or self.process.poll() is not None, seconds=60, what="ready")
         assert self.process.poll() is None, self.log.read_text()
         found: dict[str, Any] = json.loads(self._ready.read_text())
         return found

@@ -21,7 +21,8 @@ from tests.gateway.messages import given, messages, public_messages, reference
 
 MESSAGES = public_messages()
 ENCODER, DECODER = Encoder(), Decoder()
-SOME = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=4, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+MANY = settings(SOME, max_examples=4_000)
 every_message = pytest.mark.parametrize("name", MESSAGES)
 
 
@@ -43,8 +44,20 @@ def test_a_full_message_is_written_as_protobuf_writes_it(name: str) -> None:
 @SOME
 @for_all(data=st.data())
 def test_any_message_is_written_as_protobuf_writes_it_and_read_back(name: str, data: st.DataObject) -> None:
-    message = data.draw(messages(MESSAGES[name]))
+    assert_same_both_ways(name, data.draw(messages(MESSAGES[name])))
 
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@MANY
+@for_all(data=st.data())
+def test_many_messages_are_written_as_protobuf_writes_them_and_read_back(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(MESSAGES)))
+    assert_same_both_ways(name, data.draw(messages(MESSAGES[name])))
+
+
+def assert_same_both_ways(name: str, message: Any) -> None:
+    """Both mappings write the same, and what was written is read back."""
     text = ENCODER.encode(message)
     assert json.loads(text) == reference(message)
 

@@ -146,18 +146,18 @@ async def test_the_log_names_routes_and_never_paths(running: Running) -> None:
     ids=["headers", "dots", "crlf", "path", "method", "length", "tls"],
 )
 async def test_hostile_bytes_get_an_answer_and_harm_nobody(running: Running, sent: bytes, status: bytes) -> None:
-    with contextlib.closing(socket.create_connection(("127.0.0.1", running.port), timeout=5)) as raw:
+    with contextlib.closing(socket.create_connection(("127.0.0.1", running.port), timeout=20)) as raw:
         raw.sendall(sent)
         began = time.monotonic()
         answer = raw.recv(65536)
 
     assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert (await running.http.get(f"{running.url}/healthz")).status_code == 200
 
 
 async def test_a_head_that_never_ends_is_not_collected(running: Running) -> None:
-    with contextlib.closing(socket.create_connection(("127.0.0.1", running.port), timeout=5)) as raw:
+    with contextlib.closing(socket.create_connection(("127.0.0.1", running.port), timeout=20)) as raw:
         raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ")
         with contextlib.suppress(ConnectionError):
             for _ in range(100):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 INTERVAL_SECONDS = 0.01
 
 
-def until(condition: Callable[[], object], *, seconds: float = 15.0, what: str = "the condition") -> None:
+def until(condition: Callable[[], object], *, seconds: float = 30.0, what: str = "the condition") -> None:
     """Return as soon as the condition holds; fail after the limit."""
     deadline = time.monotonic() + seconds
     while not condition():

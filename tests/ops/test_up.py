@@ -35,7 +35,7 @@ class Small:
             self.process = children.start(
                 [sys.executable, "-m", "tests.ops.small_platform"], env=self._environment(), output=log, cwd=ROOT
             )
-        until(self._is_running, seconds=30, what="the platform's start")
+        until(self._is_running, seconds=60, what="the platform's start")
         return self.state()
 
     def run_second(self) -> subprocess.CompletedProcess[str]:
@@ -106,7 +106,7 @@ def test_killed_supervisor_leaves_no_orphan(small: Small) -> None:
 
     small.end(signal.SIGKILL)
 
-    until(lambda: not any(alive(pid) for pid in pids.values()), seconds=15, what="the end of all processes")
+    until(lambda: not any(alive(pid) for pid in pids.values()), seconds=30, what="the end of all processes")
 
 
 def test_next_start_goes_on_where_the_killed_one_was(small: Small) -> None:

@@ -7,8 +7,9 @@ async def database(new_database: NewDatabase) -> Database:
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections import Counter
+import threading
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -19,9 +20,11 @@ from chassis import bus as chassis_bus
 from chassis.bus import Bus
 from chassis.config import Settings
 from chassis.database import Database
+from ops import roles
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+    from concurrent.futures import Future
     from pathlib import Path
 
     from chassis.inbox import Consumer
@@ -44,30 +47,89 @@ def keys_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-class Templates:
-    """Databases that were migrated once and are only copied from then on."""
+class Administrator:
+    """The superuser's one connection for a session, kept by a thread of its own.
+
+    So a test neither starts a program for each statement nor waits for what it does not need yet.
+    """
 
     def __init__(self, postgres: EmbeddedPostgres) -> None:
+        self._postgres = postgres
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="administrator", daemon=True)
+        self._thread.start()
+        self._turn = asyncio.Lock()
+
+    def begin(self, *statements: str) -> Future[None]:
+        """Run statements one by one, after those that were begun before."""
+        return asyncio.run_coroutine_threadsafe(self._run(statements), self._loop)
+
+    async def _run(self, statements: Iterable[str]) -> None:
+        async with self._turn:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await asyncpg.connect(self._postgres.admin_url())
+            for statement in statements:
+                await self._connection.execute(statement)
+
+    def close(self) -> None:
+        """End after the last statement."""
+
+        async def end() -> None:
+            async with self._turn:
+                if self._connection is not None:
+                    await self._connection.close()
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+class Templates:
+    """Databases that were migrated once and are only copied from then on; the next copy is made while a test runs."""
+
+    def __init__(self, postgres: EmbeddedPostgres, administrator: Administrator) -> None:
         self.postgres = postgres
-        self._ready: set[str] = set()
-        self._copies: Counter[str] = Counter()
+        self._administrator = administrator
+        self._next: dict[str, tuple[str, Future[None]]] = {}
+        self._dropping: list[Future[None]] = []
 
     def copy(self, service: str, migrations: Path | None) -> str:
         """The name of a new copy."""
-        if service not in self._ready:
+        if service not in self._next:
             self.postgres.create_database(service)
             migrate.upgrade(service, self.postgres.owner_url(service), f"{service}_app", migrations=migrations)
-            self._ready.add(service)
-        self._copies[service] += 1
-        name = f"{service}_{self._copies[service]}_{secrets.token_hex(3)}"
-        self.postgres.clone_database(service, name)
+            self._administrator.begin(*(self._quick_login(f"{service}_{kind}") for kind in ("owner", "app"))).result()
+            self._next[service] = self._begin(service)
+        name, made = self._next[service]
+        made.result()
+        self._next[service] = self._begin(service)
         return name
+
+    def drop(self, name: str) -> None:
+        """Remove a copy, by and by; what went wrong is told to the next who asks."""
+        for done in [one for one in self._dropping if one.done()]:
+            self._dropping.remove(done)
+            done.result()
+        self._dropping.append(self._administrator.begin(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+
+    def _begin(self, service: str) -> tuple[str, Future[None]]:
+        name = f"{service}_{secrets.token_hex(5)}"
+        return name, self._administrator.begin(*self.postgres.cloning(service, name))
+
+    def _quick_login(self, role: str) -> str:
+        """Tests connect thousands of times with random passwords: one round of the hash is as good as 4,096."""
+        verifier = roles.scram_verifier(self.postgres.keys.password(f"postgres-{role}"), rounds=1)
+        return f"ALTER ROLE \"{role}\" PASSWORD '{verifier}'"
 
 
 @pytest.fixture(scope="session")
-def templates(postgres: EmbeddedPostgres) -> Templates:
+def templates(postgres: EmbeddedPostgres) -> Iterator[Templates]:
     """The session's migrated databases."""
-    return Templates(postgres)
+    administrator = Administrator(postgres)
+    yield Templates(postgres, administrator)
+    administrator.close()
 
 
 class NewDatabase:
@@ -112,7 +174,7 @@ class NewDatabase:
         for database in self._open:
             await database.close()
         for name in self._names:
-            self._templates.postgres.drop_database(name)
+            self._templates.drop(name)
 
 
 @pytest.fixture

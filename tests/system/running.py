@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ops.demo.stage import Platform
 
-READY_SECONDS = 90.0
+READY_SECONDS = 240.0
 SMALL = 40  # employees of a story in a test
 SETTLE_SECONDS = 30.0  # P5: all services agree again
 

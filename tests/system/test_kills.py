@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 import httpx
+import pytest
 from rich.console import Console
 
 from ops.demo.stage import Stage
@@ -25,9 +26,11 @@ SEED = 20261123
 VICTIMS = (
     "enrollment", "benefits", "training", "card", "gateway", "nats", "postgres", "simulators", "idp", "traces",
 )  # fmt: skip
-BACK_SECONDS = 30.0
+BACK_SECONDS = 60.0
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_every_process_is_killed_and_no_total_changes(server_home: Path) -> None:
     with running(server_home / "kills") as platform:
         console = Console(file=io.StringIO(), width=140)

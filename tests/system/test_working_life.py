@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from ops.demo.life import Life
     from tests.system.running import Running
 
+# The first of these tests waits for the whole story, which takes its time on a machine that does other things too.
+pytestmark = pytest.mark.timeout(400)
 # The story does not enter these rooms; their own tests and one way of all RPCs (chassis/once.py) stand for repetitions.
 ROOMS_BESIDE_THE_STORY = {
     "BatchesService", "CityService", "CodesService", "CollectionService", "CoverService", "FamilyService",

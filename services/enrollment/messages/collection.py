@@ -16,22 +16,16 @@ from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from kernel.money import Money
 from kernel.statement import Statement
+from services.enrollment.arrears import Arrear, Demand, DemandKind, Instalment, Plan, PlanState, filled
 from services.enrollment.billing import state_after
 from services.enrollment.collection import (
-    Arrear,
-    Demand,
-    DemandKind,
     Difference,
-    Instalment,
-    Plan,
-    PlanState,
     Refund,
     RefundKind,
     RefundState,
     Suspense,
     SuspenseReason,
     SuspenseState,
-    filled,
 )
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.messages.replies import BILL_STATES

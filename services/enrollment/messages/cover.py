@@ -12,16 +12,8 @@ from kernel.errors import InvalidInput
 from kernel.identity import normalise_employer_name, normalise_name
 from kernel.money import Money
 from services.enrollment import commands
-from services.enrollment.cover import (
-    CONTRACT_PRICE_MAX,
-    DAY_ORDERS_MAX,
-    DUE_DAYS,
-    REPORT_ROWS_MAX,
-    Branch,
-    EmployerKind,
-    SuspendReason,
-    check_permit_no,
-)
+from services.enrollment.cover import DUE_DAYS, EmployerKind, SuspendReason
+from services.enrollment.cover_work import CONTRACT_PRICE_MAX, DAY_ORDERS_MAX, REPORT_ROWS_MAX, Branch, check_permit_no
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.messages.requests import POSTS, BirthFields, identity_of, month_of, name_of, person_id
 from services.enrollment.register import WAGE_MAX, EndReason, check_division, check_phone, check_receipt_no, check_wage

@@ -3,7 +3,8 @@
 from chassis.values import to_date, to_money, to_month
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from kernel import ids
-from services.enrollment.cover import Cover, CoverKind, PlatformOrders, ProjectCover
+from services.enrollment.cover import Cover, CoverKind
+from services.enrollment.cover_work import PlatformOrders, ProjectCover
 from services.enrollment.messages.words import END_REASONS, STATES
 
 COVER_KINDS = {

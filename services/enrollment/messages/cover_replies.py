@@ -8,18 +8,9 @@ from hrss.enrollment.v1 import cover_service_pb2 as pb
 from hrss.enrollment.v1 import enrollment_pb2 as model
 from kernel import ids
 from services.enrollment.billing import Bill
-from services.enrollment.cover import (
-    BackPayment,
-    Branch,
-    Cover,
-    EmployerKind,
-    Overlap,
-    PlatformMonth,
-    PlatformOrders,
-    Project,
-    ResidentPayment,
-    SchemeAccount,
-)
+from services.enrollment.cover import Cover, EmployerKind
+from services.enrollment.cover_money import BackPayment, Overlap, ResidentPayment, SchemeAccount
+from services.enrollment.cover_work import Branch, PlatformMonth, PlatformOrders, Project
 from services.enrollment.messages.cover_models import COVER_KINDS, cover_model
 from services.enrollment.messages.replies import bill_model, employer_model, enrollment_model
 from services.enrollment.messages.words import SCHEMES

@@ -10,7 +10,7 @@ from hrss.enrollment.v1 import collection_service_pb2 as pb
 from kernel import ids
 from kernel.errors import InvalidInput
 from kernel.money import Money
-from services.enrollment.collection import Arrear, LateFeeRun, Reminded, reminder_csv
+from services.enrollment.arrears import Arrear, LateFeeRun, Reminded, reminder_csv
 from services.enrollment.messages.collection import arrear
 
 

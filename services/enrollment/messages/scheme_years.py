@@ -6,7 +6,7 @@ from chassis.jobs import Job
 from chassis.values import to_job, to_money, to_statement
 from hrss.enrollment.v1 import cover_service_pb2 as pb
 from kernel.errors import InvalidInput
-from services.enrollment.cover import SchemeYear
+from services.enrollment.cover_money import SchemeYear
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.messages.words import SCHEMES
 

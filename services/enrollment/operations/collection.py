@@ -16,18 +16,11 @@ from kernel.calendar import Month
 from kernel.errors import InvalidInput, Refused
 from kernel.money import Money
 from services.enrollment import accounting
+from services.enrollment import arrears as arrears_rules
 from services.enrollment import collection as rules
+from services.enrollment.arrears import Demand, DemandKind, PlanState
 from services.enrollment.billing import Bill, BillKind, BillState, Receipt
-from services.enrollment.collection import (
-    Demand,
-    DemandKind,
-    Incoming,
-    PlanState,
-    Suspense,
-    SuspenseReason,
-    SuspenseState,
-    Verdict,
-)
+from services.enrollment.collection import Incoming, Suspense, SuspenseReason, SuspenseState, Verdict
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.operations import bills as billed
 from services.enrollment.operations.collection_settlement import settle_waiting
@@ -90,7 +83,7 @@ async def match(tx: Transaction, suspense_id: UUID, document: str, wanted: Money
         if document.startswith("bil_"):
             raise bill_not_found()
         if document.startswith("dem_"):
-            raise rules.demand_not_found()
+            raise arrears_rules.demand_not_found()
         raise InvalidInput("DOCUMENT_UNKNOWN", "a document is bil_… or dem_…", field="document")
     if money.employer_id is not None and money.employer_id != target.employer_id:
         raise Refused("PAYER_DIFFERS", "the bill is another employer's", field="document")

@@ -15,9 +15,10 @@ from kernel.calendar import Month
 from kernel.errors import AlreadyExists, NotFound, PolicyParameterMissing, Refused
 from kernel.money import Money
 from kernel.statement import Statement
+from services.enrollment import arrears as arrears_rules
 from services.enrollment import collection as rules
+from services.enrollment.arrears import Arrear, Demand, DemandKind, Instalment, Plan, PlanState
 from services.enrollment.billing import BillKind, BillState
-from services.enrollment.collection import Arrear, Demand, DemandKind, Instalment, Plan, PlanState
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.operations.office import Office
 from services.enrollment.register import bill_not_found
@@ -35,7 +36,7 @@ async def set_due_date(tx: Transaction, month: Month, due: date | None, office: 
         PolicyParameterMissing: No day was given and the law has none.
     """
     day = office.policy.due_rule.on(month.first_day).value.of(month) if due is None else due
-    rules.check_due_date(day, month)
+    arrears_rules.check_due_date(day, month)
     count = await debts.set_due_date(tx, month, day)
     tx.audit("SetDueDate", detail={"month": str(month), "due_date": str(day), "bills": str(count)})
     return day, count
@@ -127,7 +128,7 @@ async def demand_late_fee(tx: Transaction, bill_id: UUID, office: Office) -> Dem
         difference_id=None,
         total=fee.total,
         paid=Money.ZERO,
-        shares=rules.shares(fee.total, weights),
+        shares=arrears_rules.shares(fee.total, weights),
         statement=fee,
         policy_version=office.policy.version,
         assess_date=tx.today,
@@ -167,7 +168,7 @@ async def prepare_instalments(
     if await people.lock_employer(tx, employer_id) is None:
         raise employer_not_found()
     owed = await debts.open_documents(tx, employer_id)
-    rules.check_instalments(parts, Money.total(one.open for one in owed), tx.today)
+    arrears_rules.check_instalments(parts, Money.total(one.open for one in owed), tx.today)
     plan_id = ids.new_id()
     draft = Plan(
         plan_id=plan_id,
@@ -253,4 +254,4 @@ async def _fee(tx: Transaction, one: OpenDocument, day: date, office: Office) ->
     if one.bill_id is None or due is None:
         return Statement(())  # a late fee bears none, and a difference of final limits neither
     paid = await debts.payments(tx, one.bill_id)
-    return rules.fee_of(paid, one.open, due, day, office.policy.late_fee_daily)
+    return arrears_rules.fee_of(paid, one.open, due, day, office.policy.late_fee_daily)

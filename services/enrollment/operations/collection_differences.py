@@ -20,8 +20,9 @@ from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment import billing
 from services.enrollment import collection as rules
+from services.enrollment.arrears import Demand, DemandKind
 from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, BillState
-from services.enrollment.collection import Demand, DemandKind, Difference
+from services.enrollment.collection import Difference
 from services.enrollment.domain.contributions import Scheme, contribution_rates
 from services.enrollment.operations.collection_settlement import settle_waiting
 from services.enrollment.operations.office import Office

@@ -14,7 +14,7 @@ from chassis.transaction import Transaction
 from kernel import ids
 from kernel.calendar import Month
 from kernel.errors import AlreadyExists, InvalidInput, NotFound, Refused
-from services.enrollment.collection import LateFeeRun, Reminded
+from services.enrollment.arrears import LateFeeRun, Reminded
 from services.enrollment.operations import collection_arrears
 from services.enrollment.operations.office import Office
 from services.enrollment.store import city

@@ -16,7 +16,7 @@ from kernel import ids
 from kernel.errors import AlreadyExists, Refused
 from kernel.money import Money
 from services.enrollment import accounting
-from services.enrollment.cover import SchemeYear
+from services.enrollment.cover_money import SchemeYear
 from services.enrollment.domain.account import Method, YearTerms
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.operations.office import Office

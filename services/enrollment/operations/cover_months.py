@@ -11,9 +11,11 @@ from kernel.money import Money
 from kernel.statement import Line, Statement
 from services.enrollment import billing
 from services.enrollment import cover as rules
+from services.enrollment import cover_money as money_rules
 from services.enrollment.billing import EMPLOYEE_SCHEMES, Bill, BillKind, Terms
 from services.enrollment.commands import AssessBackPayment
-from services.enrollment.cover import BackPayment, CoverKind
+from services.enrollment.cover import CoverKind
+from services.enrollment.cover_money import BackPayment
 from services.enrollment.domain import arrears
 from services.enrollment.domain.contributions import EmployerTerms, Scheme, credit_account, determine_base
 from services.enrollment.operations import cover_people
@@ -95,7 +97,7 @@ async def assess_back_payment(tx: Transaction, command: AssessBackPayment, offic
         raise Refused("EMPLOYER_KIND_WRONG", "this is not possible for a government post")
     first, last = command.first_month, command.last_month
     limit = office.policy.document_after_months.on(tx.today)
-    rules.check_back_payment(first, last, enrollment.start_month, command.document_ref, limit)
+    money_rules.check_back_payment(first, last, enrollment.start_month, command.document_ref, limit)
     other = await cover.employed(tx, enrollment.person_id, first, last)
     if other is not None:
         raise _employed(max(other.start_month, first))

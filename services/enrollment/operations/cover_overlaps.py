@@ -13,9 +13,10 @@ from kernel.errors import Refused
 from kernel.money import Money
 from kernel.statement import Line, Statement
 from services.enrollment import accounting
-from services.enrollment import cover as rules
+from services.enrollment import cover_money as money_rules
 from services.enrollment.accounting import ContributionState, EntryKind
-from services.enrollment.cover import CoverKind, Overlap
+from services.enrollment.cover import CoverKind
+from services.enrollment.cover_money import Overlap
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.domain.residents import resident_refund
 from services.enrollment.messages import facts
@@ -65,7 +66,7 @@ async def _overlaps(tx: Transaction, person_id: UUID) -> tuple[Overlap | None, O
     if months:  # a month that goes back does not count as employee insurance
         employed = [one for one in employed if one not in {back.month for back in months}]
     payments = {one.year: one.tier for one in await cover_money.payments(tx, person_id)}
-    counts = rules.months_paid_twice(done, employed)
+    counts = money_rules.months_paid_twice(done, employed)
     resident = None
     if counts:
         lines = tuple(resident_refund(year, payments[year], number) for year, number in sorted(counts.items()))

@@ -12,9 +12,10 @@ from kernel import ids
 from kernel.errors import AlreadyExists, NotFound, Refused
 from kernel.money import Money
 from services.enrollment import accounting, billing
-from services.enrollment import cover as rules
+from services.enrollment import cover_money as money_rules
+from services.enrollment import cover_work as work_rules
 from services.enrollment.commands import AddProjectWorker, RegisterProject, ReportPlatformOrders, SingleReceipt
-from services.enrollment.cover import PlatformMonth, PlatformOrders, Project, project_not_found
+from services.enrollment.cover_work import PlatformMonth, PlatformOrders, Project, project_not_found
 from services.enrollment.domain.projects import platform_premium, project_premium
 from services.enrollment.operations import cover_people
 from services.enrollment.operations.cover_residents import check_simulated, receipt_no_reused
@@ -41,7 +42,7 @@ async def register_project(tx: Transaction, command: RegisterProject, office: Of
         AlreadyExists: PROJECT_ALREADY_REGISTERED.
         Refused: POLICY_PARAMETER_MISSING: the share and the rates are not public.
     """
-    rules.check_project_dates(command.start_date, command.planned_date)
+    work_rules.check_project_dates(command.start_date, command.planned_date)
     if await people.employer(tx, command.employer_id) is None:
         raise employer_not_found()
     statement = project_premium(command.contract_price, office.policy.project_terms.on(command.start_date))
@@ -86,7 +87,7 @@ async def record_premium(tx: Transaction, command: SingleReceipt, office: Office
     found = await store.load(tx, command.subject_id, lock=True)
     if found is None:
         raise project_not_found()
-    rules.check_single_receipt(
+    money_rules.check_single_receipt(
         found.premium, command.amount, command.paid_date, tx.today, earliest=date(1990, 1, 1), paid=found.paid_date
     )
     if not await store.pay(tx, found.project_id, command.receipt_no, command.paid_date, simulated=command.simulated):
@@ -107,7 +108,7 @@ async def add_worker(tx: Transaction, command: AddProjectWorker, office: Office)
     """
     found = _checked(tx, await store.load(tx, command.project_id, lock=True))
     if not found.covers(command.from_date):
-        raise rules.project_dates_invalid("from_date", found.start_date, found.completion_date)
+        raise work_rules.project_dates_invalid("from_date", found.start_date, found.completion_date)
     insured = await cover_people.person_for(tx, command.person, office)
     if not await store.add_worker(tx, found.project_id, insured.person_id, command.from_date):
         raise AlreadyExists("WORKER_ALREADY_NAMED", "the worker stands on the roster")
@@ -128,7 +129,7 @@ async def complete(tx: Transaction, project_id: UUID, day: date) -> Project:
         raise Refused("PROJECT_COMPLETED", "the project is completed", day=str(found.completion_date))
     earliest = max(found.start_date, await store.last_named(tx, project_id) or found.start_date)
     if not earliest <= day <= tx.today:
-        raise rules.project_dates_invalid("completion_date", earliest, tx.today)
+        raise work_rules.project_dates_invalid("completion_date", earliest, tx.today)
     await store.complete(tx, project_id, day)
     tx.audit("CompleteProject", detail=_detail(found))
     return replace(found, completion_date=day, named_count=0)
@@ -193,7 +194,7 @@ async def record_platform_premium(tx: Transaction, command: SingleReceipt, offic
     found = await store.lock_month(tx, command.subject_id)
     if found is None:
         raise NotFound("PLATFORM_MONTH_NOT_FOUND", "no such report")
-    rules.check_single_receipt(
+    money_rules.check_single_receipt(
         found.premium,
         command.amount,
         command.paid_date,

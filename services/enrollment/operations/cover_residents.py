@@ -14,8 +14,10 @@ from kernel.errors import AlreadyExists, InvalidInput, NotFound, Refused
 from kernel.money import Money
 from services.enrollment import accounting
 from services.enrollment import cover as rules
+from services.enrollment import cover_money as money_rules
 from services.enrollment.commands import AssessResidentYear, SingleReceipt
-from services.enrollment.cover import CoverKind, ResidentPayment, SchemeAccount
+from services.enrollment.cover import CoverKind
+from services.enrollment.cover_money import ResidentPayment, SchemeAccount
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.domain.residents import resident_year
 from services.enrollment.operations import cover_people
@@ -71,7 +73,7 @@ async def record_resident_payment(
     found = await cover_money.lock_payment(tx, command.subject_id)
     if found is None:
         raise NotFound("RESIDENT_PAYMENT_NOT_FOUND", "no such payment")
-    rules.check_single_receipt(
+    money_rules.check_single_receipt(
         found.tier,
         command.amount,
         command.paid_date,

@@ -20,7 +20,7 @@ from kernel.money import Money
 from services.enrollment import accounting
 from services.enrollment import support as rules
 from services.enrollment.commands import SingleReceipt
-from services.enrollment.cover import check_single_receipt
+from services.enrollment.cover_money import check_single_receipt
 from services.enrollment.operations.cover_residents import check_simulated, receipt_no_reused
 from services.enrollment.operations.office import Office
 from services.enrollment.store import city, people

@@ -17,7 +17,8 @@ from services.enrollment import accounting, billing
 from services.enrollment import support as rules
 from services.enrollment.billing import BillKind, Receipt
 from services.enrollment.commands import SingleReceipt
-from services.enrollment.cover import CoverKind, check_single_receipt
+from services.enrollment.cover import CoverKind
+from services.enrollment.cover_money import check_single_receipt
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.operations import bills as billed
 from services.enrollment.operations.cover_residents import check_simulated, credit_payment, receipt_no_reused

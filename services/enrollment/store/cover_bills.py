@@ -13,7 +13,7 @@ from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.accounting import ContributionState
 from services.enrollment.billing import CHARGES, EMPLOYEE_SCHEMES, PARTS, POST_SCHEMES, Bill, BillKind, BillState, Terms
-from services.enrollment.cover import BackPayment
+from services.enrollment.cover_money import BackPayment
 from services.enrollment.domain.contributions import BaseLimits, Scheme, Side
 from services.enrollment.store import bills, scheme_years
 from services.enrollment.store import terms as stored_terms

@@ -10,7 +10,8 @@ from chassis.transaction import Transaction
 from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
-from services.enrollment.cover import AccountEntry, CoverKind, ResidentPayment, SchemeAccount
+from services.enrollment.cover import CoverKind
+from services.enrollment.cover_money import AccountEntry, ResidentPayment, SchemeAccount
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import SCHEME_CODES, SCHEMES
 from services.enrollment.store import receipt_numbers, scheme_years

@@ -10,7 +10,7 @@ from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
 from services.enrollment.commands import WorkerDay
-from services.enrollment.cover import Branch, PlatformMonth, PlatformOrders, Project
+from services.enrollment.cover_work import Branch, PlatformMonth, PlatformOrders, Project
 from services.enrollment.store import receipt_numbers
 
 LOAD = """

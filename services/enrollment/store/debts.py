@@ -12,15 +12,8 @@ from kernel import ids
 from kernel.calendar import Month
 from kernel.money import Money
 from kernel.statement import Statement
+from services.enrollment.arrears import Demand, DemandKind, Instalment, Payment, Plan, PlanState
 from services.enrollment.billing import Receipt, state_after
-from services.enrollment.collection import (
-    Demand,
-    DemandKind,
-    Instalment,
-    Payment,
-    Plan,
-    PlanState,
-)
 from services.enrollment.domain.contributions import Scheme
 
 # What an employer owes, oldest first; a bill before its own demands. A back payment holds its own fee, and no other.

@@ -13,7 +13,8 @@ from uuid import UUID
 from chassis.transaction import Transaction
 from kernel.calendar import Month
 from kernel.money import Money
-from services.enrollment.cover import Branch, Cover, CoverKind, Insurance, PlatformOrders, ProjectCover, Suspension
+from services.enrollment.cover import Cover, CoverKind, Insurance, Suspension
+from services.enrollment.cover_work import Branch, PlatformOrders, ProjectCover
 from services.enrollment.register import SCHEMES, Employment, EndReason, Participation, State, Track, Wage
 from services.enrollment.store.columns import month_of
 

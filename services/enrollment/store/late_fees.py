@@ -9,8 +9,8 @@ from chassis.transaction import Transaction
 from kernel.calendar import Month
 from kernel.dated import Dated
 from kernel.money import Money
+from services.enrollment.arrears import LateFeeRun, Reminded
 from services.enrollment.city import Part
-from services.enrollment.collection import LateFeeRun, Reminded
 
 # A bill that bears a fee: not a back payment, which holds its own, and no flexible worker's, who owes none.
 _BEARS = "kind IN ('EMPLOYER', 'GOVERNMENT')"

@@ -8,7 +8,7 @@ from asyncpg import Record
 from chassis.transaction import Transaction
 from kernel.calendar import Month
 from kernel.money import Money
-from services.enrollment.cover import SchemeYear
+from services.enrollment.cover_money import SchemeYear
 from services.enrollment.domain.account import YearTerms
 from services.enrollment.domain.contributions import Scheme
 from services.enrollment.register import SCHEME_CODES, SCHEMES
