@@ -15,6 +15,7 @@ from kernel.errors import DomainError
 from services.card import providers
 from services.card.batches_rpc import BatchesRpc
 from services.card.codes_rpc import CodesRpc, KeysRpc
+from services.card.counter_rpc import ContactsRpc, CounterRpc
 from services.card.crypto import profile as profiles
 from services.card.crypto import selftest
 from services.card.crypto.algorithms import ES256, SM2
@@ -26,18 +27,20 @@ from services.card.operations import (
     batch_issuing,
     batch_preparing,
     daily,
-    family,
+    family_days,
     figures,
     keys,
     ordering,
     placing,
     publishing,
+    texting,
 )
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
 from services.card.rpc import CardRpc
 from services.card.settings import CardSettings
+from services.card.text_platform import HttpPlatform
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +52,6 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 T = TypeVar("T")
-STEP_SECONDS, STEP_ROWS = 3600.0, 500
 DAY_SECONDS = 600.0  # how often it is looked whether a new day began
 PUBLISH_SECONDS = 15.0  # a change is in the lists within a minute, also when a turn or two fail
 
@@ -68,20 +70,37 @@ def build(settings: Settings) -> Service:
     if office.is_national:
         issuer = NationalIssuer(card.card_national_url)
         orders["card-orders"] = lambda database, stop: ordering.work(database, office, issuer, stop)
+    if card.card_messages_url:
+        platform = HttpPlatform(card.card_messages_url)
+        orders["holder-messages"] = lambda database, stop: texting.work(database, office, platform, stop)
     on_start = [register]
     if card.is_prod and card.card_key_provider == "file":
         on_start.append(note_soft_keys)
     return Service(
         settings=settings,
-        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files, office), FamilyRpc(office)],
+        servicers=[
+            CardRpc(office),
+            CodesRpc(office),
+            KeysRpc(office),
+            BatchesRpc(files, office),
+            FamilyRpc(office),
+            ContactsRpc(office),
+            CounterRpc(office),
+        ],
         consumers=CONSUMERS,
-        jobs=[batch_preparing.job(files, office), batch_issuing.job(office), daily.job(office), placing.job(office)],
+        jobs=[
+            batch_preparing.job(files, office),
+            batch_issuing.job(office),
+            daily.job(office),
+            family_days.job(office),
+            placing.job(office),
+        ],
         figures=figures.count,
         on_start=on_start,
         background=orders
         | {
             "status-lists": lambda database, stop: publish(database, office, stop),
-            "family-accounts": lambda database, stop: step_families(database, office, stop),
+            "family-days": lambda database, stop: begin_families(database, office, stop),
             "card-days": lambda database, stop: begin_days(database, office, stop),
         },
     )
@@ -127,16 +146,15 @@ async def publish(database: Database, office: Office, stop: asyncio.Event) -> No
             continue
 
 
-async def step_families(database: Database, office: Office, stop: asyncio.Event) -> None:
-    """Do the daily step of family accounts, until the process ends; every hour, since a repeated one finds nothing."""
+async def begin_families(database: Database, office: Office, stop: asyncio.Event) -> None:
+    """Begin each day for family accounts, once, until the process ends."""
     while not stop.is_set():
         try:
-            while await _run(database, "family", lambda tx: family.step(tx, office, STEP_ROWS)) == STEP_ROWS:
-                continue
+            await _run(database, "begin-family-day", lambda tx: family_days.start(tx, office))
         except DomainError as error:  # use checks the same, so the next turn is soon enough
-            log.warning("family_accounts_not_stepped", reason=error.reason)
+            log.warning("family_day_not_begun", reason=error.reason)
         try:
-            await asyncio.wait_for(stop.wait(), STEP_SECONDS)
+            await asyncio.wait_for(stop.wait(), DAY_SECONDS)
         except TimeoutError:
             continue
 
