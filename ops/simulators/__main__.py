@@ -17,8 +17,8 @@ import uvicorn
 
 from ops.client import Gateway, IdentityProvider, Login, Problem
 from ops.secrets import Keys
-from ops.simulators.areas import answer_transfers
 from ops.simulators import devices
+from ops.simulators.areas import answer_transfers
 from ops.simulators.bank import answer_orders, answer_subsidies
 from ops.simulators.faces import prove_cards
 from ops.simulators.messages import send_reminders

@@ -103,7 +103,8 @@ class Pads:
             body = (
                 f"<p>{html.escape(waiting['name_masked'])} · {act}</p><form method=post>"
                 f'<p><label>密码 / PIN <input name="pin" {typed}></label></p>'
-                f'<p><label>再次输入 / again <input name="again" {typed}></label></p><button>确定 / enter</button></form>'
+                f'<p><label>再次输入 / again <input name="again" {typed}></label></p>'
+                "<button>确定 / enter</button></form>"
             )
         title = f"密码键盘 / PIN pad {html.escape(terminal)}"
         return HTMLResponse(f"{HEAD.format(title=title)}{SAYS}<p role=status>{html.escape(said)}</p>{body}")

@@ -146,7 +146,7 @@ class Gateway:
             MeRpc(),
             ClockRpc(self.clock),
             ItemRpc(ItemPolicy(law)),
-            CaseRpc(self.desk, enrollment),
+            CaseRpc(self.desk, enrollment, self.backends["card"]),
             OperationsRpc(State(lambda: self.missing, lambda: self.background.is_broker_away, ())),
             PlatformRpc(self._callees, plan, self.settings.traces_url),
         )

@@ -16,7 +16,7 @@ from services.card.domain import contact
 from services.card.service import open_office
 from tests.card.builders import CLERK, PIN, a_key
 from tests.card.counter_desk import ACTIVATE, OTHER_PHONE, PADS, PHONE, RESET, WINDOW, Counter
-from tests.card.test_life import state
+from tests.card.test_life import OFFICER, state
 from tests.plugins.grpc_harness import a_principal
 
 if TYPE_CHECKING:
@@ -96,7 +96,9 @@ async def test_a_number_counts_when_its_code_comes_back_and_nobody_sees_it(count
     assert counter.messages.texts[0][0] == "139****9000"
     assert not await counter.rows("SELECT 1 FROM contact")
     # Nowhere but sealed: neither a number nor a code stands in any row, event or audit.
-    tables = await counter.rows("SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")
+    tables = await counter.rows(
+        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
     dump = [str(row) for one in tables for row in await counter.rows(f'SELECT t::text FROM "{one[0]}" AS t')]
     for secret in (PHONE, OTHER_PHONE, PHONE.encode().hex(), OTHER_PHONE.encode().hex(), right.encode().hex()):
         assert not [line for line in dump if secret in line]
@@ -182,8 +184,7 @@ async def test_a_card_is_activated_at_the_window_with_a_pin_that_no_clerk_sees(c
 async def test_threat_10_a_new_pin_takes_two_proofs_and_a_message_alone_is_none(counter: Counter) -> None:
     person = await counter.person()
     card_id = await counter.active(person)
-    for _ in range(5):
-        await counter.do("ConfirmPin", card_id, person.acting(2), pin="111222")
+    await counter.do("LockCard", card_id, OFFICER, reason="异常登录")
     assert await state(counter, card_id) == "LOCKED"
     assert await reason(counter.at_counter("SendResetCode", card_id)) == "CONTACT_NOT_FOUND"
     await counter.reachable(person, is_proof=False)
@@ -205,11 +206,37 @@ async def test_threat_10_a_new_pin_takes_two_proofs_and_a_message_alone_is_none(
     done = await counter.at_counter("ResetPinAtCounter", card_id, **proofs, evidence_ref="REC-8")
     assert (done.confirmed, done.card.state) == (True, model.CARD_STATE_ACTIVE)
     assert (await counter.do("ConfirmPin", card_id, person.acting(2), pin=NEW_PIN)).result == card_pb.PIN_RESULT_OK
-    for _ in range(5):
-        await counter.do("ConfirmPin", card_id, person.acting(2), pin=PIN)
+    await counter.do("LockCard", card_id, OFFICER, reason="异常登录")
     entry = await counter.ask(card_id, RESET)
     await counter.type(entry, PIN)
     by_face = {"pin_entry_id": entry, "evidence_ref": "REC-9", "face_ref": "FACE-1"}
     assert (await counter.at_counter("ResetPinAtCounter", card_id, **by_face)).confirmed
-    details = [str(row["detail"]) for row in await counter.rows("SELECT detail FROM audit WHERE action = 'card_reset_pin'")]
+    details = [
+        str(row["detail"]) for row in await counter.rows("SELECT detail FROM audit WHERE action = 'card_reset_pin'")
+    ]
     assert ["REC-8; code" in details[0], "REC-9; face FACE-1" in details[1]] == [True, True]
+
+
+async def test_signs_of_a_risk_lock_the_card_and_the_officer_lifts(counter: Counter) -> None:
+    person = await counter.person()
+    card_id = await counter.active(person)
+    await counter.reachable(person)
+    shown = await counter.mint(person, card_id)
+    for _ in range(3):  # a scanner that fires twice is no sign
+        await counter.verify(shown)
+    old = [await counter.forged(card_id, iat=1, number=bytes([n] * 8)) for n in range(20)]
+    for code in old[:19]:  # and an old one counts once, however often somebody shows it
+        await counter.verify(code)
+    await counter.verify(old[0])
+    assert await state(counter, card_id) == "ACTIVE"
+    refused = await counter.verify(old[19])
+    assert refused.result == card_pb.VERIFY_RESULT_SHOW_AGAIN  # the code is answered as ever
+    assert await state(counter, card_id) == "LOCKED"
+    await counter.send()
+    assert "已锁定（风险管理）" in counter.messages.texts[0][1]
+    (audited,) = await counter.rows("SELECT detail FROM audit WHERE action = 'card_lock'")
+    assert "rule refused_codes: 20 within 24 h" in str(audited["detail"])
+
+    await counter.do("UnlockCard", card_id, OFFICER, reason="已核实")
+    await counter.verify(await counter.forged(card_id, iat=1, number=b"another!"))
+    assert await state(counter, card_id) == "ACTIVE"  # counting began anew

@@ -27,6 +27,6 @@ class Rule:
         return f"rule {self.sign.value}: {self.count} within {self.hours} h"
 
 
-# Codes that were good once or elsewhere: pictures of a screen, and codes that were relayed. What a verifier's contract
-# refuses, or a card that cannot be used anyway, says nothing of the card's holder.
-COUNTED = frozenset({Detail.STALE, Detail.REPLAYED, Detail.WRONG_AUDIENCE})
+# Codes that were good once or elsewhere: pictures of a screen, and codes that were relayed. One that comes again within
+# its minute is not counted, for scanners fire twice; nor what a verifier's contract refuses.
+COUNTED = frozenset({Detail.STALE, Detail.WRONG_AUDIENCE})

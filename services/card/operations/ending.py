@@ -10,7 +10,7 @@ from kernel.errors import Forbidden, InvalidInput, NotFound
 from services.card.domain.contact import NoticeWord
 from services.card.domain.lifecycle import OPEN, SUSPENDED, Actor, CardEvent, CardState, follow
 from services.card.operations import life, requesting
-from services.card.store import cards, risks
+from services.card.store import cards, losses, risks
 from services.card.store import holders as holder_rows
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ async def note_deaths(tx: Transaction, deaths: Mapping[UUID, date | None]) -> No
 
 async def _tell_taken_back(tx: Transaction, person_id: UUID) -> None:
     """Say to somebody who lives that the card which a death ended stays over and another can be asked for."""
-    last = next(iter(await cards.of_person(tx, person_id)), None)
-    if last is not None and last.state is CardState.CANCELLED:
-        life.tell(tx, person_id, last.card_id, NoticeWord.DEATH_TAKEN_BACK, Actor.SYSTEM)
+    said = next(iter(await losses.notices(tx, person_id, 1)), None)
+    if said is not None and said.event == CardEvent.DIE:
+        life.tell(tx, person_id, said.card_id, NoticeWord.DEATH_TAKEN_BACK, Actor.SYSTEM)
 
 
 def _require_reason(reason: str) -> None:
