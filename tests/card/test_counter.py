@@ -145,7 +145,7 @@ async def test_a_card_is_activated_at_the_window_with_a_pin_that_no_clerk_sees(c
     assert await reason(counter.do("ActivateCard", card_id, CLERK, consent=True, pin=PIN)) == "ROLE_NOT_ALLOWED"
     first = await counter.ask(card_id, ACTIVATE)
     entry = await counter.ask(card_id, ACTIVATE)  # the pad was asked again: what it waited for is given up
-    fields = {"pin_entry_id": entry, "evidence_ref": "REC-7", "consent": True}
+    fields: dict[str, Any] = {"pin_entry_id": entry, "evidence_ref": "REC-7", "consent": True}
     assert await reason(counter.type(first, PIN)) == "PIN_ENTRY_NOT_FOUND"
     assert await reason(counter.at_counter("ActivateAtCounter", card_id, **fields)) == "PIN_ENTRY_NOT_READY"
 
@@ -159,7 +159,7 @@ async def test_a_card_is_activated_at_the_window_with_a_pin_that_no_clerk_sees(c
     other = a_principal(["CLERK"], subject="idp|clerk-2", purpose="counter", acr=4)
     assert await reason(counter.at_counter("ActivateAtCounter", card_id, other, **fields)) == "PIN_ENTRY_NOT_FOUND"
     for missing, why in (("evidence_ref", "EVIDENCE_REQUIRED"), ("consent", "CONSENT_REQUIRED")):
-        without = {name: value for name, value in fields.items() if name != missing}
+        without: dict[str, Any] = {name: value for name, value in fields.items() if name != missing}
         assert await reason(counter.at_counter("ActivateAtCounter", card_id, **without)) == why
     own = Principal(
         subject="idp|clerk-1",
@@ -196,9 +196,9 @@ async def test_threat_10_a_new_pin_takes_two_proofs_and_a_message_alone_is_none(
     await counter.type(entry, NEW_PIN)
     sent = await counter.at_counter("SendResetCode", card_id)
     code = await counter.code()
-    proofs = {"pin_entry_id": entry, "code_id": sent.code_id, "code": code}
+    proofs: dict[str, Any] = {"pin_entry_id": entry, "code_id": sent.code_id, "code": code}
     assert await reason(counter.at_counter("ResetPinAtCounter", card_id, **proofs)) == "EVIDENCE_REQUIRED"
-    alone = {"pin_entry_id": entry, "evidence_ref": "REC-8"}
+    alone: dict[str, Any] = {"pin_entry_id": entry, "evidence_ref": "REC-8"}
     assert await reason(counter.at_counter("ResetPinAtCounter", card_id, **alone)) == "SECOND_PROOF_REQUIRED"
     wrong = await counter.at_counter("ResetPinAtCounter", card_id, **alone, code_id=sent.code_id, code="x")
     assert (wrong.confirmed, wrong.tries_left, wrong.card.state) == (False, 4, model.CARD_STATE_LOCKED)
@@ -209,7 +209,7 @@ async def test_threat_10_a_new_pin_takes_two_proofs_and_a_message_alone_is_none(
     await counter.do("LockCard", card_id, OFFICER, reason="异常登录")
     entry = await counter.ask(card_id, RESET)
     await counter.type(entry, PIN)
-    by_face = {"pin_entry_id": entry, "evidence_ref": "REC-9", "face_ref": "FACE-1"}
+    by_face: dict[str, Any] = {"pin_entry_id": entry, "evidence_ref": "REC-9", "face_ref": "FACE-1"}
     assert (await counter.at_counter("ResetPinAtCounter", card_id, **by_face)).confirmed
     details = [
         str(row["detail"]) for row in await counter.rows("SELECT detail FROM audit WHERE action = 'card_reset_pin'")
