@@ -24,6 +24,8 @@ POINTS = frozenset(
         "timetable_started",  # the job is there too, nothing is committed
         "audit_sealed",  # the sealer: rows are chained, nothing is committed or signed
         "audit_signed",  # the checkpoint is committed and stands nowhere outside
+        "message_taken",  # a message to a holder is noted as sent, nothing has left
+        "message_sent",  # the messages platform has answered, nothing of it is written down
         "case_step_taken",  # the case worker: the lease is had, the service is not called
         "case_step_called",  # the service has answered, nothing of it is written down
         "case_step_done",  # the step is written down, the next one is not begun

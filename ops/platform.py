@@ -37,6 +37,7 @@ PORTS = {
     "HRSS_TRACES_PORT": 0,
     "HRSS_PG_PORT": 0,
     "HRSS_NATS_PORT": 0,
+    "HRSS_DEVICES_PORT": 0,
 }
 BACKENDS = ("enrollment", "benefits", "training", "card")
 STOP_LEVELS: tuple[tuple[tuple[str, ...], float], ...] = (
@@ -117,10 +118,15 @@ def plan(home: Home, environ: Mapping[str, str]) -> Platform:
         port = environ.get("HRSS_NATIONAL_PORT") or str(free_port())
         units.append(_program("national", "ops.simulators.national", home, {**common, "HRSS_NATIONAL_PORT": port}))
         common["HRSS_CARD_NATIONAL_URL"] = f"http://{HOST}:{port}"
+    devices_url = f"http://{HOST}:{ports['HRSS_DEVICES_PORT']}"
+    if environ.get("HRSS_ENV", "dev") != "prod":
+        common.setdefault("HRSS_CARD_MESSAGES_URL", devices_url)
+        common.setdefault("HRSS_DEVICES_URL", devices_url)
     if traces_url:
         common.setdefault("HRSS_TRACES_URL", f"{traces_url}/traces/{{trace_id}}")
     units += _services(home, databases, broker, {**common, "HRSS_IDP_ISSUER": issuer}, ports)
     told = {"HRSS_IDP_ISSUER": issuer, "HRSS_GATEWAY_URL": gateway_url}
+    told["HRSS_DEVICES_PORT"] = str(ports["HRSS_DEVICES_PORT"])
     units.append(_program("simulators", "ops.simulators", home, {**common, **told}, needs=("gateway",)))
     notes = (str(ASSUMED_VALUES.relative_to(ROOT)),) if common.get("HRSS_POLICY_LOCAL") == str(ASSUMED_VALUES) else ()
     return Platform(tuple(units), gateway_url, issuer, traces_url, notes)

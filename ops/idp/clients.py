@@ -77,6 +77,7 @@ CLIENTS: Mapping[str, Client] = {
             frozenset({"certifications.write", "cards.prove"}),
         ),
         Client("hotline", "12333 热线（仿真） / hotline 12333 (simulated)", frozenset({"cards.hotline"})),
+        Client("pin-pads", "窗口密码键盘（仿真） / PIN pads (simulated)", frozenset({"cards.pin-pad"})),
         Client("card-centre", "制卡系统（仿真） / card centre (simulated)", frozenset({"cards.feed"})),
         Client("hospital", "医院验码终端（仿真） / hospital (simulated)", frozenset({"cards.verify"})),
         Client(

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import uvicorn
 
 from ops.client import Gateway, IdentityProvider, Login, Problem
 from ops.secrets import Keys
+from ops.simulators import devices
 from ops.simulators.areas import answer_transfers
 from ops.simulators.bank import answer_orders, answer_subsidies
 from ops.simulators.faces import prove_cards
@@ -24,7 +26,7 @@ from ops.simulators.tax import pay_open_bills
 from ops.simulators.tax_files import answer_refunds
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Generator
 
 BUSY_PAUSE, IDLE_PAUSE_MAX = 0.05, 1.0  # seconds between two looks: quick while there is work, calm while there is none
 LOG = logging.getLogger("hrss.simulators")
@@ -43,6 +45,15 @@ async def watch(name: str, gateway: Gateway, work: Callable[[Gateway], Awaitable
             LOG.info("%s answered %d (simulated)", name, done)
         pause = BUSY_PAUSE if done else min(pause * 2, IDLE_PAUSE_MAX)
         await asyncio.sleep(pause)
+
+
+class Devices(uvicorn.Server):
+    """A server in a process that minds its signals itself."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals alone."""
+        yield
 
 
 async def main() -> None:
@@ -64,6 +75,10 @@ async def main() -> None:
             asyncio.create_task(watch("face check", gateway.acting(login("faces")), prove_cards)),
             asyncio.create_task(watch("other area", gateway.acting(login("other-area")), answer_transfers)),
         ]
+        if port := os.environ.get("HRSS_DEVICES_PORT"):
+            app = devices.app(devices.Messages(), devices.Pads(gateway.acting(login("pin-pads"))))
+            config = uvicorn.Config(app, host=devices.HOST, port=int(port), log_level="warning")
+            tasks.append(asyncio.create_task(Devices(config).serve()))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, lambda: [task.cancel() for task in tasks])

@@ -54,7 +54,7 @@ class CodesRpc(Servicer):
         """Take what a verifier saw offline."""
         checks = requests.checks(request)
         return await call.once(
-            lambda tx: verifiers.report(tx, checks), lambda doubles: codes.reported(len(checks), doubles)
+            lambda tx: verifiers.report(tx, checks, self.office), lambda doubles: codes.reported(len(checks), doubles)
         )
 
     async def GetTrustList(self, _: pb.GetTrustListRequest, call: Call) -> pb.GetTrustListResponse:

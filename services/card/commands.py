@@ -37,6 +37,33 @@ class SetPin:
 
 
 @dataclass(frozen=True, slots=True)
+class SetContact:
+    """A telephone number that a holder gives, and what the counter saw; the number is not printed."""
+
+    person_id: UUID
+    phone: str
+    evidence_ref: str
+
+    def __repr__(self) -> str:
+        return f"SetContact({self.person_id})"
+
+
+@dataclass(frozen=True, slots=True)
+class ResetAtCounter:
+    """A new PIN before the counter: the entry on the pad, the document, and the second proof."""
+
+    card_id: UUID
+    entry_id: UUID
+    evidence_ref: str
+    face_ref: str
+    code_id: UUID | None
+    code: str
+
+    def __repr__(self) -> str:
+        return f"ResetAtCounter({self.card_id})"
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmPin:
     """A card and what its holder says the PIN is."""
 

@@ -52,6 +52,13 @@ class FamilyRpc(Servicer):
 
         return await call.read(work, lambda done: done)
 
+    async def ConfirmActing(self, request: pb.ConfirmActingRequest, call: Call) -> pb.ConfirmActingResponse:
+        """Confirm that a delegate may do something for a ward."""
+        delegation_id, scope = messages.acting(request)
+        return await call.read(
+            lambda tx: family.confirm_acting(tx, delegation_id, scope, self.office), messages.acting_confirmed
+        )
+
     async def MintWardToken(self, request: pb.MintWardTokenRequest, call: Call) -> pb.MintWardTokenResponse:
         """Mint a code of the ward's card."""
         delegation_id = messages.delegation(request.delegation_id)

@@ -7,6 +7,7 @@ from typing import Any
 
 from chassis.policy import PolicyStore
 from services.card.domain.family import Relation
+from services.card.domain.risks import Rule, Sign
 from services.card.domain.usability import obstacle
 from services.card.domain.verification import Purpose, Shown
 
@@ -37,6 +38,14 @@ class CardPolicy:
             Relation.OTHER: store.integer(ECARD, "family.other"),
         }
         self.family_members = store.integer(ECARD, "family.members")
+        self.invitation_days = store.integer(ECARD, "family.invitation_days")
+        self.code_seconds = store.integer(ECARD, "contact.code_seconds")
+        self.code_tries = store.integer(ECARD, "contact.code_tries")
+        self.codes_per_day = store.integer(ECARD, "contact.codes_per_day")
+        self.contact_cool_down_hours = store.integer(ECARD, "contact.cool_down_hours")
+        self.message_hours = store.integer(ECARD, "contact.message_hours")
+        self.pin_pad_seconds = store.integer(ECARD, "counter.pin_pad_seconds")
+        self.risks = store.table(ECARD, "risk.rules", _risks)
         self.purposes = store.table(ECARD, "verification.purposes", _purposes)
 
     def obstacle(self, physical: str, level: int, operation: str, day: date) -> str:
@@ -51,3 +60,7 @@ def _purposes(value: tuple[Mapping[str, Any], ...]) -> Mapping[str, Purpose]:
             for row in value
         }
     )
+
+
+def _risks(value: tuple[Mapping[str, Any], ...]) -> Mapping[Sign, Rule]:
+    return MappingProxyType({Sign(row["sign"]): Rule(Sign(row["sign"]), row["count"], row["hours"]) for row in value})

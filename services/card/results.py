@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from services.card.domain.family import DelegationState
     from services.card.domain.verification import Detail, Shown
     from services.card.store.bindings import Binding
+    from services.card.store.contacts import Contact
     from services.card.store.delegations import Delegation
+    from services.card.store.pin_entries import Entry
     from services.card.store.rows import CardRow, HolderRow
 
 
@@ -120,5 +122,40 @@ class Consented:
     """What became of an agreement; a wrong PIN is counted and answered, never refused."""
 
     shown: ShownDelegation
+    is_confirmed: bool
+    tries_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSent:
+    """A code that was sent, and where to."""
+
+    code_id: UUID
+    phone: str = field(repr=False)
+    valid_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTried:
+    """What a code turned out to be, and the number on record after that."""
+
+    is_right: bool
+    tries_left: int
+    contact: Contact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnPad:
+    """What a pad shows to the holder."""
+
+    entry: Entry
+    name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PinReset:
+    """What became of a new PIN; a wrong code is counted and answered, never refused."""
+
+    shown: ShownCard
     is_confirmed: bool
     tries_left: int

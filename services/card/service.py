@@ -15,6 +15,7 @@ from kernel.errors import DomainError
 from services.card import providers, timetable
 from services.card.batches_rpc import BatchesRpc
 from services.card.codes_rpc import CodesRpc, KeysRpc
+from services.card.counter_rpc import ContactsRpc, CounterRpc
 from services.card.crypto import profile as profiles
 from services.card.crypto import selftest
 from services.card.crypto.algorithms import ES256, SM2
@@ -32,12 +33,14 @@ from services.card.operations import (
     ordering,
     placing,
     publishing,
+    texting,
 )
 from services.card.operations.office import Office
 from services.card.operations.places import Places
 from services.card.policy import CardPolicy
 from services.card.rpc import CardRpc
 from services.card.settings import CardSettings
+from services.card.text_platform import HttpPlatform
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,12 +69,23 @@ def build(settings: Settings) -> Service:
     if office.is_national:
         issuer = NationalIssuer(card.card_national_url)
         orders["card-orders"] = lambda database, stop: ordering.work(database, office, issuer, stop)
+    if card.card_messages_url:
+        platform = HttpPlatform(card.card_messages_url)
+        orders["holder-messages"] = lambda database, stop: texting.work(database, office, platform, stop)
     on_start = [register]
     if card.is_prod and card.card_key_provider == "file":
         on_start.append(note_soft_keys)
     return Service(
         settings=settings,
-        servicers=[CardRpc(office), CodesRpc(office), KeysRpc(office), BatchesRpc(files, office), FamilyRpc(office)],
+        servicers=[
+            CardRpc(office),
+            CodesRpc(office),
+            KeysRpc(office),
+            BatchesRpc(files, office),
+            FamilyRpc(office),
+            ContactsRpc(office),
+            CounterRpc(office),
+        ],
         consumers=CONSUMERS,
         jobs=[
             batch_preparing.job(files, office),

@@ -26,6 +26,10 @@ class CardSettings(Settings):
         default="local", description="Who issues cards: this office, or the national platform."
     )
     card_national_url: str = Field(default="", description="Where the national platform takes orders.")
+    card_messages_url: str = Field(
+        default="",
+        description="Where the messages platform takes what holders are told; empty: it stands at the card.",
+    )
     card_status_uri: str = Field(
         default="https://hrss.example.invalid/v1/card-status-lists",
         description="Where verifiers find status lists; each names itself by it.",

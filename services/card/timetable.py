@@ -37,8 +37,8 @@ def entries(office: Office) -> list[Entry]:
         ),
         Entry(
             "family_day",
-            "家庭账户到期、家庭成员成年",
-            "Family accounts whose term is over, wards who came of age",
+            "亲情账户到期、被代理人成年、邀请逾期",
+            "Family accounts whose term is over, wards who came of age, invitations that lapse",
             daily("00:10"),
             families,
         ),

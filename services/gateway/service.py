@@ -100,7 +100,7 @@ class Gateway:
         law = policy_of(settings)
         services = backends if backends is not None else _channels(settings)
         self.desk = Desk(CasePolicy(law), Holidays())
-        own = Local(database, self._own_servicers(law, services["enrollment"]))
+        own = Local(database, self._own_servicers(law, services))
         self.backends = {**services, contract.OWN_SERVICE: Guarded(contract.OWN_SERVICE, own)}
         self.background = Background(database, Worker(database, self.backends, self.desk, lambda: self.clock.today))
         callees = {name: backend.callee for name, backend in services.items()}
@@ -142,14 +142,14 @@ class Gateway:
         else:
             await self._shell(scope, receive, send)
 
-    def _own_servicers(self, law: PolicyStore, enrollment: Guarded) -> tuple[Servicer, ...]:
+    def _own_servicers(self, law: PolicyStore, backends: Mapping[str, Guarded]) -> tuple[Servicer, ...]:
         """What this process answers itself; a new service of the gateway adds its edge here."""
         plan = PlanPolicy(law, clocks.business_day())
         return (
             MeRpc(),
             ClockRpc(self.clock),
             ItemRpc(ItemPolicy(law)),
-            CaseRpc(self.desk, enrollment),
+            CaseRpc(self.desk, backends["enrollment"], backends["card"]),
             OperationsRpc(State(lambda: self.missing, lambda: self.background.is_broker_away, ())),
             PlatformRpc(self._callees, plan, self.settings.traces_url),
         )

@@ -24,6 +24,7 @@ class GatewaySettings(Settings):
         "", description='Page that shows a trace, with "{trace_id}" where its number belongs; empty: none is offered.'
     )
     idp_issuer: str = Field("http://127.0.0.1:8081", description="Issuer whose tokens are believed.")
+    devices_url: str = Field("", description="Where simulated pads and messages are looked at; in development alone.")
     idp_url: str = Field("", description="Where this process reaches the issuer; empty: at the issuer's own address.")
 
     @property

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from chassis import transaction
+from chassis import jobs, transaction
+from chassis.worker import Worker
 from hrss.card.v1 import family_service_pb2 as pb
 from services.card import cose
-from services.card.operations import family
+from services.card.operations import family_days
 from tests.card.builders import CLERK, TODAY, a_key
 from tests.card.code_desk import SYSTEM, Codes, Phone, octets, text
 
@@ -119,7 +120,16 @@ class Families(Codes):
         return Phone(key, reply.device_id, octets(reply.credential))
 
     async def step(self, today: date = TODAY) -> int:
-        """The daily step."""
-        return await transaction.run(
-            self.database, lambda tx: family.step(tx, self.office, 500), principal=SYSTEM, today=today, method="family"
-        )
+        """The daily step, to its end; how many changed. Asked again it is the same job, and done."""
+
+        async def run(work: Any) -> Any:
+            return await transaction.run(self.database, work, principal=SYSTEM, today=today, method="family")
+
+        job = await run(lambda tx: family_days.start(tx, self.office))
+        worker = Worker(self.database, [family_days.job(self.office, size=2)])
+        before = job.done_count
+        while await worker.run_one():
+            pass
+        done = await run(lambda tx: jobs.get(tx, job.id))
+        assert done.state == "DONE"
+        return int(done.done_count - before)

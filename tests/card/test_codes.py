@@ -121,6 +121,8 @@ async def test_threat_02_a_number_seen_by_two_verifiers_is_announced_once(desk: 
     assert told(await desk.verify(phone.shows(nonce=b"num-02"), CLERK))[1] == "REPLAYED"
     assert told(await desk.verify(phone.shows(nonce=b"num-04"), HOSPITAL))[1] == "OK"
     assert await report(PHARMACY, b"num-04") == (1, 1)  # online here, offline there
+    (card,) = await desk.rows("SELECT state FROM card")
+    assert card["state"] == "LOCKED"  # the second time within a day
     assert await report(PHARMACY, b"num-05", card=b"unknown!") == (1, 0)
     assert (await desk.said()).count("DoubleUseDetected") == 2
     for wrong in ({"nonce": "AA"}, {"time": "x"}, {"result": "OK!"}, {"card_reference": "?"}):

@@ -20,10 +20,12 @@ from services.card.status import Status
 from tests.card.builders import CANCELLED, CLERK, LOST, PHARMACY, PIN, TODAY, UNLOST, a_key
 from tests.card.code_desk import with_profile
 from tests.card.family_desk import (
+    APPLY,
     CHILD,
     ELDER,
     OTHER,
     PAYMENT,
+    QUERY,
     SHOW,
     SPOUSE,
     WINDOW,
@@ -365,3 +367,35 @@ async def test_the_term_of_a_family_account_is_its_end(families: Families) -> No
     assert await families.step(after) == 1
     assert await families.step(after) == 0
     assert [(state(found), ended_by(found)) for found in await families.family_of(son, after)] == [("ENDED", "TERM")]
+
+
+async def test_an_invitation_that_nobody_answers_lapses_and_holds_no_place(families: Families) -> None:
+    mother, son = await families.ready("孙示例"), await families.ready("孙小示例")
+    one = await families.invite(son, mother)
+    last, after = TODAY + timedelta(days=30), TODAY + timedelta(days=31)
+    assert [state(found) for found in await families.family_of(son, last)] == ["PENDING"]
+    assert [state(found) for found in await families.family_of(son, after)] == ["ENDED"]
+    assert await reason(families.agree(one, mother.acting(3), after)) == "FAMILY_STEP_REFUSED"
+    again = await families.invite(son, mother, today=after)  # before the daily step: the place is free
+    assert await families.step(TODAY + timedelta(days=61)) == 0
+    assert await families.step(TODAY + timedelta(days=62)) == 1
+    found = await families.family_of(mother, after)
+    assert [(one.delegation_id == again.delegation_id, ended_by(one)) for one in found] == [
+        (True, "LAPSED"),
+        (False, "LAPSED"),
+    ]
+
+
+async def test_the_gateway_asks_whether_a_delegate_may_apply(families: Families) -> None:
+    mother, son = await families.ready("孙示例"), await families.ready("孙小示例")
+    one = await families.joined(son, mother, scopes=[SHOW, APPLY])
+    asked = pb.ConfirmActingRequest(delegation_id=one.delegation_id, scope=APPLY)
+    assert (await families.call("ConfirmActing", asked, son.acting(2))).ward_id == mother.text
+    assert await reason(families.call("ConfirmActing", asked, mother.acting(2))) == "FAMILY_NOT_FOUND"
+    query = pb.ConfirmActingRequest(delegation_id=one.delegation_id, scope=QUERY)
+    assert await reason(families.call("ConfirmActing", query, son.acting(2))) == "FAMILY_SCOPE_MISSING"
+    await families.end(one, mother.acting(2))
+    assert await reason(families.call("ConfirmActing", asked, son.acting(2))) == "FAMILY_NOT_ACTIVE"
+    (noted,) = await actions(families, "family_acted")
+    assert noted["person_id"] == mother.person_id
+    assert son.text in str(noted["detail"])

@@ -53,12 +53,14 @@ def test_a_guardians_word_is_good_until_the_birthday_and_not_a_day_longer(birth:
 
     assert (birthday.year, birthday.month) == (birth.year + 16, birth.month)
     assert is_minor(birth, today, 16) == (offset < 0)
-    assert standing(Terms(ACTIVE, Basis.GUARDIAN, None), birth, today, 16) is (ACTIVE if offset < 0 else SUSPENDED)
+    assert standing(Terms(ACTIVE, birth, Basis.GUARDIAN, None), birth, today, 16, 30) is (
+        ACTIVE if offset < 0 else SUSPENDED
+    )
     for basis in (Basis.FACE, Basis.PIN, Basis.WINDOW):
-        assert standing(Terms(ACTIVE, basis, None), birth, today, 16) is ACTIVE
-    assert standing(Terms(PENDING, None, None), birth, today, 16) is PENDING
-    assert standing(Terms(ENDED, Basis.GUARDIAN, None), birth, today, 16) is ENDED
-    last = standing(Terms(ACTIVE, Basis.GUARDIAN, birthday), birth, today, 16)
+        assert standing(Terms(ACTIVE, birth, basis, None), birth, today, 16, 30) is ACTIVE
+    assert standing(Terms(PENDING, today, None, None), birth, today, 16, 30) is PENDING
+    assert standing(Terms(ENDED, birth, Basis.GUARDIAN, None), birth, today, 16, 30) is ENDED
+    last = standing(Terms(ACTIVE, birth, Basis.GUARDIAN, birthday), birth, today, 16, 30)
     assert last is (ENDED if offset > 0 else SUSPENDED if offset == 0 else ACTIVE)
 
 

@@ -254,7 +254,9 @@ async def test_a_risk_locks_and_the_officer_or_two_proofs_open(desk: Desk) -> No
     assert (await desk.do("UnlockCard", card_id, OFFICER, reason="已核实")).card.state == model.CARD_STATE_ACTIVE
     await desk.do("LockCard", card_id, OFFICER, reason="异常登录")
     assert (await desk.do("ConfirmPin", card_id, person.acting(2), pin=PIN)).result == pb.PIN_RESULT_LOCKED
-    assert (await desk.do("ResetPin", card_id, CLERK, pin="369258")).card.state == model.CARD_STATE_ACTIVE
+    with pytest.raises(Forbidden):  # no clerk sends a PIN: at the counter the holder types it on a pad
+        await desk.do("ResetPin", card_id, CLERK, pin="369258")
+    assert (await desk.do("ResetPin", card_id, person.acting(4), pin="369258")).card.state == model.CARD_STATE_ACTIVE
     await desk.do("LockCard", card_id, OFFICER, reason="异常登录")
     with pytest.raises(InvalidInput) as phone:
         await desk.do("ResetPin", card_id, person.acting(4), pin="380013", phone="+86 138-0013-8000")
@@ -275,6 +277,11 @@ async def test_a_death_ends_every_card_and_one_that_was_none_opens_none(desk: De
     assert dead.value.metadata["cause"] == "HOLDER_DIED"
     assert (await desk.announce(person, ISSUED, physical_card_ref="PHYS-0002")).card_id == ""
     await desk.hear(died(person, 3, None), heard.PersonDied)
+    notices = await desk.call("ListCardNotices", pb.ListCardNoticesRequest(person_id=person.text), person.acting(2))
+    assert [one.change for one in notices.notices][:2] == [
+        pb.CARD_CHANGE_DEATH_TAKEN_BACK,
+        pb.CARD_CHANGE_CANCELLED,
+    ]
     assert await state(desk, card_id) == "CANCELLED"
     assert (await request_card(desk, person, CLERK, "REC-2026-2")).state == model.CARD_STATE_ISSUED
     assert await violations(desk.database.settings.database_owner_url) == []

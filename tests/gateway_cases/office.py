@@ -46,7 +46,7 @@ class Office:
         self.desk = Desk(CasePolicy(open_policy()), Holidays())
         backends: Any = dict.fromkeys(("enrollment", "benefits", "training", "card"), self.services)
         # Answers of instant items do not wait for a worker that does not run.
-        self.rpc = CaseRpc(self.desk, backends["enrollment"], patience_seconds=0)
+        self.rpc = CaseRpc(self.desk, backends["enrollment"], backends["card"], patience_seconds=0)
         self.local = Local(database, (self.rpc,))
         self.worker = Worker(database, backends, self.desk, lambda: self.today)
 

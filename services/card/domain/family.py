@@ -73,6 +73,7 @@ class EndedBy(StrEnum):
     DELEGATE_CARD = "DELEGATE_CARD"  # lost, cancelled, over, or its holder died
     WARD_CARD = "WARD_CARD"  # cancelled, over, or its holder died
     TERM = "TERM"
+    LAPSED = "LAPSED"  # nobody answered the invitation in time
 
 
 _PENDING, _ACTIVE, _SUSPENDED, _ENDED = DelegationState
@@ -118,15 +119,26 @@ class Terms:
     """What is written of a family account: its state, what it stands on, its last day."""
 
     state: DelegationState
+    since: date
     basis: Basis | None
     to_date: date | None
 
 
-def standing(terms: Terms, birth: date, today: date, years: int) -> DelegationState:
+def standing(terms: Terms, birth: date, today: date, years: int, answer_days: int) -> DelegationState:
     """Where a family account stands today, whatever the last daily step wrote.
 
-    A guardian's word is good until the ward comes of age, and no account outlives its last day.
+    A guardian's word is good until the ward comes of age, no account outlives its last day, and an invitation that
+    nobody answered lapses.
+
+    Args:
+        terms: What is written of it.
+        birth: When the ward was born.
+        today: The day.
+        years: The age of own consent.
+        answer_days: How many days an invitation waits.
     """
+    if terms.state is _PENDING and (today - terms.since).days > answer_days:
+        return _ENDED
     if terms.state is not _ENDED and terms.to_date is not None and today > terms.to_date:
         return _ENDED
     if terms.state is _ACTIVE and terms.basis is Basis.GUARDIAN and not is_minor(birth, today, years):

@@ -86,6 +86,16 @@ def consent(request: pb.ConsentToDelegationRequest) -> ConsentToDelegation:
     return ConsentToDelegation(delegation(request.delegation_id), request.pin, seen)
 
 
+def acting(request: pb.ConfirmActingRequest) -> tuple[UUID, Scope]:
+    """What a delegate is going to do."""
+    return delegation(request.delegation_id), word_of(SCOPES, request.scope, "scope")
+
+
+def acting_confirmed(ward_id: UUID) -> pb.ConfirmActingResponse:
+    """Whom a delegate acts for."""
+    return pb.ConfirmActingResponse(ward_id=ids.to_text("per", ward_id))
+
+
 def bind_device(request: pb.BindDelegateDeviceRequest) -> BindDelegateDevice:
     """A device of a delegate."""
     return BindDelegateDevice(

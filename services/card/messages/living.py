@@ -137,7 +137,7 @@ def notices(rows: Sequence[NoticeRow]) -> pb.ListCardNoticesResponse:
     return pb.ListCardNoticesResponse(
         notices=[
             pb.CardNotice(
-                card_id=ids.to_text("crd", row.card_id),
+                card_id=ids.to_text("crd", row.card_id) if row.card_id is not None else "",
                 change=CHANGES[row.event],
                 cause=CAUSES[row.actor],
                 business_date=to_date(row.business_date),

@@ -2,6 +2,7 @@
 
 from hrss.card.v1 import card_pb2 as model
 from hrss.card.v1 import card_service_pb2 as pb
+from services.card.domain.contact import NoticeWord
 from services.card.domain.lifecycle import Actor, CardEvent, CardState, Physical, PhysicalEvent
 from services.card.domain.verification import Detail, Group
 
@@ -46,7 +47,7 @@ PHYSICAL_EVENTS = {
 }
 RESULTS = {group: pb.VerifyResult.Value(f"VERIFY_RESULT_{group.value}") for group in Group}
 DETAILS = {detail: pb.VerifyDetail.Value(f"VERIFY_DETAIL_{detail.value}") for detail in Detail}
-CHANGES = {
+CHANGES: dict[str, pb.CardChange.ValueType] = {
     CardEvent.FAIL_PROOF: pb.CARD_CHANGE_REJECTED,
     CardEvent.DECLINE: pb.CARD_CHANGE_REJECTED,
     CardEvent.ISSUE: pb.CARD_CHANGE_ISSUED,
@@ -62,6 +63,9 @@ CHANGES = {
     CardEvent.CANCEL: pb.CARD_CHANGE_CANCELLED,
     CardEvent.DIE: pb.CARD_CHANGE_CANCELLED,
     CardEvent.EXPIRE: pb.CARD_CHANGE_EXPIRED,
+    NoticeWord.DEATH_TAKEN_BACK: pb.CARD_CHANGE_DEATH_TAKEN_BACK,
+    NoticeWord.PHONE_SET: pb.CARD_CHANGE_PHONE_SET,
+    NoticeWord.PHONE_REMOVED: pb.CARD_CHANGE_PHONE_REMOVED,
 }
 _OWN_ACTIONS = {
     CardEvent.ACTIVATE: model.CARD_ACTION_ACTIVATE,

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from chassis import approval
 from kernel import ids
 from kernel.errors import Forbidden, InvalidInput, NotFound
+from services.card.domain.contact import NoticeWord
 from services.card.domain.lifecycle import OPEN, SUSPENDED, Actor, CardEvent, CardState, follow
 from services.card.operations import life, requesting
-from services.card.store import cards
+from services.card.store import cards, losses, risks
 from services.card.store import holders as holder_rows
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ async def _for_risk(tx: Transaction, card_id: UUID, event: CardEvent, reason: st
     life.change(tx, card, event, Actor.RISK, reason=reason)
     if event is CardEvent.UNLOCK and (kept := await cards.pin(tx, card_id)) is not None:
         kept.failures = 0
+    if event is CardEvent.UNLOCK:
+        await risks.forget(tx, card_id)
     return await life.shown(tx, card, office)
 
 
@@ -122,12 +125,21 @@ async def note_deaths(tx: Transaction, deaths: Mapping[UUID, date | None]) -> No
         if holder is None:
             continue  # enrollment announces nobody twice: this cannot happen, and would end nothing
         holder.death_date = day
+        if day is None:
+            await _tell_taken_back(tx, person_id)
         if day is None or (card := await cards.live(tx, person_id)) is None:
             continue
         if card.state in OPEN | SUSPENDED:
             life.change(tx, card, CardEvent.DIE, Actor.SYSTEM)
         elif card.state is not CardState.QUEUED:
             await requesting.reject_for_death(tx, card)
+
+
+async def _tell_taken_back(tx: Transaction, person_id: UUID) -> None:
+    """Say to somebody who lives that the card which a death ended stays over and another can be asked for."""
+    said = next(iter(await losses.notices(tx, person_id, 1)), None)
+    if said is not None and said.event == CardEvent.DIE:
+        life.tell(tx, person_id, said.card_id, NoticeWord.DEATH_TAKEN_BACK, Actor.SYSTEM)
 
 
 def _require_reason(reason: str) -> None:

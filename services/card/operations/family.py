@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kernel import ids
-from kernel.calendar import add_months
 from kernel.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refused, Unauthenticated
 from services.card.commands import ConfirmPin
 from services.card.domain import family
@@ -60,6 +59,9 @@ async def invite(tx: Transaction, command: InviteWard, office: Office) -> ShownD
     ward = await _ward(tx, command)
     if ward.person_id == delegate.person_id:
         raise InvalidInput("FAMILY_SELF", "nobody is their own family member", field="ward_id_no")
+    answer_days = office.policy.invitation_days.on(tx.today).value
+    for lapsed in await delegations.end_lapsed_of(tx, delegate.person_id, tx.today - timedelta(days=answer_days)):
+        note(tx, "family_invitation_lapsed", lapsed)
     limit = office.policy.family_limits[command.relation].on(tx.today).value
     total = office.policy.family_members.on(tx.today).value
     family.require_room(await delegations.wards(tx, delegate.person_id), command.relation, limit, total)
@@ -172,6 +174,17 @@ async def ward_card(tx: Transaction, delegation_id: UUID, office: Office) -> Sho
     return await life.shown(tx, card, office)
 
 
+async def confirm_acting(tx: Transaction, delegation_id: UUID, scope: Scope, office: Office) -> UUID:
+    """Whom the caller may do something for now; both persons stand in the audit.
+
+    Raises:
+        As `acting`.
+    """
+    one, _ = await acting(tx, delegation_id, scope, office)
+    note(tx, "family_acted", one, scope=scope.value)
+    return one.ward_id
+
+
 async def acting(tx: Transaction, delegation_id: UUID, scope: Scope, office: Office) -> tuple[Delegation, CardRow]:
     """Let a delegate do something for a ward, now: the account runs, has the scope, and the cards of both live.
 
@@ -198,25 +211,6 @@ async def acting(tx: Transaction, delegation_id: UUID, scope: Scope, office: Off
 def stands(tx: Transaction, one: Delegation | None, ward: HolderRow, office: Office) -> DelegationState:
     """Where the family account behind a code stands now; none: it ended."""
     return DelegationState.ENDED if one is None else _standing(tx, one, ward, office)
-
-
-async def step(tx: Transaction, office: Office, limit: int) -> int:
-    """One piece of the daily step: suspend what rests on a guardian's word for wards who came of age, end what is over.
-
-    Whatever it has not reached yet is stopped at use all the same (`domain.family.standing`).
-
-    Returns:
-        How many changed; fewer than the limit means that nothing is left.
-    """
-    years = office.policy.consent_age.on(tx.today).value
-    born_until = add_months(tx.today, -years * family.MONTHS_OF_A_YEAR)
-    suspended = await delegations.suspend_of_age(tx, born_until, limit)
-    over = await delegations.end_of_term(tx, limit - len(suspended)) if len(suspended) < limit else []
-    for one in suspended:
-        note(tx, "family_came_of_age", one)
-    for one in over:
-        note(tx, "family_term_over", one)
-    return len(suspended) + len(over)
 
 
 def last_day(one: Delegation, ward: HolderRow, years: int) -> date | None:
@@ -298,8 +292,9 @@ async def _require_own_card(tx: Transaction, delegate: HolderRow, office: Office
 
 def _standing(tx: Transaction, one: Delegation, ward: HolderRow, office: Office) -> DelegationState:
     years = office.policy.consent_age.on(tx.today).value
-    terms = Terms(one.state, one.basis, one.to_date)
-    return family.standing(terms, ward.birth_date, tx.today, years)
+    terms = Terms(one.state, one.state_since, one.basis, one.to_date)
+    answer_days = office.policy.invitation_days.on(tx.today).value
+    return family.standing(terms, ward.birth_date, tx.today, years, answer_days)
 
 
 async def _shown(tx: Transaction, one: Delegation, seen_by: UUID, office: Office) -> ShownDelegation:

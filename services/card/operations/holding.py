@@ -11,7 +11,7 @@ from services.card.domain.lifecycle import Actor, CardEvent, CardState
 from services.card.domain.password import weakness
 from services.card.operations import holders, life
 from services.card.results import PinTried
-from services.card.store import cards
+from services.card.store import cards, contacts
 from services.card.store import holders as holder_rows
 from services.card.store.rows import PinRow
 
@@ -83,9 +83,15 @@ async def confirm_pin(tx: Transaction, command: ConfirmPin, office: Office) -> P
 
 async def _set_pin(tx: Transaction, card: CardRow, holder: HolderRow, command: SetPin, office: Office) -> None:
     length = office.policy.pin_length.on(tx.today).value
-    if cause := weakness(command.pin, holder_rows.id_no(tx, holder), length, command.phone):
-        raise InvalidInput("PIN_REFUSED", "the PIN is too weak", field="pin", cause=cause)
-    hashed = await asyncio.to_thread(pins.hashed, command.pin, office.keys.pin_secret)
+    contact = await contacts.get(tx, card.person_id)
+    for phone in {command.phone, contact.phone if contact is not None else ""}:
+        if cause := weakness(command.pin, holder_rows.id_no(tx, holder), length, phone):
+            raise InvalidInput("PIN_REFUSED", "the PIN is too weak", field="pin", cause=cause)
+    await keep_pin(tx, card, await asyncio.to_thread(pins.hashed, command.pin, office.keys.pin_secret))
+
+
+async def keep_pin(tx: Transaction, card: CardRow, hashed: pins.Hashed) -> None:
+    """Set the PIN of a locked row; whoever calls this has seen that the card may have it."""
     kept = await cards.pin(tx, card.card_id)
     if kept is None:
         kept = PinRow(card_id=card.card_id, salt=hashed.salt, value=hashed.value, set_date=tx.today)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from chassis.transaction import Transaction
+    from services.card.domain.contact import NoticeWord
     from services.card.operations.office import Office
     from services.card.store.rows import CardRow, HolderRow
 
@@ -76,16 +77,20 @@ def say(
         | ({"reason": reason} if reason else {}),
     )
     if event in TOLD:
-        tx.session.add(
-            NoticeRow(
-                notice_id=ids.new_id(),
-                person_id=card.person_id,
-                card_id=card.card_id,
-                event=event,
-                actor=actor,
-                business_date=tx.today,
-            )
-        )
+        tell(tx, card.person_id, card.card_id, event, actor)
+
+
+def tell(tx: Transaction, person_id: UUID, card_id: UUID | None, word: CardEvent | NoticeWord, actor: Actor) -> None:
+    """Tell a holder something: it stands at the card, and goes to the number on record, when there is one."""
+    row = NoticeRow(
+        notice_id=ids.new_id(),
+        person_id=person_id,
+        card_id=card_id,
+        event=word.value,
+        actor=actor,
+        business_date=tx.today,
+    )
+    tx.session.add(row)
 
 
 async def load(tx: Transaction, card_id: UUID, *, lock: bool = False, holder_only: bool = False) -> CardRow:

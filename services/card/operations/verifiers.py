@@ -9,7 +9,9 @@ from kernel import ids
 from kernel.errors import NotFound, Unauthenticated
 from services.card import cose
 from services.card.crypto import profile as profiles
+from services.card.domain.risks import Sign
 from services.card.messages import facts
+from services.card.operations import risks
 from services.card.store import verifiers as store
 
 if TYPE_CHECKING:
@@ -82,14 +84,15 @@ async def require_signed(tx: Transaction, command: Verify, verifier: Verifier) -
     await store.use_nonce(tx, verifier.client, command.nonce, now + 2 * REQUEST_SECONDS, now)
 
 
-async def report(tx: Transaction, checks: Sequence[Check]) -> int:
+async def report(tx: Transaction, checks: Sequence[Check], office: Office) -> int:
     """Keep what a verifier saw offline; how many numbers another one saw too. Each is announced once."""
     expires = int(tx.now.timestamp()) + KEPT_SECONDS
     doubles = await store.report(tx, tx.principal.client, checks, expires)
     known = await store.cards_of(tx, [reference for reference, _ in doubles])
-    for reference, _ in doubles:
+    for reference, nonce in doubles:
         if reference in known:
             card_id, person_id = known[reference]
             tx.emit(facts.double_use(card_id, person_id, tx.principal.client))
             tx.audit("card_used_twice", person_id=person_id, detail={"card_id": ids.to_text("crd", card_id)})
+            await risks.note(tx, card_id, Sign.DOUBLE_USE, reference + nonce, office)
     return len(doubles)

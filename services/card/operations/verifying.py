@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from kernel import ids
 from services.card import credentials, tokens
 from services.card.domain.family import DelegationState, may_show_for
+from services.card.domain.lifecycle import CardState
+from services.card.domain.risks import COUNTED, Sign
 from services.card.domain.verification import Detail, standing, when
 from services.card.domain.verification import Shown as Fields
 from services.card.keyring import KeyState
-from services.card.operations import family, holders, keys, life
+from services.card.operations import family, holders, keys, life, risks
 from services.card.operations import verifiers as contracts
 from services.card.results import Verified
 from services.card.store import bindings, cards, delegations, verifiers
@@ -86,6 +88,8 @@ async def verify(tx: Transaction, shown: Shown, command: Verify, office: Office)
         await contracts.require_signed(tx, command, contract)
     asked = await _asked(tx, shown, command, contract)
     done = await _judge(tx, asked, office)
+    if done.detail in COUNTED and asked.card is not None and asked.card.state is CardState.ACTIVE:
+        await risks.note(tx, asked.card.card_id, Sign.REFUSED_CODES, _number(shown), office)
     card, delegation = asked.card, asked.delegation
     detail = {
         "card_id": ids.to_text("crd", card.card_id) if card is not None else "",
@@ -213,6 +217,11 @@ def _standing(tx: Transaction, card: CardRow, holder: HolderRow, office: Office)
     if detail is Detail.OK and (cause := life.obstacle(tx, card, holder, office)):
         return _PHYSICAL.get(cause, Detail.SUSPENDED)
     return detail
+
+
+def _number(shown: Shown) -> bytes:
+    """What makes a code this one, whoever shows it."""
+    return shown.number if isinstance(shown, Token) else shown.credential.reference + shown.nonce
 
 
 def _second(tx: Transaction) -> int:

@@ -161,6 +161,44 @@ async def end_of_term(tx: Transaction, limit: int) -> Sequence[Delegation]:
     return [_delegation(row) for row in rows]
 
 
+async def end_unanswered(tx: Transaction, invited_until: date, limit: int) -> Sequence[Delegation]:
+    """End invitations that nobody answered; at most so many, those that were ended.
+
+    Args:
+        tx: The transaction.
+        invited_until: Those that were sent before this day.
+        limit: How many at most.
+    """
+    rows = await tx.fetch(
+        f"""
+        UPDATE delegation SET state = 'ENDED', state_since = $3, ended_by = 'LAPSED'
+        WHERE delegation_id IN (
+          SELECT delegation_id FROM delegation WHERE state = 'PENDING' AND state_since < $1
+          LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+        )
+        RETURNING {_COLUMNS}
+        """,  # noqa: S608 - constant text
+        invited_until,
+        limit,
+        tx.today,
+    )
+    return [_delegation(row) for row in rows]
+
+
+async def end_lapsed_of(tx: Transaction, delegate_id: UUID, invited_until: date) -> Sequence[Delegation]:
+    """End the invitations of one delegate that nobody answered: they hold no place against a new one."""
+    rows = await tx.fetch(
+        f"""
+        UPDATE delegation SET state = 'ENDED', state_since = $3, ended_by = 'LAPSED'
+        WHERE delegate_id = $1 AND state = 'PENDING' AND state_since < $2 RETURNING {_COLUMNS}
+        """,  # noqa: S608 - constant text
+        delegate_id,
+        invited_until,
+        tx.today,
+    )
+    return [_delegation(row) for row in rows]
+
+
 def text(delegation_id: UUID) -> str:
     """The id of a family account as it is shown."""
     return ids.to_text("dlg", delegation_id)

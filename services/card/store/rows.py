@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel
 
 from chassis.columns import words
 from chassis.database import registry
-from services.card.domain.lifecycle import Actor, CardEvent, CardState, Physical, PhysicalEvent
+from services.card.domain.lifecycle import Actor, CardState, Physical, PhysicalEvent
 
 
 class Table(SQLModel, registry=registry()):
@@ -84,7 +84,7 @@ class NoticeRow(Table, table=True):
     __tablename__ = "card_notice"
     notice_id: UUID = Field(primary_key=True)
     person_id: UUID
-    card_id: UUID
-    event: CardEvent = Field(sa_type=words(CardEvent))
+    card_id: UUID | None
+    event: str  # of the card (CardEvent), or a NoticeWord
     actor: Actor = Field(sa_type=words(Actor))
     business_date: date

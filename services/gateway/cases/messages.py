@@ -46,6 +46,7 @@ def create_case(request: pb.CreateCaseRequest) -> Application:
         channel=request.channel,
         form=request.form,
         is_submitted=request.submit,
+        delegation_id=request.delegation_id,
     )
 
 
@@ -78,6 +79,7 @@ def case(shown: Shown) -> pb.Case:
         progress_percent=_percent(shown),
         todo=_todo(row),
         accepted_by_me=shown.is_accepted_by_caller,
+        delegation_id=str(shown.row.applicant.get("delegation_id", "")),
     )
     if row.submit_date is not None:
         made.submit_date.CopyFrom(to_date(row.submit_date))

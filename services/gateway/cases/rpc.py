@@ -10,6 +10,7 @@ from chassis import transaction
 from chassis.call import Servicer
 from chassis.client import Deadline
 from chassis.principal import Principal
+from hrss.card.v1 import family_service_pb2 as family
 from hrss.enrollment.v1 import enrollment_service_pb2 as enrollment
 from hrss.gateway.v1 import cases_service_pb2 as pb
 from kernel import ids
@@ -38,6 +39,7 @@ INSTANT_SECONDS = 2.0  # how long the answer of an instant item waits for its en
 _REST_SECONDS = 0.8  # of the caller's time for what comes after the wait
 _POLL_SECONDS = 0.25  # another gateway may have taken the step
 _LOOK_UP_SECONDS = 3.0
+_FAMILY = "/hrss.card.v1.FamilyService"
 _SERVICE = "/hrss.enrollment.v1.EnrollmentService"
 # The gateway asks the register in its own name, for whoever may apply.
 _GATEWAY = Principal(
@@ -61,19 +63,28 @@ class CaseRpc(Servicer):
 
     service = pb.DESCRIPTOR.services_by_name["CaseService"]
 
-    def __init__(self, desk: Desk, register: Guarded, *, patience_seconds: float = INSTANT_SECONDS) -> None:
+    def __init__(
+        self, desk: Desk, register: Guarded, cards: Guarded, *, patience_seconds: float = INSTANT_SECONDS
+    ) -> None:
         self._desk = desk
         self.patience_seconds = patience_seconds
         self._register = register
+        self._cards = cards
 
     async def CreateCase(self, request: pb.CreateCaseRequest, call: Call) -> pb.CreateCaseResponse:
         """Create a case; an instant one is answered with its end where that comes soon."""
         known = self._desk.policy.terms(request.code, call.today)
         catalog.require(request.code, is_known=known is not None)
-        command = applying.permit(messages.create_case(request), call.principal)
+        asked, acting = messages.create_case(request), None
+        if asked.delegation_id:
+            command, acting = applying.permit_for_ward(asked, call.principal, await self._ward(asked, call))
+        else:
+            command = applying.permit(asked, call.principal)
         applicant = await self._applicant(command, call)
+        if acting is not None:
+            applying.require_paid_to(command.form, applicant)
         made = await call.once(
-            lambda tx: self._shown(tx, applying.create(tx, self._desk, command, applicant)), messages.created
+            lambda tx: self._shown(tx, applying.create(tx, self._desk, command, applicant, acting)), messages.created
         )
         if command.is_submitted:
             return pb.CreateCaseResponse(case=await self._settled(made.case, call))
@@ -256,6 +267,26 @@ class CaseRpc(Servicer):
         found = enrollment.GetApplicantResponse.FromString(body)
         region = region_of(found.person.division)
         return Applicant(command.person_id, found.person.name_masked, found.last_four, region)
+
+    async def _ward(self, command: Application, call: Call) -> UUID:
+        """Whom the caller acts for by a family account, as the card service confirms in this moment.
+
+        Raises:
+            NotFound: FAMILY_NOT_FOUND, CARD_NOT_FOUND.
+            Forbidden: FAMILY_SCOPE_MISSING, ROLE_NOT_ALLOWED.
+            Refused: FAMILY_NOT_ACTIVE, CARD_NOT_ACTIVE, CARD_NOT_USABLE.
+        """
+        request = family.ConfirmActingRequest(delegation_id=command.delegation_id, scope=family.FAMILY_SCOPE_APPLY)
+        reply = await self._cards.call(
+            f"{_FAMILY}/ConfirmActing",
+            request.SerializeToString(),
+            principal=call.principal,
+            today=call.today,
+            deadline=Deadline.after(min(_LOOK_UP_SECONDS, call.remaining())),
+            priority="citizen",
+            request_id=call.request_id,
+        )
+        return ids.parse("per", family.ConfirmActingResponse.FromString(reply.body).ward_id)
 
     async def _ask(self, name: str, body: bytes, call: Call) -> bytes:
         reply = await self._register.call(

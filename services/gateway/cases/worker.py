@@ -153,7 +153,10 @@ class Worker:
         request: Any = job.request
         if "request_id" in request.DESCRIPTOR.fields_by_name:
             request.request_id = job.request_id
-        principal = store.of_snapshot(job.own.principal, purpose=f"case {job.row.code}", case_no=job.row.shown_no)
+        by_family = job.own.principal.get("delegation_id") or job.row.applicant.get("delegation_id", "")
+        is_theirs = bool(by_family) and job.own.principal["subject"] == job.row.applicant["subject"]
+        purpose = f"case {job.row.code}" + (f" by {by_family}" if is_theirs else "")
+        principal = store.of_snapshot(job.own.principal, purpose=purpose, case_no=job.row.shown_no)
         today = self._today()
         day = job.own.business_date
         reply = await self._backends[job.step.service].call(

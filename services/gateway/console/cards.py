@@ -46,7 +46,7 @@ async def card(visit: Visit) -> Response:
             problem = refused
     path = f"/v1/persons/{person_id}"
     who = (await visit.get(path, purpose=PURPOSE))["person"]
-    mine = await _card(visit, person_id)
+    mine = await card_of(visit, person_id)
     told = (await visit.get(f"{path}/card-notices", purpose=PURPOSE))["notices"] if mine is not None else []
     return visit.render(
         "desk/card.html",
@@ -64,7 +64,7 @@ async def card(visit: Visit) -> Response:
 async def decide(visit: Visit) -> Response:
     """The second person decides on a cancellation."""
     person_id = visit.request.path_params["person_id"]
-    mine = await _card(visit, person_id) if _PERSON.fullmatch(person_id) else None
+    mine = await card_of(visit, person_id) if _PERSON.fullmatch(person_id) else None
     if mine is None:
         return visit.render("missing.html", 404)
     problem = None
@@ -91,7 +91,7 @@ async def _do(visit: Visit, person_id: str) -> Any:
     if what == "request":
         body = {"evidence_ref": evidence}
         return await visit.post(f"/v1/persons/{person_id}/cards", body, key=key, purpose=PURPOSE)
-    mine = await _card(visit, person_id)
+    mine = await card_of(visit, person_id)
     if mine is None or what not in DOES:
         return {}
     extra: dict[str, dict[str, Any]] = {
@@ -102,7 +102,7 @@ async def _do(visit: Visit, person_id: str) -> Any:
     return await visit.post(path, extra.get(what, {}), key=key, purpose=PURPOSE)
 
 
-async def _card(visit: Visit, person_id: str) -> Any:
+async def card_of(visit: Visit, person_id: str) -> Any:
     """The card that counts: one that lives, else the last one."""
     found = (await visit.get(f"/v1/persons/{person_id}/cards", purpose=PURPOSE))["cards"]
     living = [one for one in found if one["state"] not in OVER]

@@ -9,6 +9,8 @@ from services.gateway.console import (
     benefit_books,
     books,
     card_batches,
+    card_family,
+    card_window,
     cards,
     counter,
     desk,
@@ -54,4 +56,6 @@ CONSOLE_PAGES = (
     *verify_card.PAGES,
     *cards.PAGES,
     *card_batches.PAGES,
+    *card_window.PAGES,
+    *card_family.PAGES,
 )

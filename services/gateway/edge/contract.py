@@ -29,6 +29,8 @@ from hrss.card.v1 import (
     batches_service_pb2,
     card_service_pb2,
     codes_service_pb2,
+    contacts_service_pb2,
+    counter_service_pb2,
     family_service_pb2,
     keys_service_pb2,
 )
@@ -80,6 +82,8 @@ FILES: tuple[FileDescriptor, ...] = (
     card_service_pb2.DESCRIPTOR,
     codes_service_pb2.DESCRIPTOR,
     family_service_pb2.DESCRIPTOR,
+    contacts_service_pb2.DESCRIPTOR,
+    counter_service_pb2.DESCRIPTOR,
     keys_service_pb2.DESCRIPTOR,
     batches_service_pb2.DESCRIPTOR,
 )

@@ -121,6 +121,7 @@ class Item:
         acr: Least assurance of a citizen's login.
         steps: What is done, in order.
         keep: What is kept of the form itself when the case is handed in, for later steps and other parts.
+        for_family: Whether a delegate may apply for a ward (代为办事): one that pays nobody but the ward.
         names_person: Whether the applicant says whom it is about; else a step finds out.
     """
 
@@ -134,6 +135,7 @@ class Item:
     acr: Callable[[Any], int] = lambda _form: 2
     keep: Callable[[Work], Mapping[str, str]] = lambda _work: {}
     names_person: bool = True
+    for_family: bool = False
 
     def of(self, phase: Phase) -> tuple[Step, ...]:
         """The steps of a phase."""

@@ -55,6 +55,7 @@ TR01 = Item(
     roles=APPLICANTS,
     required=("issuer_type", "certificate_number", "payee.name", "payee.account"),
     is_instant=False,
+    for_family=True,
     steps=(
         Step("submit", Phase.SUBMIT, rpc(SERVICE, "SubmitClaim"), _submit, _submitted),
         Step("prepare", Phase.ACCEPT, rpc(SERVICE, "PrepareClaim"), _prepare, _prepared),

@@ -45,6 +45,7 @@ class Application:
     channel: int
     form: pb.CaseForm
     is_submitted: bool
+    delegation_id: str = ""
 
 
 def permit(command: Application, principal: Principal) -> Application:
@@ -95,27 +96,73 @@ def _require_applicant(items: tuple[Item, ...], form: pb.CaseForm, principal: Pr
         raise Unauthenticated("INSUFFICIENT_ACR", "the login is not sure enough for this", acr=str(acr))
 
 
-async def create(tx: Transaction, desk: Desk, command: Application, applicant: Applicant) -> CaseRow:
-    """Create a case, and hand it in when that is asked for.
+def permit_for_ward(command: Application, delegate: Principal, ward_id: UUID) -> tuple[Application, Principal]:
+    """Whether a delegate may apply for this, now that the card service has confirmed whom they act for.
+
+    Returns:
+        The command with the person filled in, and who acts from now on: the ward, by the hands of the delegate. The
+        services see the ward as the caller and the delegate as the human, and so does their audit.
+
+    Raises:
+        Refused: FAMILY_ITEM_NOT_POSSIBLE.
+        And as `permit`.
+    """
+    if not command.is_submitted or command.channel == COUNTER or not _is_citizen(delegate):
+        raise _not_for_family()
+    if catalog.is_bundle(command.code) or any(not item.for_family for item in catalog.items_of(command.code)):
+        raise _not_for_family()
+    acting = replace(
+        delegate,
+        person_id=ward_id,
+        roles=frozenset({"CITIZEN"}),
+        natural_person=delegate.acting_person,
+        employer_ids=frozenset(),
+    )
+    if command.person_id not in (None, ward_id):
+        raise InvalidInput("CASE_FORM_WRONG", "the family account is of another person", field="person_id")
+    return permit(replace(command, person_id=ward_id), acting), acting
+
+
+def require_paid_to(form: pb.CaseForm, ward: Applicant) -> None:
+    """A family account never moves money to the delegate: what is applied for is paid to the ward's own name.
+
+    The gateway knows the name as the register masks it; the bank compares the whole one with the account.
+
+    Raises:
+        InvalidInput: CASE_FORM_WRONG.
+    """
+    if forms.mask_name(form.subsidy.payee.name.strip()) != ward.name_masked:
+        raise InvalidInput("CASE_FORM_WRONG", "it is paid to the ward alone", field="form.subsidy.payee.name")
+
+
+def _not_for_family() -> Refused:
+    return Refused("FAMILY_ITEM_NOT_POSSIBLE", "family accounts do not apply for this")
+
+
+async def create(
+    tx: Transaction, desk: Desk, command: Application, applicant: Applicant, acting: Principal | None = None
+) -> CaseRow:
+    """Create a case, and hand it in when that is asked for; `acting` is the ward by the hands of a delegate.
 
     Raises:
         InvalidInput: CASE_INCOMPLETE.
         AlreadyExists: CASE_OPEN_ALREADY.
     """
     channel = command.channel or _channel_of(tx.principal)
+    by_family = {"delegation_id": command.delegation_id} if command.delegation_id else {}
     row = await progress.new_case(
         tx,
         code=command.code,
         channel=channel,
         region=applicant.region,
-        applicant=store.to_snapshot(tx.principal),
+        applicant=store.to_snapshot(acting or tx.principal) | by_family,
         form=command.form,
     )
     row.person_id, row.name_masked = applicant.person_id, applicant.name_masked
     if applicant.last_four:
         row.tail_index = store.tail_index(tx, row.case_id, applicant.last_four)
     await store.add(tx, row)
-    await progress.note(tx, row, "created")
+    await progress.note(tx, row, "created", **by_family)
     if command.is_submitted:
         await _hand_in(tx, desk, row, command.form, Action.SUBMIT)
     return row

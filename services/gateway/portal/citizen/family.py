@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from services.gateway.portal.applications import FIELDS
 from services.gateway.portal.citizen.card import drawn
 from services.gateway.portal.forms import Field
 from services.gateway.portal.page import CITIZEN, Page
@@ -30,6 +31,7 @@ INVITATION = (
     ),
     Field("to_date", "date", "family.to_date", "family.to_date_hint", required=False),
 )
+SUBSIDY = "TR01"  # what the gateway takes from a family account
 _OPEN = ("DELEGATION_STATE_PENDING", "DELEGATION_STATE_SUSPENDED")
 
 
@@ -98,6 +100,23 @@ async def code(visit: Visit) -> Response:
     )
 
 
+async def apply(visit: Visit) -> Response:
+    """Claim the training subsidy for a family member, to whose own account it is paid."""
+    one = await _one(visit)
+    if one is None or not one["is_delegate"] or "FAMILY_SCOPE_APPLY" not in one["scopes"]:
+        return visit.go("/family")
+
+    async def send(body: dict[str, Any]) -> Any:
+        about = {"code": SUBSIDY, "channel": "CASE_CHANNEL_WEB", "submit": True}
+        about["delegation_id"] = one["delegation_id"]
+        return await visit.post("/v1/cases", about | body, key=visit.form.get("key", ""))
+
+    done = await sent(visit, FIELDS[SUBSIDY], send)
+    if done.answer is not None:
+        return visit.render("citizen/family_applied.html", one=one, case=done.answer["case"])
+    return visit.render("citizen/family_apply.html", done.status, one=one, filled=done.filled, problem=done.problem)
+
+
 async def _mine(visit: Visit) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = (await visit.get(f"/v1/persons/{await visit.person_id()}/delegations"))["delegations"]
     return found
@@ -116,5 +135,6 @@ PAGES = (
     Page("/family/invite", invite, roles=CITIZEN, acr=2, methods=("GET", "POST")),
     Page("/family/{delegation_id}/agree", agree, roles=CITIZEN, acr=3, methods=("GET", "POST")),
     Page("/family/{delegation_id}/end", end, roles=CITIZEN, acr=2, methods=("GET", "POST")),
+    Page("/family/{delegation_id}/apply", apply, roles=CITIZEN, acr=2, methods=("GET", "POST")),
     Page("/family/{delegation_id}/code", code, roles=CITIZEN, acr=2),
 )
