@@ -55,7 +55,8 @@ SPOILED = {
     "NEXT_MONTH_FOLLOWS": f"UPDATE benefit SET next_month = first_month WHERE benefit_id = {ONE}",
     "NO_MONTH_IS_LEFT_OUT": f"UPDATE benefit SET first_month = '2025-12-01' WHERE benefit_id = {ONE}",
     "KINDS_EXCLUDE_EACH_OTHER": f"DROP INDEX benefit_one_pension; UPDATE benefit SET kind = 'RESIDENT_PENSION',"
-    f" person_id = (SELECT person_id FROM benefit WHERE benefit_id = {ONE}) WHERE benefit_id = (SELECT benefit_id FROM benefit"
+    f" person_id = (SELECT person_id FROM benefit WHERE benefit_id = {ONE}) WHERE benefit_id ="
+    f" (SELECT benefit_id FROM benefit"
     f" WHERE kind = 'EMPLOYEE_PENSION' ORDER BY benefit_id OFFSET 1 LIMIT 1)",
     "AMOUNT_IS_THE_BENEFITS": f"UPDATE benefit_amount SET from_month = '2026-06-01' WHERE benefit_id = {ONE}",
     "DIFFERENCE_IS_PAID_ONCE": "UPDATE difference SET payment_id = NULL",
