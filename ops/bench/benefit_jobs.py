@@ -1,7 +1,8 @@
 """A process that adjusts a seeded city of pensioners as the worker of benefits does, and says its time and memory.
 
 `python -m ops.bench.benefit_jobs 2026`, with the settings of the service: dry run, approval, run and reversal of the
-year's adjustment by the amounts of the demonstration; one line of JSON. What was reversed can be adjusted again.
+year's adjustment by the amounts of the demonstration; one line of JSON. What was reversed can be adjusted again. With
+`2026 stands` it is not reversed.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ def _person(name: str, role: str) -> Principal:
 MAKER, CHECKER = _person("maker", "CLERK"), _person("checker", "SUPERVISOR")
 
 
-async def main(year: int) -> None:
-    """The steps of the people, with the jobs between them."""
+async def main(year: int, *, stands: bool = False) -> None:
+    """The steps of the people, with the jobs between them; an adjustment that stands is not reversed."""
     settings = load(Settings, service="benefits")
     database = Database(settings)
     await database.ping()
@@ -73,9 +74,10 @@ async def main(year: int) -> None:
     said["run"] = await _worked(database, worker, today, run_id)
     done = await step(lambda tx: adjusting.found(tx, run_id))
     said["as_looked_at"] = done.result == done.impact
-    for who in (MAKER, CHECKER):
-        await step(lambda tx: adjusting.reverse(tx, Reverse(run_id, digest, "bench")), who)
-    said["reversal"] = await _worked(database, worker, today, run_id)
+    if not stands:
+        for who in (MAKER, CHECKER):
+            await step(lambda tx: adjusting.reverse(tx, Reverse(run_id, digest, "bench")), who)
+        said["reversal"] = await _worked(database, worker, today, run_id)
     said["adjustment_id"] = str(run_id)
     said["memory_mib"] = peak_mib(os.getpid())
     sys.stdout.write(f"{json.dumps(said)}\n")
@@ -112,4 +114,4 @@ async def _worked(database: Database, worker: Worker, today: date, run_id: UUID)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), stands=sys.argv[2:] == ["stands"]))

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from chassis import crash
+from chassis.books import finding
 from kernel import ids
 from services.benefits.keeping import SuspendReason
 from services.benefits.operations import keeping_queries, keeping_sweep
@@ -201,17 +202,20 @@ async def test_every_rule_finds_what_breaks_it(database: Database, benefits: Ben
         "ALTER TABLE recovery DROP CONSTRAINT recovery_never_more_than_owed; ALTER TABLE ledger_posting DISABLE TRIGGER"
         " USER; DROP INDEX payment_once_per_benefit; DROP INDEX payment_once_per_person",
     )
-    rules = {rule.code: rule.query for rule in RULES}
+    rules = {rule.code: finding(rule) for rule in RULES}
     connection = await asyncpg.connect(database.settings.database_owner_url)
     try:
         for name, spoil in SPOILS.items():
             spoilt = connection.transaction()
             await spoilt.start()
-            assert not await connection.fetch(rules[name]), name
+            held = await connection.fetchrow(rules[name])
+            assert held is not None
+            assert not held["count"], name
             await connection.execute(spoil)
-            found = await connection.fetch(rules[name])
-            assert found, name
-            assert all(row["key"] for row in found), name
+            found = await connection.fetchrow(rules[name])
+            assert found is not None
+            assert found["count"], name
+            assert found["first"], name
             await spoilt.rollback()
     finally:
         await connection.close()

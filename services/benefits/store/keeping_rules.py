@@ -4,9 +4,15 @@ Rules of the ledger look only at the accounts of recoveries. `books` joins these
 """
 
 from chassis.books import Rule
+from services.benefits.store.books_words import BENEFITS, found
 
-_KEY = "'ben_' || replace(benefit_id::text, '-', '')"
+_KEY = "'ben_' || replace(benefit.benefit_id::text, '-', '')"
+_MINE = BENEFITS.among("benefit.benefit_id")
 _RCV = "'rcv_' || replace(recovery.recovery_id::text, '-', '')"
+_NEVER_CHOSEN = """
+    NOT EXISTS (SELECT FROM payee_change AS change
+                WHERE change.benefit_id = {0}.benefit_id AND change.payee_id = {0}.payee_id)
+"""
 
 
 def _account(name: str, rows: str) -> str:
@@ -26,10 +32,9 @@ RULES: tuple[Rule, ...] = (
         "待遇暂停状态与暂停记录不一致",
         "a benefit is held back without an open suspension, or has one and is not held back",
         f"""
-        SELECT {_KEY} AS key FROM benefit FULL JOIN (
-          SELECT benefit_id, reason AS open_reason FROM suspension WHERE closed_date IS NULL
-        ) AS open USING (benefit_id)
-        WHERE (state = 'SUSPENDED') IS DISTINCT FROM (open_reason IS NOT NULL) OR open_reason <> suspend_reason
+        SELECT {_KEY} AS key FROM benefit
+        LEFT JOIN suspension AS open ON open.benefit_id = benefit.benefit_id AND closed_date IS NULL
+        WHERE {_MINE} AND ((state = 'SUSPENDED') <> (open.benefit_id IS NOT NULL) OR open.reason <> suspend_reason)
         """,  # noqa: S608 - constant
     ),
     Rule(
@@ -38,7 +43,8 @@ RULES: tuple[Rule, ...] = (
         "a month of a suspension stands in a payroll although the benefit is still held back",
         f"""
         SELECT {_KEY} AS key FROM benefit JOIN payment USING (benefit_id)
-        WHERE benefit.state = 'SUSPENDED' AND month >= suspended_from AND item = 'MONTH' AND payment.state = 'OPEN'
+        WHERE {_MINE} AND benefit.state = 'SUSPENDED' AND month >= suspended_from AND item = 'MONTH'
+          AND payment.state = 'OPEN'
         """,  # noqa: S608 - constant
     ),
     Rule(
@@ -46,8 +52,9 @@ RULES: tuple[Rule, ...] = (
         "不予补发的月份已支付且未登记多发",
         "a month that a suspension takes away was paid and nobody wrote it down",
         f"""
-        SELECT {_KEY} AS key FROM suspension JOIN payment USING (benefit_id)
-        WHERE month BETWEEN from_month AND forfeited_through AND item = 'MONTH' AND state IN ('OPEN', 'CONFIRMED')
+        SELECT {_KEY.replace("benefit.", "suspension.")} AS key FROM suspension JOIN payment USING (benefit_id)
+        WHERE {BENEFITS.among("suspension.benefit_id")}
+          AND month BETWEEN from_month AND forfeited_through AND item = 'MONTH' AND state IN ('OPEN', 'CONFIRMED')
           AND NOT EXISTS (SELECT FROM overpayment WHERE overpayment.payment_id = payment.payment_id)
         """,  # noqa: S608 - constant
     ),
@@ -69,14 +76,13 @@ RULES: tuple[Rule, ...] = (
         "追回记录与其明细不一致",
         "what became of a recovery is not the sum of its entries",
         f"""
-        SELECT {_RCV} AS key FROM recovery LEFT JOIN (
-          SELECT recovery_id,
-                 sum(amount_fen) FILTER (WHERE way IN ('COUNTER', 'BANK', 'DEDUCTION')) AS recovered,
+        SELECT {_RCV} AS key FROM recovery CROSS JOIN LATERAL (
+          SELECT sum(amount_fen) FILTER (WHERE way IN ('COUNTER', 'BANK', 'DEDUCTION')) AS recovered,
                  sum(amount_fen) FILTER (WHERE way = 'WRITTEN_OFF') AS written_off,
                  sum(amount_fen) FILTER (WHERE way IN ('RETURNED', 'CANCELLED')) AS cancelled
-          FROM recovery_entry GROUP BY recovery_id
-        ) AS entry USING (recovery_id)
-        WHERE (recovered_fen, written_off_fen, cancelled_fen)
+          FROM recovery_entry WHERE recovery_entry.recovery_id = recovery.recovery_id
+        ) AS entry
+        WHERE {BENEFITS.among("recovery.benefit_id")} AND (recovered_fen, written_off_fen, cancelled_fen)
           IS DISTINCT FROM (coalesce(recovered, 0), coalesce(written_off, 0), coalesce(cancelled, 0))
         """,  # noqa: S608 - constant
     ),
@@ -129,15 +135,16 @@ RULES: tuple[Rule, ...] = (
         "收款账户未经两人确定",
         "a benefit or payment goes to an account that two persons never decided on",
         f"""
-        WITH chosen AS (
-          SELECT benefit_id, determination.payee_id FROM benefit JOIN determination USING (determination_id)
-          UNION SELECT benefit_id, payee_id FROM payee_change
-        )
-        SELECT {_KEY} AS key FROM benefit WHERE (benefit_id, payee_id) NOT IN (SELECT * FROM chosen)
+        SELECT {_KEY} AS key
+        FROM benefit CROSS JOIN {found("determination", "determination_id", "benefit.determination_id")}
+        WHERE {_MINE} AND benefit.payee_id <> determination.payee_id AND {_NEVER_CHOSEN.format("benefit")}
         UNION ALL
-        SELECT 'pmt_' || replace(payment_id::text, '-', '') FROM payment
-        WHERE NOT EXISTS (SELECT FROM chosen WHERE chosen.benefit_id = payment.benefit_id
-                          AND chosen.payee_id = payment.payee_id)
+        SELECT 'pmt_' || replace(payment_id::text, '-', '')
+        FROM (
+            SELECT payment.*, determination_id FROM payment JOIN benefit USING (benefit_id)
+            WHERE {_MINE} AND {BENEFITS.among("payment.benefit_id")} AND payment.payee_id <> benefit.payee_id OFFSET 0
+        ) AS payment CROSS JOIN {found("determination", "determination_id", "payment.determination_id")}
+        WHERE payment.payee_id <> determination.payee_id AND {_NEVER_CHOSEN.format("payment")}
         """,  # noqa: S608 - constant
     ),
     Rule(

@@ -259,7 +259,11 @@ _CHUNKS = _chunks(
     "payroll_id = $1 AND chunk = ANY ($2::integer[])",
     "SELECT $1::uuid AS payroll_id, chunk FROM unnest($2::integer[]) AS listed (chunk)",
 )
-ALL_CHUNKS = _chunks("true", "SELECT payroll_id, chunk FROM payroll_chunk")
+
+
+def chunks_where(which: str) -> str:
+    """What the chunks of the payrolls add up to that a condition on `payroll_id` chooses."""
+    return _chunks(which, f"SELECT payroll_id, chunk FROM payroll_chunk WHERE {which}")  # noqa: S608 - constant
 
 
 async def close_chunk(tx: Transaction, payroll_id: UUID, chunk: int) -> None:

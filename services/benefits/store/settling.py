@@ -16,7 +16,7 @@ from kernel.money import Money
 from services.benefits.keeping import FORFEITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
     from uuid import UUID
 
@@ -34,49 +34,70 @@ def forfeited(benefit_id: str, month: str) -> str:
     """
 
 
-def balances(which: str) -> str:
-    """Of the benefits that `which` chooses: `balance` is what is owed and does not stand (below zero: too much)."""
+def balances(among: Callable[[str], str]) -> str:
+    """Of some benefits, `balance` is what is owed and does not stand (below zero: too much).
+
+    Args:
+        among: The condition that a column of ids names one of the benefits. Each table is read by it, and what was
+            read is joined: some thousand benefits cost little more than the rows they have.
+    """
     return f"""
-        SELECT one.benefit_id, one.person_id, one.kind, one.digest, one.first_month, one.last_month,
-               coalesce(waits.fen, 0) AS waits, owed.first_owed, owed.last_owed,
-               coalesce(owed.fen, 0) - coalesce(paid.fen, 0) - coalesce(back.fen, 0) - coalesce(waits.fen, 0)
-                 + coalesce(taken.fen, 0) AS balance
-        FROM (SELECT * FROM benefit WHERE {which}) AS one
-        LEFT JOIN LATERAL (
-            SELECT sum(coalesce(CASE WHEN one.kind = 'UNEMPLOYMENT' THEN (
-                     SELECT amount_fen FROM payment WHERE payment.benefit_id = one.benefit_id
-                       AND payment.month = series.month::date AND item = 'MONTH' AND payment.state <> 'WITHDRAWN'
-                   ) ELSE (
-                     SELECT amount_fen FROM benefit_amount AS amount WHERE amount.benefit_id = one.benefit_id
-                       AND from_month <= series.month ORDER BY number DESC LIMIT 1
-                   ) END, 0))::bigint AS fen,
-                   min(series.month)::date AS first_owed, max(series.month)::date AS last_owed
-            FROM generate_series(one.first_month, least(one.last_month, greatest(
-                     one.next_month - interval '1 month',
-                     (SELECT max(month) FROM payment WHERE payment.benefit_id = one.benefit_id AND item = 'MONTH'
-                        AND payment.state <> 'WITHDRAWN'))), interval '1 month') AS series (month)
+        WITH one AS MATERIALIZED (SELECT * FROM benefit WHERE {among("benefit.benefit_id")}),
+        month_paid AS MATERIALIZED (
+            SELECT benefit_id, max(month) FILTER (WHERE item = 'MONTH' AND state <> 'WITHDRAWN') AS last_month,
+                   sum(amount_fen) FILTER (WHERE state IN ('OPEN', 'CONFIRMED')) AS fen
+            FROM payment WHERE {among("payment.benefit_id")} GROUP BY benefit_id
+        ),
+        in_force AS MATERIALIZED (  -- from its month on, until the first month of a later amount
+            SELECT benefit_id, from_month, amount_fen, min(from_month) OVER (
+                     PARTITION BY benefit_id ORDER BY number DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                   ) AS until
+            FROM benefit_amount WHERE {among("benefit_amount.benefit_id")}
+        ),
+        due AS MATERIALIZED (
+            SELECT one.benefit_id, one.kind, series.month::date AS month
+            FROM one LEFT JOIN month_paid USING (benefit_id) CROSS JOIN LATERAL generate_series(
+                one.first_month, least(one.last_month, greatest(one.next_month - interval '1 month',
+                                                                month_paid.last_month)), interval '1 month'
+            ) AS series (month)
             WHERE NOT {forfeited("one.benefit_id", "series.month")}
               AND (series.month < one.next_month OR EXISTS (  -- a month before it left its payroll
                    SELECT FROM payment WHERE payment.benefit_id = one.benefit_id AND item = 'MONTH'
                      AND payment.month = series.month::date AND payment.state <> 'WITHDRAWN'))
-        ) AS owed ON true
-        LEFT JOIN LATERAL (
-            SELECT sum(amount_fen)::bigint AS fen FROM payment
-            WHERE payment.benefit_id = one.benefit_id AND payment.state IN ('OPEN', 'CONFIRMED')
-        ) AS paid ON true
-        LEFT JOIN LATERAL (
-            SELECT sum(amount_fen)::bigint AS fen FROM returned_payment AS came JOIN payment USING (payment_id)
-            WHERE came.benefit_id = one.benefit_id AND came.state IN ('OWED', 'WAITING', 'PARKED')
-        ) AS back ON true
-        LEFT JOIN LATERAL (
-            SELECT sum(amount_fen)::bigint AS fen FROM difference
-            WHERE difference.benefit_id = one.benefit_id AND payment_id IS NULL AND withdrawn_date IS NULL
-        ) AS waits ON true
-        LEFT JOIN LATERAL (
-            SELECT sum(amount_fen - cancelled_fen)::bigint AS fen FROM recovery
-            WHERE recovery.benefit_id = one.benefit_id
-        ) AS taken ON true
+        ),
+        owed AS (
+            SELECT due.benefit_id, min(due.month) AS first_owed, max(due.month) AS last_owed,
+                   sum(CASE WHEN due.kind = 'UNEMPLOYMENT' THEN (
+                         SELECT amount_fen FROM payment WHERE payment.benefit_id = due.benefit_id
+                           AND payment.month = due.month AND item = 'MONTH' AND payment.state <> 'WITHDRAWN'
+                       ) ELSE in_force.amount_fen END) AS fen
+            FROM due LEFT JOIN in_force ON in_force.benefit_id = due.benefit_id AND from_month <= due.month
+                 AND (until IS NULL OR due.month < until) AND due.kind <> 'UNEMPLOYMENT'
+            GROUP BY due.benefit_id
+        ),
+        back AS (
+            SELECT came.benefit_id, sum(amount_fen) AS fen
+            FROM returned_payment AS came JOIN payment USING (payment_id)
+            WHERE {among("came.benefit_id")} AND came.state IN ('OWED', 'WAITING', 'PARKED') GROUP BY came.benefit_id
+        ),
+        waits AS (
+            SELECT benefit_id, sum(amount_fen) AS fen FROM difference
+            WHERE {among("difference.benefit_id")} AND payment_id IS NULL AND withdrawn_date IS NULL GROUP BY benefit_id
+        ),
+        taken AS (
+            SELECT benefit_id, sum(amount_fen - cancelled_fen) AS fen FROM recovery
+            WHERE {among("recovery.benefit_id")} GROUP BY benefit_id
+        )
+        SELECT one.benefit_id, one.person_id, one.kind, one.digest, one.first_month, one.last_month,
+               coalesce(waits.fen, 0)::bigint AS waits, owed.first_owed, owed.last_owed,
+               (coalesce(owed.fen, 0) - coalesce(month_paid.fen, 0) - coalesce(back.fen, 0) - coalesce(waits.fen, 0)
+                 + coalesce(taken.fen, 0))::bigint AS balance
+        FROM one LEFT JOIN owed USING (benefit_id) LEFT JOIN month_paid USING (benefit_id)
+        LEFT JOIN back USING (benefit_id) LEFT JOIN waits USING (benefit_id) LEFT JOIN taken USING (benefit_id)
     """  # noqa: S608 - constants
+
+
+_OF_SOME = balances("{} = ANY($1::uuid[])".format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +115,7 @@ class Balance:
 async def off_balance(tx: Transaction, benefit_ids: Iterable[UUID]) -> Sequence[Balance]:
     """Those of some locked benefits that have too much or too little, in the order of ids."""
     rows = await tx.fetch(
-        f"SELECT * FROM ({balances('benefit_id = ANY($1::uuid[])')}) AS one WHERE balance <> 0 ORDER BY benefit_id",  # noqa: S608 - constant
+        f"SELECT * FROM ({_OF_SOME}) AS one WHERE balance <> 0 ORDER BY benefit_id",  # noqa: S608 - constant
         list(benefit_ids),
     )
     return [

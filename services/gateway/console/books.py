@@ -82,7 +82,7 @@ async def books(visit: Visit) -> Response:
 
 def verdicts(shown: dict[str, Any], rules: tuple[str, ...] = RULES) -> list[tuple[str, str, Any]]:
     """Each rule with "good", "bad" or "open", and the row that says what breaks it."""
-    broken = {one["code"]: one for one in shown["rejects"]}
+    broken = {one["code"]: one for one in reversed(shown["rejects"])}  # the first of each, where it is named by parts
     done = shown["job"]["state"] == "JOB_STATE_DONE"
     names = (*rules, *(code for code in broken if code not in rules))
     return [(code, "bad" if code in broken else "good" if done else "open", broken.get(code)) for code in names]
