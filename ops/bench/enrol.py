@@ -206,14 +206,15 @@ async def _handed_over(ground: Ground, options: Options) -> Row:
     try:
         seen: list[tuple[float, int]] = []
         patience = Patience("facts from outbox to consumer")
-        while True:
+        is_heard = False
+        while not is_heard:
+            await asyncio.sleep(_POLL_SECONDS)
             seen.append((time.perf_counter(), int(await connection.fetchval(_HEARD)) - heard))
             patience.saw(seen[-1][1])
             still = [count for moment, count in seen if moment > seen[-1][0] - _QUIET_SECONDS]
-            if len(still) < len(seen) and len(set(still)) == 1 and await _is_heard(ground):
-                break
-            await asyncio.sleep(_POLL_SECONDS)
-        total = seen[-1][1]
+            is_heard = len(still) < len(seen) and len(set(still)) == 1 and await _is_heard(ground)
+        total = int(await connection.fetchval(_HEARD)) - heard
+        seen.append((time.perf_counter(), total))
     finally:
         for process in processes:
             process.stop()
@@ -235,10 +236,16 @@ async def _settled(ground: Ground) -> None:
 
 
 async def _is_heard(ground: Ground) -> bool:
-    """Whether benefits has heard all that enrollment said; nobody else listens just now."""
-    now = await look(ground.databases, ground.broker)
-    theirs = [one for one in now.consumers if (one.producer, one.consumer) == ("enrollment", "benefits")]
-    return not now.services["enrollment"].outbox and bool(theirs) and all(one.is_settled for one in theirs)
+    """Whether benefits has heard all that enrollment said; nobody else listens just now.
+
+    Looked at twice: in one look the consumer may be asked before, and the outbox after, the relay has handed over.
+    """
+    for _ in range(2):
+        now = await look(ground.databases, ground.broker)
+        theirs = [one for one in now.consumers if (one.producer, one.consumer) == ("enrollment", "benefits")]
+        if now.services["enrollment"].outbox or not theirs or not all(one.is_settled for one in theirs):
+            return False
+    return True
 
 
 def _spent(every: list[int], named: dict[str, int]) -> dict[str, float]:
