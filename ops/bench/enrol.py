@@ -22,7 +22,7 @@ from ops.bench.load import Outcome, http, send
 from ops.bench.measure import cpu_seconds, descendants, median
 from ops.bench.patience import Patience
 from ops.bench.result import Row
-from ops.status import look
+from ops.status import Settlement, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,9 +230,17 @@ async def _handed_over(ground: Ground, options: Options) -> Row:
 
 async def _settled(ground: Ground) -> None:
     patience = Patience("everything that was said has arrived")
-    while not (now := await look(ground.databases, ground.broker)).is_settled:
+    while (now := await _look(ground)) is None or not now.is_settled:
         patience.saw(now)
         await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _look(ground: Ground) -> Settlement | None:
+    """One look; None when a server was too busy to answer at once."""
+    try:
+        return await look(ground.databases, ground.broker)
+    except (TimeoutError, OSError):
+        return None
 
 
 async def _is_heard(ground: Ground) -> bool:
@@ -241,7 +249,9 @@ async def _is_heard(ground: Ground) -> bool:
     Looked at twice: in one look the consumer may be asked before, and the outbox after, the relay has handed over.
     """
     for _ in range(2):
-        now = await look(ground.databases, ground.broker)
+        now = await _look(ground)
+        if now is None:
+            return False
         theirs = [one for one in now.consumers if (one.producer, one.consumer) == ("enrollment", "benefits")]
         if now.services["enrollment"].outbox or not theirs or not all(one.is_settled for one in theirs):
             return False
