@@ -16,7 +16,7 @@ import numpy as np
 
 from ops.bench.card_places import AT_ONCE
 from ops.bench.result import Row
-from services.card import credentials, keyring, status, tokens
+from services.card import cose, credentials, keyring, status, tokens
 from services.card.credentials import Credential
 from services.card.crypto import profile as profiles
 from services.card.crypto import sm2
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 MINTED, VERIFIED, SHOWN, SEEN, MINTED_SM2 = 12_000, 8_000, 3_500, 7_000, 2_000  # a second
 LISTS_SECONDS, LISTS_KB = 1.0, 70.0
+SIZE_S, SIZE_D = 120, 260  # bytes in the code, before Base45
 CARDS, NOT_VALID = 4_000_000, 0.01
 CHANGES = 5_000
 PLACES = 20_000  # a second
@@ -59,6 +60,13 @@ def _codes(keys: KeyRing, options: Options) -> Iterator[Row]:
         keys.seen.clear()
         _good(credentials.read(shown, keys))
 
+    largest = _shown(keys, device, audience=16)
+    for name, code, most in (("S", minted, SIZE_S), ("D", shown, SIZE_D), ("D, longest audience", largest, SIZE_D)):
+        size = len(cose.base45_read(code.partition(":")[2]))
+        note = f"{len(code)} characters; that 58 of 60 pictures are read: tests/card/test_codes_slow.py"
+        yield Row(
+            f"size of {name}, profile {profile.name}", size, "B", "limit", most, required=1, is_cost=True, note=note
+        )
     works: list[tuple[str, Callable[[], object], float]] = [
         ("S minted", lambda: tokens.mint(token, keys), MINTED if profile is profiles.I else MINTED_SM2),
         ("S verified", lambda: _good(tokens.read(minted, keys)), VERIFIED),
@@ -77,7 +85,7 @@ def _codes(keys: KeyRing, options: Options) -> Iterator[Row]:
         )
 
 
-def _shown(keys: KeyRing, device: Private) -> str:
+def _shown(keys: KeyRing, device: Private, audience: int = 8) -> str:
     credential = Credential(
         reference=b"r" * 8,
         iat=NOW,
@@ -89,7 +97,7 @@ def _shown(keys: KeyRing, device: Private) -> str:
         masked_name="赵**一",
         last4="001X",
     )
-    return credentials.present(credentials.issue(credential, keys), device, NOW, b"number", b"audience")
+    return credentials.present(credentials.issue(credential, keys), device, NOW, b"number", b"a" * audience)
 
 
 def _lists(keys: KeyRing, options: Options) -> Iterator[Row]:

@@ -41,7 +41,7 @@ AT_ONCE = 32
 HISTORY_YEARS, HISTORY_EVERY = 30, 250
 LONGEST = 200  # persons with the longest history
 DAY = date(2025, 12, 20)
-DEADLINE_SECONDS = 10.0
+DEADLINE_SECONDS = 60.0
 SEED = 20261123
 
 
@@ -95,7 +95,8 @@ def _row(
     p50 = median(one.percentile(0.5) for one in warm) * 1000
     p99 = median(one.percentile(0.99) for one in warm) * 1000
     said = f"{note}; p50 {p50:.0f} ms, p99 {p99:.0f} ms at {AT_ONCE} at once, one service process"
-    return Row(name, median(one.rate for one in warm), "/s", "limit", QUERIES, required=required, note=said)
+    rates = [one.rate for one in warm]
+    return Row.of(name, rates, "/s", peer="limit", peer_figure=QUERIES, required=required, note=said)
 
 
 async def _turn(ground: Ground, asked: Sequence[tuple[str, Message]]) -> Outcome:

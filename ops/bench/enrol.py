@@ -22,7 +22,7 @@ from ops.bench.load import Outcome, http, send
 from ops.bench.measure import cpu_seconds, descendants, median
 from ops.bench.patience import Patience
 from ops.bench.result import Row
-from ops.status import look
+from ops.status import Settlement, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -206,14 +206,15 @@ async def _handed_over(ground: Ground, options: Options) -> Row:
     try:
         seen: list[tuple[float, int]] = []
         patience = Patience("facts from outbox to consumer")
-        while True:
+        is_heard = False
+        while not is_heard:
+            await asyncio.sleep(_POLL_SECONDS)
             seen.append((time.perf_counter(), int(await connection.fetchval(_HEARD)) - heard))
             patience.saw(seen[-1][1])
             still = [count for moment, count in seen if moment > seen[-1][0] - _QUIET_SECONDS]
-            if len(still) < len(seen) and len(set(still)) == 1 and await _is_heard(ground):
-                break
-            await asyncio.sleep(_POLL_SECONDS)
-        total = seen[-1][1]
+            is_heard = len(still) < len(seen) and len(set(still)) == 1 and await _is_heard(ground)
+        total = int(await connection.fetchval(_HEARD)) - heard
+        seen.append((time.perf_counter(), total))
     finally:
         for process in processes:
             process.stop()
@@ -229,16 +230,32 @@ async def _handed_over(ground: Ground, options: Options) -> Row:
 
 async def _settled(ground: Ground) -> None:
     patience = Patience("everything that was said has arrived")
-    while not (now := await look(ground.databases, ground.broker)).is_settled:
+    while (now := await _look(ground)) is None or not now.is_settled:
         patience.saw(now)
         await asyncio.sleep(_POLL_SECONDS)
 
 
+async def _look(ground: Ground) -> Settlement | None:
+    """One look; None when a server was too busy to answer at once."""
+    try:
+        return await look(ground.databases, ground.broker)
+    except (TimeoutError, OSError):
+        return None
+
+
 async def _is_heard(ground: Ground) -> bool:
-    """Whether benefits has heard all that enrollment said; nobody else listens just now."""
-    now = await look(ground.databases, ground.broker)
-    theirs = [one for one in now.consumers if (one.producer, one.consumer) == ("enrollment", "benefits")]
-    return not now.services["enrollment"].outbox and bool(theirs) and all(one.is_settled for one in theirs)
+    """Whether benefits has heard all that enrollment said; nobody else listens just now.
+
+    Looked at twice: in one look the consumer may be asked before, and the outbox after, the relay has handed over.
+    """
+    for _ in range(2):
+        now = await _look(ground)
+        if now is None:
+            return False
+        theirs = [one for one in now.consumers if (one.producer, one.consumer) == ("enrollment", "benefits")]
+        if now.services["enrollment"].outbox or not theirs or not all(one.is_settled for one in theirs):
+            return False
+    return True
 
 
 def _spent(every: list[int], named: dict[str, int]) -> dict[str, float]:

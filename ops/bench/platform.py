@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.bench.ground import ground as new_ground
-from ops.bench.measure import descendants, median, pss_mib
+from ops.bench.measure import descendants, pss_mib
 from ops.bench.result import Row
 from ops.embedded.postgres import EmbeddedPostgres
 from ops.secrets import Keys
@@ -38,8 +38,8 @@ def start(_ground: Ground, options: Options) -> Iterator[Row]:
             warm.append(fresh.up())
     peer = "the embedded PostgreSQL alone"
     note = "schemas, streams and keys are made"
-    yield Row("start, empty home", median(empty), "s", peer, median(bare_empty), is_cost=True, note=note)
-    yield Row("start, warm home", median(warm), "s", peer, median(bare_warm), is_cost=True)
+    yield Row.beside("start, empty home", list(zip(empty, bare_empty, strict=True)), "s", peer, is_cost=True, note=note)
+    yield Row.beside("start, warm home", list(zip(warm, bare_warm, strict=True)), "s", peer, is_cost=True)
 
 
 def memory(ground: Ground, _options: Options) -> Iterator[Row]:

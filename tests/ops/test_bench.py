@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,8 @@ from rich.console import Console
 
 from ops.bench.main import BENCHMARKS, Options, run
 from ops.bench.measure import cpu_seconds, descendants, machine, pss_mib
-from ops.bench.result import Result, Row
+from ops.bench.patience import NotReady, Patience
+from ops.bench.result import DOUBTFUL, Result, Row
 from ops.home import ROOT
 
 if TYPE_CHECKING:
@@ -74,6 +76,41 @@ def test_a_benchmark_that_fails_is_said_and_the_others_are_measured() -> None:
 )
 def test_more_is_always_better_in_a_ratio(row: Row, ratio: float | None, met: bool | None) -> None:  # noqa: FBT001 - a row of the table
     assert (row.ratio, row.is_met) == (ratio, met)
+
+
+def test_a_row_of_rounds_shows_median_and_spread_and_takes_the_ratio_of_every_pair() -> None:
+    pairs = [(10.0, 4.0), (20.0, 10.0), (30.0, 5.0)]
+
+    rate = Row.beside("rate", pairs, "/s", "peer", required=2.5)
+    cost = Row.beside("cost", [(1.0, 3.0), (2.0, 4.0)], "µs", "peer", is_cost=True)
+    once = Row.of("once", [7.0], "/s", peer="limit", peer_figure=7.0, required=1)
+
+    assert (rate.figure, rate.ratio, rate.is_met) == (20.0, 2.5, True)  # not 20 by 5
+    assert (cost.figure, cost.ratio) == (1.5, 2.5)
+    assert (once.ratio, once.is_met) == (1.0, True)
+    assert rate.cells()[2] == "10.0 – 30.0, 3 rounds"
+    assert rate.cells()[4] == "2.50 (2.00 – 6.00, 3 rounds)"
+    assert once.cells()[2] == ""
+
+
+def test_a_figure_of_a_busy_machine_is_marked() -> None:
+    rows = [replace(Row("busy", 1.0, "/s"), load=1_000.0), replace(Row("calm", 1.0, "/s"), load=0.1)]
+
+    shown = Result({}, "2026-11-23T00:00:00Z", rows).as_markdown()
+
+    assert [row.is_doubtful for row in rows] == [True, False]
+    assert "1000.0!" in shown
+    assert DOUBTFUL in shown
+
+
+def test_patience_ends_with_what_stands_still_and_not_with_what_is_slow() -> None:
+    slow, stuck = Patience("slow", still=0), Patience("stuck", still=0)
+
+    for step in range(3):
+        slow.saw(step)
+    stuck.saw(1)
+    with pytest.raises(NotReady, match="stuck: nothing moved"):
+        stuck.saw(1)
 
 
 def test_a_result_keeps_what_could_not_be_measured() -> None:
