@@ -14,7 +14,7 @@ from kernel.calendar import Month
 from kernel.dated import given
 from kernel.errors import DomainError, InvalidInput, PolicyParameterMissing
 from kernel.money import Money
-from services.benefits.domain import adjustment, certification, government, pension, resident, retirement
+from services.benefits.domain import adjustment, certification, pension, retirement
 from services.benefits.history import History, YearRecord
 from services.benefits.kinds.contributed import years_of
 from services.benefits.policy import BenefitsPolicy
@@ -172,50 +172,6 @@ def test_law_and_years_below_nothing_are_refused() -> None:
         replace(rules, base=given("base", Money(-1), DAY))
     with pytest.raises(InvalidInput):
         pension.recompute(pension_facts(), rules, rules, paid_months=-1)
-
-
-# The other pensions --------------------------------------------------------------------------------------------------
-
-
-def test_lines_of_the_resident_pension_stand_only_where_they_pay() -> None:
-    rules = replace(
-        POLICY.resident.rules("city", Month(2020, 8), age_years=60), minimum=given("least", Money.yuan("253"), DAY)
-    )
-
-    def codes(years: int, least: str = "253") -> list[str]:
-        terms = replace(rules, minimum=given("least", Money.yuan(least), DAY))
-        lines = resident.calculate(resident.ResidentFacts(Money(1), years), terms).statement.lines
-        return [line.code for line in lines]
-
-    assert codes(15) == ["base", "account"]
-    assert codes(16) == ["base", "account", "supplement"]
-    assert codes(15, "253.01") == ["base", "minimum", "account"]
-    assert not resident.ResidentFacts(Money.ZERO, 0).was_60_at_start
-
-
-def test_an_annuity_lasts_so_many_months() -> None:
-    def annuity(balance: str) -> government.Annuity:
-        return government.Annuity(Money.yuan(balance), given("payout_months", Decimal(139), DAY))
-
-    assert (annuity("13900.00").month_count, annuity("13900.00").payment(139)) == (139, Money.yuan("100.00"))
-    more = annuity("13900.60")  # 100.00 a month, sixty fen are left for the month after
-    assert (more.month_count, more.payment(140), more.payment(141)) == (140, Money(60), Money.ZERO)
-    assert annuity("0.60").month_count == 0  # less than half a fen a month
-    assert (more.left_after(139), more.left_after(200)) == (Money(60), Money.ZERO)
-
-
-def test_a_civil_servant_retires_early_by_service_or_by_less_of_it_close_to_the_age() -> None:
-    terms = government.EarlyService(service_months=360, near_months=60, near_service_months=240)
-
-    for service, left, allowed in (
-        (360, 100, True),
-        (359, 100, False),
-        (240, 60, True),
-        (239, 60, False),
-        (240, 61, False),
-        (360, 60, True),
-    ):
-        assert terms.allows(service, left) is allowed, (service, left)
 
 
 # Adjustment and certification ----------------------------------------------------------------------------------------
