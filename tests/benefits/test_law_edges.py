@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
@@ -264,3 +264,15 @@ def test_a_cycle_may_be_a_month_and_neither_less_nor_a_negative_grace() -> None:
     for cycle, grace in ((0, 0), (1, -1)):
         with pytest.raises(InvalidInput):
             assess(cycle, grace)
+
+
+@pytest.mark.parametrize("grace", [0, 2])
+def test_the_first_day_that_is_still_good_is_a_day_after_the_last_that_is_not(grace: int) -> None:
+    today = date(2026, 3, 15)
+    terms = replace(POLICY.certification.terms(today), grace_months=given("grace", grace, DAY))
+
+    good = certification.good_from(today, terms)
+
+    assert good == date(2025, 3 - grace, 1)
+    assert certification.assess(good, today, terms).state == "valid"
+    assert certification.assess(good - timedelta(days=1), today, terms).state == "suspended"
