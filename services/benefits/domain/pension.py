@@ -26,12 +26,17 @@ Denominator = Literal["all_months", "actual_months"]
 
 
 class YearOfBases(NamedTuple):
-    """A calendar year of a person's contributions: sum of the monthly bases, paid months, deemed months."""
+    """A calendar year of a person's contributions: sum of the monthly bases, paid months, deemed months.
+
+    ``bases_fen`` are the bases one by one, read only where a month's index has a cap; without them the months of the
+    year are taken as alike.
+    """
 
     year: int
     base_total: Money
     months: int
     deemed_months: int = 0
+    bases_fen: tuple[int, ...] = ()
 
 
 class IndexYear(NamedTuple):
@@ -229,8 +234,7 @@ def average_index(
         raise _negative()
     sums = [(year.bases.base_total.fen * _MONTHS, year.index_base.value.fen) for year in years]
     if cap:
-        highest = [(Fraction(cap) * year.bases.months).as_integer_ratio() for year in years]
-        sums = [min(one, top, key=lambda ratio: Fraction(*ratio)) for one, top in zip(sums, highest, strict=True)]
+        sums = [_capped(year, Fraction(cap)) for year in years]
     months = sum(year.bases.months for year in years) + (deemed_months if denominator == "all_months" else 0)
     if months <= 0:
         raise InvalidInput("NO_CONTRIBUTION_MONTHS", "an average index needs at least one month")
@@ -238,6 +242,16 @@ def average_index(
     common = lcm(*[denominator for _, denominator in sums])
     total = sum([numerator * (common // denominator) for numerator, denominator in sums])
     return AverageIndex(months, Fraction(total, common * months), tuple([year.index_base.use() for year in years]))
+
+
+def _capped(year: IndexYear, cap: Fraction) -> tuple[int, int]:
+    """The sum of a year's monthly indices, each at most the cap, as a ratio."""
+    bases, index_base = year.bases, year.index_base.value.fen
+    if bases.bases_fen:
+        total = sum(min(Fraction(base * _MONTHS, index_base), cap) for base in bases.bases_fen)
+    else:
+        total = min(Fraction(bases.base_total.fen * _MONTHS, index_base), cap * bases.months)
+    return total.as_integer_ratio()
 
 
 def calculate(facts: PensionFacts, rules: PensionRules) -> EmployeePension:

@@ -19,7 +19,7 @@ def years_of(counted: History) -> list[YearOfBases]:
     found = []
     for year, record in counted.years.items():
         total_fen, paid, deemed = record.contributed()
-        found.append(YearOfBases(year, Money(total_fen), paid, deemed))
+        found.append(YearOfBases(year, Money(total_fen), paid, deemed, record.bases_fen))
     return found
 
 
