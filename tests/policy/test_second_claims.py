@@ -1,5 +1,6 @@
 """Benefits that are no pensions: both programs agree on every input an example may give, near the edges above all."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from tests.policy.second_program import text
 from tests.policy.test_second_program import some, yuan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 CALCULATOR = Calculator(open_policy(release_directory()))
 
