@@ -155,7 +155,8 @@ def survives(file: str, tree: ast.Module, calculator: Calculator, examples: Sequ
     child = os.fork()
     if child == 0:
         signal.alarm(LIMIT_SECONDS)  # a change may make a loop endless; the signal ends the process
-        with Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - the process ends with it
+        with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
             try:
                 code = SURVIVED if _is_content(file, tree, calculator, examples) else KILLED
             except BaseException:  # noqa: BLE001 - whatever it is, it was noticed

@@ -73,7 +73,7 @@ FEN = st.one_of(st.integers(0, 3), st.integers(0, 10**6))
 SOME_MONTH = st.integers(0, 11)
 LIFE = st.builds(
     Life,
-    kind=st.sampled_from([*STORED, COMPUTED, COMPUTED, COMPUTED]),
+    kind=st.sampled_from([*STORED, COMPUTED]),
     first=st.integers(0, 9),
     lasts=st.one_of(st.none(), st.integers(0, 9)),
     paid=st.integers(0, 4),
