@@ -46,17 +46,18 @@ CALCS = {
     f"{BENEFITS}/disability.py": (),
     f"{TRAINING}/skill_subsidy.py": ("skill_subsidy",),
 }  # which examples ask a file
-TESTS = {
-    f"{BENEFITS}/unemployment.py": ("benefits/test_domain_unemployment.py",),
-    f"{BENEFITS}/injury.py": ("benefits/test_domain_injury.py",),
-    f"{BENEFITS}/injury_end.py": ("benefits/test_domain_injury.py",),
-    f"{BENEFITS}/injury_death.py": ("benefits/test_domain_injury.py",),
-    f"{BENEFITS}/survivors.py": ("benefits/test_domain_survivors.py",),
-    f"{BENEFITS}/certification.py": ("benefits/test_domain_certification.py",),
-    f"{BENEFITS}/backpay.py": ("benefits/test_domain_certification.py",),
+EDGES = "benefits/test_domain_edges.py"
+TESTS: dict[str, tuple[str, ...]] = {
+    f"{BENEFITS}/unemployment.py": (EDGES, "benefits/test_domain_unemployment.py"),
+    f"{BENEFITS}/injury.py": (EDGES, "benefits/test_domain_injury.py"),
+    f"{BENEFITS}/injury_end.py": (EDGES, "benefits/test_domain_injury.py"),
+    f"{BENEFITS}/injury_death.py": (EDGES, "benefits/test_domain_injury.py"),
+    f"{BENEFITS}/survivors.py": (EDGES, "benefits/test_domain_survivors.py"),
+    f"{BENEFITS}/certification.py": (EDGES, "benefits/test_domain_certification.py"),
+    f"{BENEFITS}/backpay.py": (EDGES, "benefits/test_domain_certification.py"),
     f"{BENEFITS}/disability.py": ("benefits/test_domain_disability.py",),
     f"{TRAINING}/skill_subsidy.py": ("training/test_domain.py",),
-}
+}  # the quick ones first: one failure is enough
 LIMIT_SECONDS = 120
 KILLED, SURVIVED = 0, 77
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
