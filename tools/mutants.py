@@ -110,17 +110,17 @@ def _ways(node: ast.AST) -> Iterator[tuple[str, Any]]:
             yield f"{ast.unparse(node)} [→ {swapped.__name__}]", lambda one: setattr(one, "op", swapped())
         case ast.UnaryOp(op=ast.Not()):
             yield f"{ast.unparse(node)} [without not]", lambda one: setattr(one, "op", ast.UAdd())
-        case ast.Constant(value=bool()):
-            yield f"{node.value} [turned]", lambda one: setattr(one, "value", not one.value)
-        case ast.Constant(value=int()):
-            yield f"{node.value} [one more]", lambda one: setattr(one, "value", one.value + 1)
+        case ast.Constant(value=bool() as truth):
+            yield f"{truth} [turned]", lambda one: setattr(one, "value", not one.value)
+        case ast.Constant(value=int() as number):
+            yield f"{number} [one more]", lambda one: setattr(one, "value", one.value + 1)
         case ast.Call(func=ast.Name(id=name)) if name in LIKE:
             yield f"{ast.unparse(node)} [→ {LIKE[name]}]", lambda one: setattr(one.func, "id", LIKE[one.func.id])
 
 
 def put_in(module: ModuleType, tree: ast.Module) -> None:
     """Give a loaded module the code of its changed form, so that everybody who imported from it has that too."""
-    made = {"__name__": module.__name__, "__file__": module.__file__}
+    made: dict[str, Any] = {"__name__": module.__name__, "__file__": module.__file__}
     registered = sys.modules[module.__name__]
     exec(compile(tree, str(module.__file__), "exec"), made)  # noqa: S102 - our own source
     sys.modules[module.__name__] = registered

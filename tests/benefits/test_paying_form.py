@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kernel.calendar import Month
@@ -19,7 +19,7 @@ from services.benefits.store import decisions
 from tests.benefits import paying_people
 from tests.benefits.builders import TODAY
 from tests.benefits.paying_bureau import Bureau
-from tests.benefits.paying_people import COMPUTED, LIFE, PAYROLLS, START, Computed, Life, Person
+from tests.benefits.paying_people import COMPUTED, LIFE, PAYROLLS, SHARP, START, Computed, Life, Person
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +111,8 @@ async def city(database: Database, policy: BenefitsPolicy, request: pytest.Fixtu
 
 
 @pytest.mark.parametrize("city", [FEW], indirect=True)
-@settings(RARE, max_examples=2)
+@settings(RARE, max_examples=1)
+@example(lives=SHARP)
 @given(lives=st.lists(LIFE, min_size=20, max_size=40))
 async def test_the_set_form_pays_what_the_one_person_form_says(city: City, lives: list[Life]) -> None:
     await city.agree(lives, FEW)
