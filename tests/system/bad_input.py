@@ -30,6 +30,8 @@ AS_IT_IS = re.compile(r"[\w.\-/]*[_.\d][\w.\-/]*|\b(?:Retry-After|X)\b", re.ASCI
 ENGLISH = re.compile(r"[A-Za-z]{2,}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 ADVICE = re.compile(r"请|无需|可以|可")
+# Too long, lower case, three that Base45 has not, half a byte too many, nothing, and no letter of it.
+NO_CODES = ("X" * 600, "abc", "GGW", ":::", "AAAA", "", "社保卡")
 PAYEE = {"name": "钱示例", "account": "6222021001112223334"}
 
 
@@ -352,6 +354,15 @@ async def wrongly_said(case: Case) -> list[str]:
     if not ADVICE.search(zh) or zh == en:
         found.append(f"no advice: {zh}")
     return [f"{case.path} {case.code}: {one}" for one in found]
+
+
+async def read_codes(stage: Stage) -> set[tuple[str, str]]:
+    """What a hospital is told about codes that are none: refused, and not why; whoever tries codes learns nothing."""
+    hospital = stage.partner("hospital")
+    answers = [
+        await hospital.post("/v1/card-tokens:verify", {"token": token, "purpose": "medical"}) for token in NO_CODES
+    ]
+    return {(one["result"], one["detail"]) for one in answers}
 
 
 async def race(stage: Stage, office: Office) -> list[str]:

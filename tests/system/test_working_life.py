@@ -284,4 +284,5 @@ async def test_what_is_wrong_is_named_in_both_languages_with_advice(played: Play
         office = await bad_input.prepare(stage, played.life)
 
         assert [wrong for case in bad_input.cases(office) for wrong in await bad_input.wrongly_said(case)] == []
+        assert await bad_input.read_codes(stage) == {("VERIFY_RESULT_REFUSED", "VERIFY_DETAIL_UNSPECIFIED")}
         assert sorted(await bad_input.race(stage, office)) == ["", "BENEFIT_ALREADY_DETERMINED"]
