@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from chassis.values import to_date
 from hrss.gateway.v1 import platform_service_pb2 as pb
-from hrss.type.v1 import job_pb2
+from hrss.type.v1 import job_pb2, timetable_pb2
 from kernel import ids
 
 if TYPE_CHECKING:
@@ -107,8 +107,26 @@ def indicators() -> pb.ListIndicatorsResponse:
     return pb.ListIndicatorsResponse(indicators=[rate, reached, far])
 
 
+def timetable() -> pb.ListTimetableResponse:
+    """One entry went well, one failed, one is off; one service did not answer."""
+    good = timetable_pb2.TimetableEntry(
+        name="books", title_zh="核对账务", title_en="Prove the books", when_zh="每月 2 日", when_en="monthly, day 2"
+    )
+    good.next_time.FromDatetime(datetime(2026, 12, 1, 17, tzinfo=UTC))
+    good.last.state, good.last.tries, good.last.left_out_count = timetable_pb2.TIMETABLE_STATE_DONE, 1, 3
+    good.last.start_time.FromDatetime(datetime(2026, 11, 1, 17, tzinfo=UTC))
+    good.last.business_date.CopyFrom(to_date(date(2026, 11, 2)))
+    bad = timetable_pb2.TimetableEntry(name="interest", title_zh="计息", title_en="Interest", when_zh="", when_en="")
+    bad.last.CopyFrom(good.last)
+    bad.last.state, bad.last.reason = timetable_pb2.TIMETABLE_STATE_FAILED, "POLICY_PARAMETER_MISSING law.yaml rate"
+    off = timetable_pb2.TimetableEntry(name="payroll", title_zh="发放", title_en="Payroll", off_reason="NO_MAKER")
+    entries = [pb.PlatformEntry(service="benefits", entry=one) for one in (good, bad, off)]
+    return pb.ListTimetableResponse(entries=entries, missing_services=["card"])
+
+
 def program(overlay: Overlay) -> None:
     """Let the API say so."""
     overlay.answers["GET", "/v1/platform"] = services()
     overlay.answers["GET", "/v1/platform/jobs"] = jobs()
+    overlay.answers["GET", "/v1/platform/timetable"] = timetable()
     overlay.answers["GET", "/v1/stats/indicators"] = indicators()

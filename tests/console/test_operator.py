@@ -87,6 +87,14 @@ async def test_the_page_refreshes_itself_until_it_is_told_to_stop(site: Site) ->
     assert "hx-trigger" not in still
 
 
+async def test_the_timetable_shows_what_starts_and_what_went_wrong(site: Site) -> None:
+    page = await opened(site, "/console/timetable")
+
+    for words in ("Prove the books", "3 missed before", "law.yaml rate", "<code>card</code>"):
+        assert words in page, words
+    assert "nobody is named who prepares" in page
+
+
 async def test_jobs_show_how_far_they_are(site: Site) -> None:
     page = await opened(site, "/console/jobs")
 

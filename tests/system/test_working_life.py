@@ -23,7 +23,7 @@ from ops.home import ROOT
 from ops.simulators.bank import answer_order, answer_subsidy
 from ops.simulators.skills import ISSUER_TYPE, Certificate, number_of, record
 from ops.simulators.tax import send_receipt
-from tests.system import benefit_rooms
+from tests.system import bad_input, benefit_rooms
 from tests.system.canary import leaks
 from tests.system.oracle import differences
 from tests.system.running import SMALL, running, settled
@@ -278,3 +278,13 @@ def test_the_platform_goes_on_where_it_was(played: Played) -> None:
             return await stage.clerk.get(benefit)
 
     assert asyncio.run(read())["benefit"]["state"] == "BENEFIT_STATE_ACTIVE"
+
+
+async def test_what_is_wrong_is_named_in_both_languages_with_advice(played: Played) -> None:
+    async with httpx.AsyncClient(timeout=30) as http:
+        stage = Stage(played.running.platform, "bad input", http, Console(file=io.StringIO()))
+        office = await bad_input.prepare(stage, played.life)
+
+        assert [wrong for case in bad_input.cases(office) for wrong in await bad_input.wrongly_said(case)] == []
+        assert await bad_input.read_codes(stage) == {("VERIFY_RESULT_REFUSED", "VERIFY_DETAIL_UNSPECIFIED")}
+        assert sorted(await bad_input.race(stage, office)) == ["", "BENEFIT_ALREADY_DETERMINED"]

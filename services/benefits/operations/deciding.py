@@ -63,7 +63,12 @@ async def approve(tx: Transaction, command: Approve, policy: BenefitsPolicy) -> 
     """
     row = await _open_determination(tx, command.subject_id)
     if command.digest != row.digest:
-        raise Refused("STATEMENT_CHANGED", "the digest is not that of this determination")
+        raise Refused(
+            "STATEMENT_CHANGED",
+            "the digest is not that of this determination",
+            field="statement_digest",
+            digest=row.digest.hex(),
+        )
     await register.lock_persons(tx, [row.person_id])
     person = await register.person(tx, row.person_id)
     if row.kind not in AFTER_DEATH:
