@@ -110,6 +110,16 @@ _MINE = """
 _BEN = "'ben_' || replace({}::text, '-', '')"
 _MONTH = "to_char({}, 'YYYY-MM')"
 
+
+def reckons(benefit_id: str, name: str) -> str:
+    """The condition that a benefit was worked out beside the other one: its determination has the input `name`."""
+    return f"""
+        EXISTS (SELECT FROM benefit_amount AS first JOIN calculation USING (digest)
+                WHERE {name} <> '' AND first.benefit_id = {benefit_id} AND first.number = 1
+                  AND inputs ->> {name} IS NOT NULL)
+    """
+
+
 LOOKS: tuple[Look, ...] = (
     Look(
         (Gate.DEATH, Gate.AFTER_DEATH),
@@ -156,8 +166,8 @@ LOOKS: tuple[Look, ...] = (
             SELECT * FROM benefit
             WHERE benefit.person_id = same.person_id AND benefit.benefit_id <> mine.benefit_id OFFSET 0
         ) AS other
-        LEFT JOIN unnest(:gives_way::text[], :to::text[]) AS rule (gives_way, kept)
-            ON gives_way = mine.kind AND kept = other.kind
+        LEFT JOIN unnest(:gives_way::text[], :to::text[], :unless::text[]) AS rule (gives_way, kept, unless)
+            ON gives_way = mine.kind AND kept = other.kind AND NOT {reckons("mine.benefit_id", "unless")}
         WHERE is_due AND other.first_month <= until AND coalesce(other.last_month, until) >= mine.next_month
           AND (kept IS NOT NULL OR (other.kind = mine.kind AND other.share = mine.share
                                     AND other.person_id <> mine.person_id AND other.benefit_id < mine.benefit_id))
@@ -236,7 +246,7 @@ LOOKS: tuple[Look, ...] = (
 _PLACES = (
     "payroll_id", "number", "month", "ids", "computed", "computed_fen", "missing", "missing_text", "of_a_death",
     "gives_way", "to", "once", "shared_warn", "shared_block", "jump_percent", "releasable", "certified",
-    "certified_since",
+    "certified_since", "unless",
 )  # fmt: skip
 
 
@@ -296,6 +306,7 @@ async def look(tx: Transaction, chunk: Chunk, limits: Limits) -> Sequence[Counte
         sorted(one.value for one in RELEASABLE),
         list(chunk.certified),
         chunk.certified_since,
+        [one.unless for one in EXCLUSIONS],
     )
     await chunks.hashing(tx, on=False)
     found = [Counted(Gate(row["gate"]), Effect(row["effect"]), row["count"]) for row in rows]
