@@ -116,7 +116,7 @@ async def test_every_rule_holds_and_names_what_breaks_it(bureau: Bureau) -> None
     await bureau.work_off()
     job = await bureau.run(lambda tx: jobs.get(tx, started.id))
     rejects = await bureau.run(lambda tx: jobs.rejects(tx, started.id))
-    by_payroll = sum(rule.span == "payrolls" for rule in books.RULES)
+    by_payroll = sum(rule.span == "payroll" for rule in books.RULES)
     assert (job.state, job.done_count, job.rejected_count) == ("DONE", len(books.RULES) + by_payroll - 2, 2)
     assert job.total_count == len(books.RULES) + by_payroll
     assert {one.code for _, one in rejects} == {"PAYROLL_IS_ITS_PAYMENTS"}
