@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chassis.transaction import Transaction
     from kernel.calendar import Month
     from services.benefits.domain.certification import CertificationTerms
-    from services.benefits.store.adjusting import NewAmount, NewDifference
+    from services.benefits.store.adjusting_amounts import NewAmount, NewDifference
 
 _DUE_BY = "(date_trunc('month', last_date) + make_interval(months => $2 + 1))::date - 1"
 _REMINDED = f"""
