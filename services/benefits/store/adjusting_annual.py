@@ -141,7 +141,7 @@ class Changed:
 
 async def annual_ranges(tx: Transaction, kinds: Sequence[Kind], january: date, size: int) -> list[dict[str, Any]]:
     """Runs of so many benefits to adjust: after which id, up to which, and how many."""
-    statement = BOUNDARIES.format(ADJUSTABLE, "$3")
+    statement = BOUNDARIES.format(f"benefit WHERE {ADJUSTABLE}", "$3")
     return ranges(await tx.fetch(statement, [kind.value for kind in kinds], january, size))
 
 

@@ -54,7 +54,7 @@ RECOMPUTABLE = f"""
 async def provisional_ranges(tx: Transaction, one: UUID | None, size: int) -> list[dict[str, Any]]:
     """Runs of so many provisional benefits, or the one."""
     where = PROVISIONAL.replace("mine.", "")
-    return ranges(await tx.fetch(BOUNDARIES.format(where, "$2"), one, size))
+    return ranges(await tx.fetch(BOUNDARIES.format(f"benefit WHERE {where}", "$2"), one, size))
 
 
 async def lock_provisional(
@@ -70,7 +70,7 @@ async def lock_provisional(
 async def running_ranges(tx: Transaction, sample: int, size: int) -> list[dict[str, Any]]:
     """Runs of so many benefits that are drawn; of a sample their ids, drawn by hash: the same ones every time."""
     if not sample:
-        return ranges(await tx.fetch(BOUNDARIES.format("state <> 'ENDED'", "$1"), size))
+        return ranges(await tx.fetch(BOUNDARIES.format("benefit WHERE state <> 'ENDED'", "$1"), size))
     rows = await tx.fetch(
         """
         SELECT benefit_id FROM benefit WHERE state <> 'ENDED'

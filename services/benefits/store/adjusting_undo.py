@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.benefits.lifecycle import Kind
 from services.benefits.store.adjusting_over import OVER
-from services.benefits.store.ranges import ranges
+from services.benefits.store.ranges import BOUNDARIES, ranges
 
 if TYPE_CHECKING:
     from datetime import date
@@ -61,16 +61,8 @@ UNDO = f"""
 
 async def made_ranges(tx: Transaction, run_id: UUID, size: int) -> list[dict[str, Any]]:
     """Runs of so many benefits that a run adjusted."""
-    rows = await tx.fetch(
-        """
-        SELECT benefit_id, place FROM (
-            SELECT benefit_id, row_number() OVER (ORDER BY benefit_id) AS place, count(*) OVER () AS total
-            FROM benefit_amount WHERE cause_id = $1 AND cause = 'ADJUSTED'
-        ) AS numbered WHERE place % $2 = 0 OR place = total ORDER BY benefit_id
-        """,
-        run_id,
-        size,
-    )
+    made = "benefit_amount WHERE cause_id = $1 AND cause = 'ADJUSTED'"
+    rows = await tx.fetch(BOUNDARIES.format(made, "$2"), run_id, size)
     return ranges(rows)
 
 
