@@ -32,14 +32,27 @@ class Span:
     """Keys along which rules are proved in parts.
 
     Args:
-        name: What the keys are of.
-        ends: Query with the last key of each part in a column `last`, ascending.
+        name: The table that has a row for each key.
+        column: Its key.
+        size: So many keys are a part.
         plan: Statement that says how the queries of a part are planned, for the transaction.
     """
 
     name: str
-    ends: str
+    column: str
+    size: int
     plan: str
+
+    @property
+    def ends(self) -> str:
+        """The query for the last key of each part, in a column `last`, ascending; $1 is the size."""
+        return f"""
+            SELECT {self.column} AS last FROM (
+                SELECT {self.column}, row_number() OVER (ORDER BY {self.column}) AS place,
+                       lead({self.column}) OVER (ORDER BY {self.column}) IS NULL AS is_last
+                FROM {self.name}
+            ) AS numbered WHERE place % $1::bigint = 0 OR is_last ORDER BY {self.column}
+        """  # noqa: S608 - names of tables
 
     def among(self, column: str) -> str:
         """The condition that a column of keys lies in the part; without parts it is true."""
@@ -87,7 +100,7 @@ async def prove(database_url: str, rules: Sequence[Rule], spans: Sequence[Span] 
             await connection.execute(f"SET LOCAL statement_timeout = '{PROOF_MINUTES}min'")
             rows = [(rule, await connection.fetchrow(finding(rule))) for rule in rules if not rule.span]
             for span in spans:
-                parts = parts_of([row["last"] for row in await connection.fetch(span.ends)])
+                parts = parts_of([row["last"] for row in await connection.fetch(span.ends, span.size)])
                 await connection.execute(span.plan)
                 rows += [
                     (rule, await connection.fetchrow(finding(rule, part)))

@@ -147,9 +147,9 @@ def stored(ground: Ground, options: Options) -> Iterator[Row]:
     rounds = min(options.rounds, ROUNDS)
     asyncio.run(pensioners.cleared(ground))
     asyncio.run(_grown(ground, persons // TENTH))
-    small = [_adjusted(ground) for _ in range(rounds)]
+    small = [adjusted(ground) for _ in range(rounds)]
     asyncio.run(_grown(ground, persons))
-    large = [_adjusted(ground) for _ in range(rounds)]
+    large = [adjusted(ground) for _ in range(rounds)]
     raw = [asyncio.run(_copied(ground, large[-1]["adjustment_id"])) for _ in range(rounds)]
     ground.down()
     yield from _stored_rows(small, large, raw)
@@ -239,8 +239,8 @@ async def _copied(ground: Ground, adjustment_id: str) -> float:
     return persons / seconds
 
 
-def _adjusted(ground: Ground) -> dict[str, Any]:
-    """Adjust and reverse in a process of its own; what it says."""
+def adjusted(ground: Ground, *, stands: bool = False) -> dict[str, Any]:
+    """Adjust, and reverse unless it stands, in a process of its own; what it says."""
     told = {
         **{name: value for name, value in ground.environ.items() if not name.startswith("HRSS_")},
         "HRSS_ENV": "dev",
@@ -250,14 +250,14 @@ def _adjusted(ground: Ground) -> dict[str, Any]:
         "HRSS_POLICY_LOCAL": str(ASSUMED_VALUES),
         TODAY: f"{YEAR}-07-20",
     }
-    command = [sys.executable, "-m", "ops.bench.benefit_jobs", str(YEAR)]
+    command = [sys.executable, "-m", "ops.bench.benefit_jobs", str(YEAR), *(["stands"] if stands else [])]
     done = subprocess.run(  # noqa: S603 - our own program
         command, cwd=ROOT, env=told, capture_output=True, text=True, check=False, timeout=3 * JOB_SECONDS
     )
     if done.returncode:
         raise NotReady(f"annual adjustment: {done.stderr[-2000:]}")
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    for step in ("dry_run", "run", "reversal"):
+    for step in ("dry_run", "run", *(() if stands else ("reversal",))):
         if said[step]["state"] != "DONE":
             raise NotReady(f"{step}: {said[step]['state']} {said[step]['message']}")
     if not said["as_looked_at"]:

@@ -8,7 +8,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ops.bench import adjusting, calculations, card_codes, card_issue, city, enrol, history, hop, payroll, platform
+from ops.bench import (
+    adjusting,
+    books,
+    calculations,
+    card_codes,
+    card_issue,
+    city,
+    enrol,
+    history,
+    hop,
+    payroll,
+    platform,
+)
 from ops.bench.ground import ground
 from ops.bench.measure import machine
 from ops.bench.result import Result
@@ -73,6 +85,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "adjustment": ("the annual adjustment of a seeded city, stored", adjusting.stored),
     "city": ("a city: bill run, interest, point queries", city.city),
     "payroll": ("the payroll of a city beside COPY", payroll.payroll),
+    "books": ("the books of benefits proved over a city", books.books),
 }
 
 

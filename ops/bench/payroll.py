@@ -49,29 +49,29 @@ def payroll(ground: Ground, options: Options) -> Iterator[Row]:
     rounds = min(options.rounds, ROUNDS)
     months = iter(Month.range(FIRST, Month(2026, 12)))
     asyncio.run(pensioners.cleared(ground))
-    _do(ground, "seed", str(persons // TENTH))
-    asyncio.run(_analysed(ground))
-    _do(ground, "pay", str(next(months)))  # the first payments of everybody: not the usual month
-    small = [_do(ground, "pay", str(next(months))) for _ in range(rounds)]
-    seeded = _do(ground, "seed", str(persons))
-    asyncio.run(_analysed(ground))
+    step(ground, "seed", str(persons // TENTH))
+    asyncio.run(analysed(ground))
+    step(ground, "pay", str(next(months)))  # the first payments of everybody: not the usual month
+    small = [step(ground, "pay", str(next(months))) for _ in range(rounds)]
+    seeded = step(ground, "seed", str(persons))
+    asyncio.run(analysed(ground))
     yield Row(
         "benefits seeded",
         seeded["done"] / seeded["seconds"],
         "/s",
         note=f"{persons:,} persons with determination, benefit and amount by COPY, accounts not sealed",
     )
-    _do(ground, "pay", str(next(months)))  # the others catch up with every month since the first
-    asyncio.run(_analysed(ground))
+    step(ground, "pay", str(next(months)))  # the others catch up with every month since the first
+    asyncio.run(analysed(ground))
     large, raw = [], []
     for _ in range(rounds):
         month = next(months)
-        large.append(_do(ground, "pay", str(month)))
+        large.append(step(ground, "pay", str(month)))
         raw.append(asyncio.run(_copied(ground, month)))
     yield from _pay_rows(small, large, raw)
     month = next(months)
-    _do(ground, "pay", str(month))
-    said = _do(ground, "answer", str(month))
+    step(ground, "pay", str(month))
+    said = step(ground, "answer", str(month))
     note = "a file in, checked on three levels; payments, ledger and a fact for each; "
     note += f"{said['processor'] / said['done'] * 1e6:.0f} µs of processor a row in the worker"
     yield Row("payroll: answers of the bank booked", said["done"] / said["seconds"], "rows/s", note=note)
@@ -81,24 +81,24 @@ def payroll(ground: Ground, options: Options) -> Iterator[Row]:
 
 def _office_rows(ground: Ground, month: Month) -> Iterator[Row]:
     """What an office asks of the whole city: lists, the sweep of a year without certifications, the books."""
-    shown = _do(ground, "lists", str(month))["milliseconds"]
+    shown = step(ground, "lists", str(month))["milliseconds"]
     name, slowest = max(shown.items(), key=lambda one: one[1])
     note = f"slowest of {', '.join(f'{one} {took:.0f}' for one, took in shown.items())}"
     yield Row(f"first page of a list: {name}", slowest, "ms", "limit", PAGE_MS, required=1, is_cost=True, note=note)
-    said = _do(ground, "sweep", str(SWEPT))
+    said = step(ground, "sweep", str(SWEPT))
     note = f"{said['done']:,} pensions held back, each with a suspension and a fact; "
     note += f"{said['processor'] / max(1, said['done']) * 1e6:.0f} µs of processor each in the worker"
     yield Row("certification sweep: everybody overdue", said["done"] / said["seconds"], "persons/s", note=note)
-    again = _do(ground, "lists", str(month))["milliseconds"]
+    again = step(ground, "lists", str(month))["milliseconds"]
     name, slowest = max(again.items(), key=lambda one: one[1])
     yield Row(
         f"first page of a list after it: {name}", slowest, "ms", "limit", PAGE_MS, required=1, is_cost=True,
         note=", ".join(f"{one} {took:.0f}" for one, took in again.items()),
     )  # fmt: skip
-    books = _do(ground, "books", "-")
+    books = step(ground, "books", "-")
     if books["rejected"]:
         raise NotReady(f"{books['rejected']} rules of the books do not hold")
-    note = f"{books['done']} rules over every payment, each in one statement of a job"
+    note = f"{books['done']} proofs over every payment in {books['chunks']} chunks of a job; `books` measures it alone"
     yield Row("books of benefits proved", books["seconds"], "s", note=note)
 
 
@@ -135,7 +135,8 @@ def _pay_rows(small: list[dict[str, Any]], large: list[dict[str, Any]], raw: lis
     yield Row(f"payroll of {CITY_PERSONS:,} persons", CITY_PERSONS / rate, "s", note=note)
 
 
-async def _analysed(ground: Ground) -> None:
+async def analysed(ground: Ground) -> None:
+    """Let the planner know what is there."""
     connection = await asyncpg.connect(ground.databases.owner_urls["benefits"])
     try:
         await connection.execute("VACUUM (ANALYZE)", timeout=JOB_SECONDS)
@@ -172,8 +173,8 @@ async def _copied(ground: Ground, month: Month) -> float:
     return int(said.rpartition(" ")[2]) / seconds
 
 
-def _do(ground: Ground, what: str, of: str) -> dict[str, Any]:
-    """One step in a process of its own; what it says."""
+def step(ground: Ground, what: str, of: str) -> dict[str, Any]:
+    """One step of `payroll_jobs` in a process of its own; what it says."""
     url = "owner_urls" if what == "seed" else "app_urls"
     told = {
         **{name: value for name, value in ground.environ.items() if not name.startswith("HRSS_")},

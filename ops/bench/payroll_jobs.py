@@ -138,11 +138,19 @@ class _Run:
 
     async def books(self) -> dict[str, Any]:
         """Every rule of the books."""
-        begun = time.perf_counter()
+        begun, spent = time.perf_counter(), time.process_time()
         started = await self._do(paying_books.check_books)
         await self._work_off()
+        seconds = time.perf_counter() - begun
         job = await self._job(started.id)
-        return {"done": job.done_count, "rejected": job.rejected_count, "seconds": time.perf_counter() - begun}
+        return {
+            "state": job.state,
+            "done": job.done_count,
+            "rejected": job.rejected_count,
+            "chunks": job.chunk_count,
+            "seconds": seconds,
+            "processor": time.process_time() - spent,
+        }
 
     async def lists(self, month: Month) -> dict[str, Any]:
         """Milliseconds of the first page of each list that an office looks at."""

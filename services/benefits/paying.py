@@ -47,11 +47,19 @@ RELEASABLE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """A benefit that gives way while another one is drawn for the same month (重复领取)."""
+    """A benefit that gives way while another one is drawn for the same month (重复领取).
+
+    Args:
+        gives_way: The kind that is held back.
+        to: The kind that is paid.
+        source: Where that stands.
+        unless: An input of its determination: where it is given, the benefit was worked out beside the other.
+    """
 
     gives_way: Kind
     to: Kind
     source: str
+    unless: str = ""
 
 
 _PENSIONS = (Kind.EMPLOYEE_PENSION, Kind.GOVERNMENT_PENSION)
@@ -64,6 +72,12 @@ EXCLUSIONS: tuple[Exclusion, ...] = (
     Exclusion(Kind.EMPLOYEE_PENSION, Kind.GOVERNMENT_PENSION, "assumed"),
     # The allowance for lost capacity is for who does not draw a pension yet.
     *(Exclusion(Kind.DISABILITY_ALLOWANCE, pension, "assumed") for pension in (*_PENSIONS, Kind.RESIDENT_PENSION)),
+    # At retirement the allowance stops; what the pension is lower than it is a determination of its own, which takes
+    # the pension off and is paid beside it (工伤保险条例 art. 35, decision 0257).
+    *(
+        Exclusion(Kind.INJURY_ALLOWANCE, pension, "WII art. 35", unless="pension")
+        for pension in (*_PENSIONS, Kind.RESIDENT_PENSION)
+    ),
     # Only one of the funeral grants may be taken (policy/survivor.yaml `exclusive`).
     Exclusion(Kind.SURVIVOR_FUNERAL, Kind.INJURY_FUNERAL, "SIL"),
     Exclusion(Kind.RESIDENT_FUNERAL, Kind.INJURY_FUNERAL, "SIL"),

@@ -64,7 +64,7 @@ class Bureau(Benefits):
             payrolls.job(self.policy, self.limits, size=self.size),
             paying_bank.job_kind(self.files),
             paying_returns.job_kind(self.archive, self.limits),
-            paying_books.job_kind(),
+            paying_books.job_kind(self.size),
         ]
 
     async def work_off(self) -> None:

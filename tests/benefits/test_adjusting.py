@@ -30,7 +30,7 @@ from services.benefits.domain.adjustment import (
 )
 from services.benefits.lifecycle import Kind
 from services.benefits.operations import adjusting, adjusting_annual
-from services.benefits.store import adjusting as recomputed
+from services.benefits.store import adjusting_amounts as recomputed
 from services.benefits.store import adjusting_annual as store
 from services.benefits.store import decisions
 from tests.benefits.builders import CLERK, OTHER_CLERK, SUPERVISOR, Benefits

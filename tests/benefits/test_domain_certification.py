@@ -22,7 +22,7 @@ from services.benefits.domain.backpay import (
 )
 from services.benefits.domain.certification import assess
 from services.benefits.policy import BenefitsPolicy
-from services.benefits.store.keeping import window
+from services.benefits.store.keeping_overdue import window
 
 LAW = BenefitsPolicy(open_policy(release_directory())).certification
 TERMS = LAW.terms(date(2026, 1, 1))

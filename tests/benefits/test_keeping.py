@@ -19,7 +19,7 @@ from services.benefits.domain.certification import good_from
 from services.benefits.keeping import Certify, Source, SuspendReason
 from services.benefits.lifecycle import Answer, BenefitState
 from services.benefits.operations import keeping_certification, keeping_import, keeping_queries, keeping_recovery
-from services.benefits.store import decisions, keeping
+from services.benefits.store import decisions, keeping_overdue
 from tests.benefits.builders import CLERK, TODAY, Benefits, Enrollment, month, refused
 from tests.benefits.keeping import a_file, a_pensioner, uploaded
 from tests.benefits.test_persons import died, merged
@@ -366,7 +366,7 @@ async def test_the_set_form_counts_due_days_as_the_law_does(benefits: Benefits, 
         date(2024, 2, 29),
         date(2023, 12, 31),
     ]
-    expression = keeping._DUE_BY.replace("$2", str(terms.cycle_months.value))
+    expression = keeping_overdue._DUE_BY.replace("$2", str(terms.cycle_months.value))
 
     rows = await owner_fetch(
         benefits.database, f"SELECT last_date, {expression} AS due FROM unnest($1::date[]) AS one (last_date)", days

@@ -13,7 +13,7 @@ from hrss.type.v1 import calendar_pb2, job_pb2, money_pb2
 from kernel import ids
 from kernel.errors import Forbidden, InvalidInput, NotFound, Refused
 from services.benefits.keeping import Way
-from services.benefits.messages.keeping import WAYS
+from services.benefits.messages.keeping_codes import WAYS
 from services.benefits.service import build
 from tests.benefits.builders import ACCOUNT, CLERK, SUPERVISOR, Benefits, Enrollment, refused
 from tests.benefits.keeping import a_file, a_pensioner, uploaded

@@ -72,6 +72,7 @@ async def test_every_gate_holds_back_or_warns_and_the_others_are_paid(bureau: Bu
     await bureau.released("2026-01")
     ids_ = await bureau.benefit_ids()
     dead, moved, twin, poor, jump, drop, shared, sharing, gone, past = ids_[:10]
+    whole, topped, *retired = ids_[10:14]
     person = "(SELECT person_id FROM benefit WHERE benefit_id = $1)"
     await spoil(bureau, f"UPDATE person SET died_month = '2026-01-01' WHERE person_id = {person}", dead)
     await spoil(
@@ -115,10 +116,25 @@ async def test_every_gate_holds_back_or_warns_and_the_others_are_paid(bureau: Bu
         " '2026-01-01', '2026-03-01', 100, digest, '2026-02-01' FROM benefit WHERE benefit_id = $1",
         past,
     )
+    # Two injured with a pension: one still has the whole allowance, of the other the pension was taken off.
+    for benefit_id, beside in zip((whole, topped), retired, strict=True):
+        await spoil(
+            bureau,
+            f"UPDATE benefit SET kind = 'INJURY_ALLOWANCE', person_id = {person} WHERE benefit_id = $2",
+            beside,
+            benefit_id,
+        )
+    await spoil(
+        bureau,
+        "INSERT INTO calculation SELECT sha256('topped'), kind, policy_version, jsonb_set(inputs, '{pension}', '1'),"
+        " statement, total_fen, provisional FROM calculation WHERE kind = 'EMPLOYEE_PENSION' LIMIT 1",
+    )
+    await spoil(bureau, "UPDATE benefit_amount SET digest = sha256('topped') WHERE benefit_id = $1", topped)
 
     row = await bureau.paid("2026-02")
 
     expected = {
+        (whole, "DOUBLE", "BLOCK"),
         (dead, "DEATH", "BLOCK"),
         (max(moved, twin), "DOUBLE", "BLOCK"),
         (poor, "PAYEE_MISSING", "BLOCK"),
@@ -130,7 +146,7 @@ async def test_every_gate_holds_back_or_warns_and_the_others_are_paid(bureau: Bu
         (past, "DIFFERENCE_PAST_END", "WARN"),
     }
     assert {(one, gate, effect) for one, gate, effect, _ in await bureau.findings(row)} == expected
-    assert row.payment_count == 25
+    assert row.payment_count == 24
     text, token = await bureau.as_clerk(paying_gates.export, row.payroll_id, "")
     assert (len(text.splitlines()) - 1 >= len(expected), token) == (True, "")
     assert f"{ids.to_text('ben', dead)},EMPLOYEE_PENSION,DEATH,BLOCK,died 2026-01" in text

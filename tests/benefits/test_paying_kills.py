@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chassis import crash
-from services.benefits.operations import paying_bank
+from chassis import crash, jobs
+from services.benefits.operations import paying_bank, paying_books
+from services.benefits.store import books
 from tests.benefits.paying_bureau import Bureau, answer_of
 from tests.plugins.databases import owner_fetch
 from tests.system.oracle_benefits import violations
@@ -89,3 +90,27 @@ async def test_months_go_on_where_their_workers_were_killed_at_random(bureau: Bu
         points = [draw.choice(("chunk_taken", "chunk_before_done", "before_commit")) for _ in range(3)]
         kills = [f"{point}:{draw.randrange(1, CHUNKS)}" for point in points[:2]] + [f"{points[2]}:1"]
         await run_through(bureau, f"2026-0{number}", kills)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_proof_goes_on_where_its_worker_was_killed_and_counts_every_part_once(bureau: Bureau) -> None:
+    await bureau.released("2026-01")
+    (spoiled, *_) = await owner_fetch(
+        bureau.database,
+        "UPDATE benefit SET next_month = '2026-05-01' WHERE benefit_id = (SELECT max(benefit_id::text)::uuid"
+        " FROM benefit) RETURNING benefit_id",
+    )
+    started = await bureau.as_clerk(paying_books.check_books)
+    for at in ("chunk_before_done:1", "before_commit:9", "chunk_taken:8", "chunk_before_done:2"):
+        await killed(bureau, at)
+    await bureau.work_off()
+
+    job = await bureau.run(lambda tx: jobs.get(tx, started.id))
+    rejects = await bureau.run(lambda tx: jobs.rejects(tx, started.id))
+    parts = -(-PERSONS // bureau.size)
+    by_benefit = sum(rule.span == "benefit" for rule in books.RULES)
+    assert job.total_count == len(books.RULES) + (parts - 1) * by_benefit
+    assert (job.state, job.done_count, job.rejected_count) == ("DONE", job.total_count - 2, 2)
+    assert {one.code for _, one in rejects} == {"NO_MONTH_IS_LEFT_OUT", "PAID_IS_WHAT_IS_OWED"}
+    assert all(spoiled["benefit_id"].hex in one.text_zh for _, one in rejects)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.benefits.keeping import SuspendReason
-    from services.benefits.store.keeping import Held
+    from services.benefits.store.keeping_held import Held
     from services.benefits.store.keeping_recoveries import Recovery
 
 

@@ -10,7 +10,8 @@ from services.benefits.lifecycle import EndReason
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from services.benefits.store.keeping_recoveries import PlanShown, Recovery
+    from services.benefits.store.keeping_plans import PlanShown
+    from services.benefits.store.keeping_recoveries import Recovery
 
 REASONS = {
     SuspendReason.CERTIFICATION_OVERDUE: ("逾期未认证", "no certification in time"),

@@ -40,8 +40,10 @@ from services.benefits.operations.adjusting import (
 from services.benefits.operations.settling import settle_with_a_past
 from services.benefits.store import adjusting_annual as store
 from services.benefits.store import adjusting_over, chunks
-from services.benefits.store.adjusting import add_part, lock_made, made_ranges, note_overpaid
+from services.benefits.store.adjusting import add_part
+from services.benefits.store.adjusting_amounts import note_overpaid
 from services.benefits.store.adjusting_annual import Changed
+from services.benefits.store.adjusting_undo import lock_made, made_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

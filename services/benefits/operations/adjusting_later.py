@@ -16,8 +16,8 @@ from services.benefits.calculation import canonical
 from services.benefits.domain.adjustment import age_for
 from services.benefits.lifecycle import AmountCause
 from services.benefits.store import adjusting as store
-from services.benefits.store import register
-from services.benefits.store.adjusting import NewAmount, NewCalculation
+from services.benefits.store import adjusting_amounts, register
+from services.benefits.store.adjusting_amounts import NewAmount, NewCalculation
 
 if TYPE_CHECKING:
     from chassis.transaction import Transaction
@@ -46,10 +46,10 @@ async def join_runs(tx: Transaction, row: BenefitRow) -> bool:
     if not left_out:
         return False
     person = await register.person(tx, row.person_id)
-    months = await store.contribution_months(tx, row.digest)
+    months = await adjusting_amounts.contribution_months(tx, row.digest)
     if person is None or months is None:
         return False  # as the run leaves them out
-    number = await store.last_number(tx, row.benefit_id)
+    number = await adjusting_amounts.last_number(tx, row.benefit_id)
     fen = row.monthly.fen
     for run in left_out:
         terms = Terms.from_plain(run.terms)
@@ -60,7 +60,7 @@ async def join_runs(tx: Transaction, row: BenefitRow) -> bool:
         digest, number = digest_of(terms.digest, row.benefit_id, fen, months, facts.age), number + 1
         inputs = canonical(facts.to_plain())
         first = max(terms.from_month, row.first_month).first_day
-        await store.write(
+        await adjusting_amounts.write(
             tx,
             run,
             AmountCause.ADJUSTED,

@@ -11,8 +11,8 @@ from services.benefits.adjusting import timeline
 from services.benefits.operations import queries
 from services.benefits.operations.adjusting import found
 from services.benefits.store import adjusting as store
-from services.benefits.store import decisions
-from services.benefits.store.adjusting import StoredAmount
+from services.benefits.store import adjusting_amounts, decisions
+from services.benefits.store.adjusting_amounts import StoredAmount
 
 if TYPE_CHECKING:
     from chassis.jobs import Job
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from services.benefits.adjusting_commands import PageOfRuns
     from services.benefits.calculation import Calculation
     from services.benefits.commands import PageOf
-    from services.benefits.store.adjusting import Overpaid, Run
+    from services.benefits.store.adjusting import Run
+    from services.benefits.store.adjusting_amounts import Overpaid
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ async def overpayments(tx: Transaction, command: PageOf) -> Overpayments:
     run = await found(tx, command.owner_id)
     page = paging.read(tx, size=command.size, token=command.token, query=f"overpaid {run.text_id}")
     after = UUID(page.after) if page.after else None
-    rows = await store.overpaid(tx, run.adjustment_id, after=after, limit=page.size + 1)
+    rows = await adjusting_amounts.overpaid(tx, run.adjustment_id, after=after, limit=page.size + 1)
     overpaid = rows[: page.size]
     for one in overpaid:
         tx.audit(tx.method, person_id=one.person_id)
@@ -108,7 +109,7 @@ async def amounts(tx: Transaction, benefit_id: UUID) -> list[AmountShown]:
         NotFound: BENEFIT_NOT_FOUND.
     """
     await queries.benefit(tx, benefit_id)
-    stored = await store.amounts(tx, benefit_id)
+    stored = await adjusting_amounts.amounts(tx, benefit_id)
     made = await decisions.calculations(tx, {one.digest for one in stored})
     in_force = {one.number for one in timeline(stored)}
     return [

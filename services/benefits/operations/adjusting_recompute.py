@@ -32,8 +32,8 @@ from services.benefits.operations.adjusting_annual import plan
 from services.benefits.operations.adjusting_whatif import Overlay
 from services.benefits.operations.settling import settle_with_a_past
 from services.benefits.store import adjusting as store
-from services.benefits.store import decisions
-from services.benefits.store.adjusting import NewAmount, NewCalculation, NewDifference
+from services.benefits.store import adjusting_amounts, adjusting_provisional, decisions
+from services.benefits.store.adjusting_amounts import NewAmount, NewCalculation, NewDifference
 from services.benefits.store.decisions import Amount
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from chassis.transaction import Transaction
     from services.benefits.calculation import Calculation
     from services.benefits.policy import BenefitsPolicy
-    from services.benefits.store.adjusting import Recomputable, Run
+    from services.benefits.store.adjusting import Run
+    from services.benefits.store.adjusting_provisional import Recomputable
 
 CHUNK = 500  # some tenths of a second of arithmetic; one event message
 SLICE = 10  # benefits between two turns of the event loop: some milliseconds
@@ -129,10 +130,10 @@ async def _chunk(
         raise Refused("ADJUSTMENT_POLICY_CHANGED", "the law changed since the recomputation was made")
     if chunk.params == PLAN:
         one = UUID(run.terms["benefit_id"]) if run.terms["benefit_id"] else None
-        return await plan(tx, job, await store.provisional_ranges(tx, one, size))
+        return await plan(tx, job, await adjusting_provisional.provisional_ranges(tx, one, size))
     after, last = UUID(chunk.params["after"]), UUID(chunk.params["last"])
     one = UUID(run.terms["benefit_id"]) if run.terms["benefit_id"] else None
-    benefits = await store.lock_provisional(tx, one, after, last, lock=not is_dry)
+    benefits = await adjusting_provisional.lock_provisional(tx, one, after, last, lock=not is_dry)
     renewed, rejects = await _renewed(tx, benefits, policy)
     changed = [one for one in renewed if [seg.digest for seg in one.before] != [seg.digest for seg in one.after]]
     if not is_dry and changed:
@@ -145,11 +146,13 @@ async def _chunk(
 async def _what_if_chunk(tx: Transaction, job: Job, chunk: Chunk, *, overlay: Overlay, size: int) -> ChunkResult:
     run = await found(tx, run_of(job))
     if chunk.params == PLAN:
-        return await plan(tx, job, await store.running_ranges(tx, run.terms["sample"], size))
+        return await plan(tx, job, await adjusting_provisional.running_ranges(tx, run.terms["sample"], size))
     if "ids" in chunk.params:
-        benefits = await store.running(tx, [UUID(one) for one in chunk.params["ids"]])
+        benefits = await adjusting_provisional.running(tx, [UUID(one) for one in chunk.params["ids"]])
     else:
-        benefits = await store.running_between(tx, UUID(chunk.params["after"]), UUID(chunk.params["last"]))
+        benefits = await adjusting_provisional.running_between(
+            tx, UUID(chunk.params["after"]), UUID(chunk.params["last"])
+        )
     today, rejects = await _renewed(tx, benefits, overlay.policy)
     other, missing = await _renewed(tx, [one.benefit for one in today], overlay.of(run.terms))
     known = {one.benefit.benefit_id: one for one in today}
@@ -224,7 +227,7 @@ async def _write(tx: Transaction, run: Run, changed: Sequence[Renewed]) -> None:
                 provisional=provisional,
             )
         )
-    await store.write(
+    await adjusting_amounts.write(
         tx,
         run,
         AmountCause.RECOMPUTED,

@@ -12,7 +12,7 @@ from services.benefits.operations import keeping_recovery
 from services.benefits.operations.payroll_approval import ask_approval
 from services.benefits.operations.payrolls import FUNDS, RETURNED
 from services.benefits.operations.settling import settle
-from services.benefits.store import decisions, keeping, payrolls
+from services.benefits.store import decisions, keeping_held, payrolls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -71,7 +71,7 @@ async def _end(tx: Transaction, benefit: BenefitRow, how: End) -> Sequence[Payro
     """End one benefit; the payrolls that it left payments of."""
     decisions.end(benefit, how)
     if benefit.suspended_from is not None:
-        await keeping.close_ended(tx, benefit)
+        await keeping_held.close_ended(tx, benefit)
     unreleased = await payrolls.unreleased_after(tx, benefit.benefit_id, how.last_month)
     for payroll in unreleased:
         await payrolls.withdraw(tx, payroll.payroll_id, benefit.benefit_id, how.last_month)

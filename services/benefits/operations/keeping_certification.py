@@ -14,7 +14,7 @@ from services.benefits.lifecycle import Kind
 from services.benefits.operations import queries
 from services.benefits.operations.determinations import known_person
 from services.benefits.operations.keeping_suspending import release
-from services.benefits.store import decisions, keeping
+from services.benefits.store import decisions, keeping_certified, keeping_overdue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from services.benefits.domain.certification import Certification
     from services.benefits.keeping import Certify
     from services.benefits.policy import BenefitsPolicy
-    from services.benefits.store.keeping import Due
+    from services.benefits.store.keeping_overdue import Due
     from services.benefits.store.rows import BenefitRow
 
 LAST = 20  # certifications of a person that are shown
@@ -110,12 +110,12 @@ async def record(tx: Transaction, made: Sequence[Certify], policy: BenefitsPolic
 
     The benefits are locked first, as the sweep locks them: of the two whoever comes second sees the other.
     """
-    persons = await keeping.same_persons(tx, (one.person_id for one in made))
+    persons = await keeping_certified.same_persons(tx, (one.person_id for one in made))
     await decisions.lock_running(tx, persons)
     by = tx.principal.known_person or tx.principal.subject
-    new = await keeping.add_certifications(tx, made, by)
+    new = await keeping_certified.add_certifications(tx, made, by)
     cycle = policy.certification.terms(tx.today)
-    held = await keeping.suspended_overdue(tx, persons, law.good_from(tx.today, cycle))
+    held = await keeping_overdue.suspended_overdue(tx, persons, law.good_from(tx.today, cycle))
     resumed = await release(tx, held) if held else 0
     for one in made:
         if (one.person_id, one.share) in new:
@@ -133,9 +133,11 @@ async def standing(tx: Transaction, person_id: UUID, policy: BenefitsPolicy) -> 
     await known_person(tx, person_id)
     if tx.principal.is_staff:
         tx.audit(tx.method, person_id=person_id)
-    rows = await keeping.standing(tx, person_id, policy.certification.schemes.on(tx.today).value)
+    rows = await keeping_certified.standing(tx, person_id, policy.certification.schemes.on(tx.today).value)
     return PersonCertified(
-        person_id, [_standing(row, tx.today, policy) for row in rows], await keeping.certifications(tx, person_id, LAST)
+        person_id,
+        [_standing(row, tx.today, policy) for row in rows],
+        await keeping_certified.certifications(tx, person_id, LAST),
     )
 
 
@@ -146,7 +148,7 @@ async def benefit_with_due(tx: Transaction, benefit_id: UUID, policy: BenefitsPo
         NotFound: BENEFIT_NOT_FOUND.
     """
     row = await queries.benefit(tx, benefit_id)
-    rows = await keeping.standing(tx, row.person_id, policy.certification.schemes.on(tx.today).value)
+    rows = await keeping_certified.standing(tx, row.person_id, policy.certification.schemes.on(tx.today).value)
     found = next((one for one in rows if one["benefit_id"] == benefit_id), None)
     return row, _standing(found, tx.today, policy).certification.due_by if found else None
 
@@ -160,7 +162,7 @@ async def list_due(tx: Transaction, which: str, policy: BenefitsPolicy, *, size:
     page = paging.read(tx, size=size, token=token, query=f"certifications {which}")
     schemes, terms = policy.certification.schemes.on(tx.today).value, policy.certification.terms(tx.today)
     after = UUID(page.after) if page.after else None
-    rows = await keeping.due_page(tx, schemes, terms, tx.today, which, after=after, limit=page.size + 1)
+    rows = await keeping_overdue.due_page(tx, schemes, terms, tx.today, which, after=after, limit=page.size + 1)
     shown = rows[: page.size]
     if tx.principal.is_staff:
         tx.audit(tx.method, detail={"list": which, "count": str(len(shown))})
@@ -171,8 +173,8 @@ async def figures(tx: Transaction, month: Month, policy: BenefitsPolicy) -> Figu
     """How many are certified, due, overdue and held back now, and what each source brought in a month."""
     schemes, terms = policy.certification.schemes.on(tx.today).value, policy.certification.terms(tx.today)
     return Figures(
-        await keeping.figures(tx, schemes, terms, tx.today),
-        await keeping.figures_by_source(tx, month.first_day, month.last_day),
+        await keeping_overdue.figures(tx, schemes, terms, tx.today),
+        await keeping_overdue.figures_by_source(tx, month.first_day, month.last_day),
     )
 
 

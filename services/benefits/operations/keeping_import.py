@@ -12,7 +12,7 @@ from kernel.errors import NotFound, Refused
 from services.benefits import certifications_file
 from services.benefits.certifications_file import TEXTS, CertificationsFile, RowWrong
 from services.benefits.operations.keeping_certification import record
-from services.benefits.store import chunks, keeping
+from services.benefits.store import chunks, keeping_certified
 
 if TYPE_CHECKING:
     from chassis.files import Files
@@ -85,7 +85,7 @@ def job(matched: Matched, policy: BenefitsPolicy) -> JobKind:
             except RowWrong as refused:
                 wrong[line] = refused.code
         await chunks.by_key(tx)
-        known = await keeping.known_persons(tx, {one.person_id for one in rows.values()})
+        known = await keeping_certified.known_persons(tx, {one.person_id for one in rows.values()})
         wrong |= {line: "PERSON_NOT_FOUND" for line, one in rows.items() if one.person_id not in known}
         right = [one for line, one in rows.items() if line not in wrong]
         new, resumed = await record(tx, right, policy)

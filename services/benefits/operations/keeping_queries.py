@@ -14,7 +14,7 @@ from services.benefits.domain import backpay
 from services.benefits.keeping import benefit_not_found, recovery_not_found
 from services.benefits.operations import keeping_import, keeping_recovery, keeping_sweep, paying_books
 from services.benefits.operations.determinations import known_person
-from services.benefits.store import decisions, keeping, keeping_recoveries
+from services.benefits.store import decisions, keeping, keeping_held, keeping_plans, keeping_recoveries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from chassis.jobs import Job, Reject
     from chassis.transaction import Transaction
     from services.benefits.keeping import Repay
-    from services.benefits.store.keeping_recoveries import PlanShown, Recovery
+    from services.benefits.store.keeping_plans import PlanShown
+    from services.benefits.store.keeping_recoveries import Recovery
 
 REJECTS = 200
 
@@ -75,7 +76,7 @@ async def benefit_kept(tx: Transaction, benefit_id: UUID) -> BenefitKept:
     if row is None:
         raise benefit_not_found()
     tx.audit(tx.method, person_id=row.person_id)
-    return BenefitKept(await keeping.suspensions(tx, benefit_id), await keeping.payees(tx, benefit_id))
+    return BenefitKept(await keeping_held.suspensions(tx, benefit_id), await keeping.payees(tx, benefit_id))
 
 
 async def recovery(tx: Transaction, recovery_id: UUID) -> RecoveryShown:
@@ -93,7 +94,7 @@ async def recovery(tx: Transaction, recovery_id: UUID) -> RecoveryShown:
 
 async def shown(tx: Transaction, found: Recovery) -> RecoveryShown:
     """A recovery with everything about it."""
-    plan = await keeping_recoveries.plan_of(tx, found.recovery_id)
+    plan = await keeping_plans.plan_of(tx, found.recovery_id)
     entries = await keeping_recoveries.entries(tx, found.recovery_id)
     if plan is None:
         return RecoveryShown(found, None, entries)

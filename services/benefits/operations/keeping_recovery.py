@@ -16,7 +16,7 @@ from kernel.money import Money
 from services.benefits.keeping import Way, check_evidence, recovery_not_found
 from services.benefits.lifecycle import PaymentState
 from services.benefits.messages import keeping_facts
-from services.benefits.store import decisions
+from services.benefits.store import decisions, keeping_given_back, keeping_plans
 from services.benefits.store import keeping_recoveries as store
 
 if TYPE_CHECKING:
@@ -102,14 +102,14 @@ async def answered(tx: Transaction, payment: PaymentRow, *, is_recovered: bool) 
         is_recovered: The payment was overpaid and came back.
     """
     is_paid = payment.state is PaymentState.CONFIRMED
-    taken = await store.answer_deduction(tx, payment.payment_id, is_paid=is_paid)
+    taken = await keeping_plans.answer_deduction(tx, payment.payment_id, is_paid=is_paid)
     key = ids.to_text("pmt", payment.payment_id)
     if taken is not None:
         found = await locked(tx, taken[0])
         await store.shrink(tx, found, Way.DEDUCTION, taken[1], key, payment_id=payment.payment_id)
         await _book(tx, found, "recovery_deducted", taken[1], key=key, to="recovered")
         tx.audit("recovery_deducted", person_id=found.person_id, detail=_detail(found, taken[1]))
-    if is_recovered and (recovery_id := await store.recovery_of_payment(tx, payment.payment_id)):
+    if is_recovered and (recovery_id := await keeping_plans.recovery_of_payment(tx, payment.payment_id)):
         await cancel(tx, recovery_id, payment.amount, way=Way.RETURNED, digest=payment.digest, reference=key)
 
 
@@ -119,7 +119,7 @@ async def answered_many(tx: Transaction, payment_ids: Sequence[UUID]) -> int:
     For who books answers a set at a time: overpayments that came back are settled before, and no payment is named
     twice. Of a city's payments a few hundred hold something back, so each of those is taken as `answered` takes one.
     """
-    concerned = await store.answered_payments(tx, payment_ids)
+    concerned = await keeping_plans.answered_payments(tx, payment_ids)
     for payment, is_recovered in concerned:
         await answered(tx, payment, is_recovered=is_recovered)
     return len(concerned)
@@ -150,7 +150,7 @@ async def cancel(tx: Transaction, recovery_id: UUID, amount: Money, *, way: Way,
     if amount > less:
         benefit = await decisions.benefit(tx, found.benefit_id)
         assert benefit is not None
-        await store.give_back(tx, found, benefit, amount - less, digest)
+        await keeping_given_back.give_back(tx, found, benefit, amount - less, digest)
     tx.audit("recovery_cancelled", person_id=found.person_id, detail=_detail(found, amount))
 
 

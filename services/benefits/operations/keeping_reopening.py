@@ -22,8 +22,8 @@ from services.benefits.operations.adjusting_later import join_runs
 from services.benefits.operations.ending import end, end_earlier, end_early
 from services.benefits.operations.keeping_suspending import ask_approvals, hold
 from services.benefits.operations.settling import settle
-from services.benefits.store import keeping_deaths, keeping_recoveries, register
-from services.benefits.store.keeping import Held
+from services.benefits.store import keeping_deaths, keeping_given_back, register
+from services.benefits.store.keeping_held import Held
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +96,7 @@ async def _reopen(tx: Transaction, row: BenefitRow, last: Month | None, *, is_al
         row.state, row.end_reason = BenefitState.ACTIVE, None
     await tx.session.flush()
     await join_runs(tx, row)
-    for recovery_id, amount in await keeping_recoveries.cancel_overpaid(tx, row.benefit_id, before, last):
+    for recovery_id, amount in await keeping_given_back.cancel_overpaid(tx, row.benefit_id, before, last):
         await keeping_recovery.cancel(
             tx, recovery_id, amount, way=Way.CANCELLED, digest=row.digest, reference=benefit_id
         )

@@ -35,7 +35,7 @@ from services.benefits.operations import keeping_recovery
 from services.benefits.operations.deciding import REASON_LEAST, REASON_MOST
 from services.benefits.operations.keeping_suspending import check_resume, check_suspend, locked, resume, suspend
 from services.benefits.operations.kinds_ending import check_end, end_benefit
-from services.benefits.store import decisions, keeping, keeping_recoveries, keeping_requests, register
+from services.benefits.store import decisions, keeping, keeping_plans, keeping_requests, register
 from services.benefits.store.keeping_requests import Request
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ async def _apply(tx: Transaction, request: Request, plain: dict[str, Any], polic
                 agreement=request.evidence,
             )
             found = await _check_plan(tx, plan, policy)
-            await keeping_recoveries.set_plan(tx, plan, found.balance)
+            await keeping_plans.set_plan(tx, plan, found.balance)
         case RequestKind.END:
             ended = EndBenefit(
                 request.benefit_id, EndReason(plain["reason"]), Month.parse(plain["last_month"]), request.evidence
@@ -267,7 +267,7 @@ async def _check_plan(tx: Transaction, command: Plan, policy: BenefitsPolicy) ->
         most = row.monthly.times(policy.deduction_share.on(tx.today).value)
         if command.monthly > most:
             raise Refused("DEDUCTION_TOO_HIGH", "more than the share that may be deducted", most=str(most))
-        if await keeping_recoveries.is_deducted(tx, row.benefit_id, found.recovery_id):
+        if await keeping_plans.is_deducted(tx, row.benefit_id, found.recovery_id):
             raise Refused("DEDUCTION_TAKEN", "another recovery is deducted from this benefit")
     return found
 

@@ -14,7 +14,7 @@ from services.benefits.operations import keeping_recovery
 from services.benefits.operations.ending import owe_no_more
 from services.benefits.operations.payroll_approval import ask_approval
 from services.benefits.operations.settling import settle, settle_with_differences
-from services.benefits.store import decisions, keeping, keeping_recoveries, payrolls
+from services.benefits.store import decisions, keeping_given_back, keeping_held, payrolls
 from services.benefits.store import settling as settling_store
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ async def hold(
     tx: Transaction, from_months: Mapping[UUID, Month], reason: SuspendReason, evidence: str
 ) -> tuple[int, set[UUID]]:
     """Hold locked benefits back and say so; how many, and the payrolls whose digests are not true any more."""
-    held, changed = await keeping.hold(tx, from_months, reason, evidence)
+    held, changed = await keeping_held.hold(tx, from_months, reason, evidence)
     for one in held:
         tx.emit(keeping_facts.suspended(one, reason))
     if changed:  # months that left their payrolls may have a difference already
@@ -40,7 +40,7 @@ async def hold(
 
 async def release(tx: Transaction, benefit_ids: Sequence[UUID], paid_from: Month | None = None) -> int:
     """Pay locked benefits again and say so; the months come with the next payroll (补发)."""
-    released = await keeping.release(tx, benefit_ids, paid_from)
+    released = await keeping_held.release(tx, benefit_ids, paid_from)
     for one in released:
         tx.emit(keeping_facts.resumed(one))
         detail = {"benefit_id": ids.to_text("ben", one.benefit_id), "from_month": str(one.from_month)}
@@ -86,7 +86,7 @@ async def suspend(tx: Transaction, command: Suspend) -> None:
     """
     row = await check_suspend(tx, command)
     if command.reason in FORFEITS:
-        await keeping_recoveries.note_forfeited(tx, row.benefit_id, command.from_month, command.reason.value)
+        await keeping_given_back.note_forfeited(tx, row.benefit_id, command.from_month, command.reason.value)
     _, changed = await hold(tx, {row.benefit_id: command.from_month}, command.reason, command.evidence)
     if command.reason in FORFEITS:
         await keeping_recovery.open_overpaid(tx, row, command.reason.value)

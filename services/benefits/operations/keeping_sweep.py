@@ -18,7 +18,7 @@ from kernel.calendar import Month
 from services.benefits.domain import certification as law
 from services.benefits.keeping import SuspendReason
 from services.benefits.operations.keeping_suspending import ask_approvals, hold
-from services.benefits.store import chunks, keeping, payrolls
+from services.benefits.store import chunks, keeping_overdue, payrolls
 
 if TYPE_CHECKING:
     from chassis.jobs import Chunk, Job
@@ -52,7 +52,7 @@ async def _run_chunk(tx: Transaction, job_: Job, chunk: Chunk, *, policy: Benefi
     schemes, terms = policy.certification.schemes.on(day).value, policy.certification.terms(day)
     before = law.good_from(day, terms)
     if "last" not in chunk.params:
-        ends = await keeping.overdue_boundaries(tx, schemes, before, month, size)
+        ends = await keeping_overdue.overdue_boundaries(tx, schemes, before, month, size)
         starts = [None, *(end for end, _ in ends)]
         runs = [
             {"after": str(after) if after else "", "last": str(last), "count": count}
@@ -63,7 +63,7 @@ async def _run_chunk(tx: Transaction, job_: Job, chunk: Chunk, *, policy: Benefi
         return ChunkResult()
     await chunks.by_key(tx)
     after = UUID(chunk.params["after"]) if chunk.params["after"] else None
-    rows = await keeping.lock_overdue(tx, schemes, before, month, after=after, last=UUID(chunk.params["last"]))
+    rows = await keeping_overdue.lock_overdue(tx, schemes, before, month, after=after, last=UUID(chunk.params["last"]))
     from_months = {row["benefit_id"]: law.assess(row["last_date"], day, terms).suspended_from for row in rows}
     count, changed = (
         await hold(tx, from_months, SuspendReason.CERTIFICATION_OVERDUE, ids.to_text("job", job_.id))

@@ -14,6 +14,7 @@ from chassis import jobs
 from chassis.jobs import ChunkResult, JobKind, Reject
 from kernel import ids
 from services.benefits.store import books
+from services.benefits.store.books_words import BENEFITS
 
 if TYPE_CHECKING:
     from chassis.books import Part, Rule
@@ -33,18 +34,23 @@ async def check_books(tx: Transaction) -> Job:
     return await jobs.get(tx, job_id)
 
 
-def job_kind() -> JobKind:
-    """The job that proves."""
-    return JobKind(JOB, _run_chunk)
+def job_kind(size: int = BENEFITS.size) -> JobKind:
+    """The job that proves, so many benefits a part."""
+
+    async def run_chunk(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:
+        return await _run_chunk(tx, job, chunk, size)
+
+    return JobKind(JOB, run_chunk)
 
 
-async def _run_chunk(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:
+async def _run_chunk(tx: Transaction, job: Job, chunk: Chunk, size: int) -> ChunkResult:
     if "rule" in chunk.params:
         return await _proved(tx, [books.BY_CODE[chunk.params["rule"]]], None)
     span = SPANS[chunk.params["span"]]
     rules = [rule for rule in books.RULES if rule.span == span.name]
     if "after" not in chunk.params:
-        parts = proof.parts_of([row["last"] for row in await tx.fetch(span.ends)])
+        ends = await tx.fetch(span.ends, size if span is BENEFITS else span.size)
+        parts = proof.parts_of([row["last"] for row in ends])
         told = [{"span": span.name, "after": str(part.after), "last": str(part.last)} for part in parts]
         await jobs.add_chunks(tx, job.id, told, row_count=len(parts) * len(rules))
         return ChunkResult()

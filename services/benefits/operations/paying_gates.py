@@ -13,7 +13,7 @@ from kernel.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Refu
 from services.benefits.calculation import canonical
 from services.benefits.operations import payrolls as payroll_operations
 from services.benefits.paying import RELEASABLE
-from services.benefits.store import decisions, paying_gates, payrolls
+from services.benefits.store import decisions, paying_findings, paying_releases, payrolls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ async def evidence(tx: Transaction, payroll_id: UUID) -> Sequence[Record]:
         NotFound: PAYROLL_NOT_FOUND.
     """
     await _known(tx, payroll_id)
-    return await paying_gates.evidence(tx, payroll_id)
+    return await paying_findings.evidence(tx, payroll_id)
 
 
 async def findings(tx: Transaction, ask: AskFindings) -> tuple[Sequence[Record], str]:
@@ -49,7 +49,7 @@ async def findings(tx: Transaction, ask: AskFindings) -> tuple[Sequence[Record],
     await _known(tx, ask.payroll_id)
     query = f"findings {ask.payroll_id} {ask.gate or ''} {ask.effect or ''}"
     page = paging.read(tx, size=ask.size, token=ask.token, query=query)
-    rows = await paying_gates.findings(
+    rows = await paying_findings.findings(
         tx, ask.payroll_id, gate=ask.gate, effect=ask.effect, after=_after(page.after), limit=page.size + 1
     )
     shown = rows[: page.size]
@@ -67,7 +67,7 @@ async def export(tx: Transaction, payroll_id: UUID, token: str) -> tuple[str, st
     await _known(tx, payroll_id)
     page = paging.read(tx, size=0, token=token, query=f"findings export {payroll_id}")
     after = _after(page.after)
-    rows = await paying_gates.findings(tx, payroll_id, gate=None, effect=None, after=after, limit=EXPORT_ROWS + 1)
+    rows = await paying_findings.findings(tx, payroll_id, gate=None, effect=None, after=after, limit=EXPORT_ROWS + 1)
     shown = rows[:EXPORT_ROWS]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -98,7 +98,7 @@ async def prepare_release(tx: Transaction, command: PrepareRelease) -> Mapping[s
         raise NotFound("BENEFIT_NOT_FOUND", "no such benefit")
     if command.gate not in RELEASABLE:
         raise Refused("GATE_NOT_RELEASABLE", "what this gate finds is put right where it stands", gate=command.gate)
-    held = await paying_gates.last_held(tx, command.benefit_id, command.gate)
+    held = await paying_findings.last_held(tx, command.benefit_id, command.gate)
     if held is None:
         raise Refused("NOT_HELD_BACK", "this gate holds nothing of the benefit back", gate=command.gate)
     values = {
@@ -113,7 +113,7 @@ async def prepare_release(tx: Transaction, command: PrepareRelease) -> Mapping[s
     values["approval_id"] = await approval.request(
         tx, kind=KIND, subject=ids.to_text("rls", values["release_id"]), payload=_payload(values)
     )
-    if not await paying_gates.add_release(tx, values, tx.today):
+    if not await paying_releases.add_release(tx, values, tx.today):
         raise AlreadyExists("RELEASE_PENDING", "a release of the same waits for its second person")
     tx.audit("release_prepared", person_id=benefit.person_id, detail=_detail(values))
     return values
@@ -127,7 +127,7 @@ async def decide_release(tx: Transaction, release_id: UUID, *, approve: bool) ->
         Forbidden: SAME_PERSON.
         Refused: RELEASE_CLOSED, APPROVAL_EXPIRED.
     """
-    row = await paying_gates.release(tx, release_id)
+    row = await paying_releases.release(tx, release_id)
     if row is None:
         raise NotFound("RELEASE_NOT_FOUND", "no such release")
     if row["state"] != "PREPARED":
@@ -141,7 +141,7 @@ async def decide_release(tx: Transaction, release_id: UUID, *, approve: bool) ->
             tx, row["approval_id"], kind=KIND, subject=ids.to_text("rls", release_id), payload=_payload(row)
         )
     state = "APPROVED" if approve else "REJECTED"
-    await paying_gates.decide_release(tx, release_id, state, checker)
+    await paying_releases.decide_release(tx, release_id, state, checker)
     tx.audit("release_decided", person_id=row["person_id"], detail=_detail(row) | {"state": state})
     return {**dict(row), "state": state}
 

@@ -22,7 +22,7 @@ from services.benefits.operations import keeping_recovery
 from services.benefits.operations import payrolls as payroll_operations
 from services.benefits.operations.ending import end
 from services.benefits.operations.paying_bank import approved
-from services.benefits.store import decisions, keeping_recoveries, paying_bank
+from services.benefits.store import decisions, keeping_plans, paying_bank
 from services.benefits.store.paying_bank import Booked, Verdict
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ async def _run_chunk(
     payroll_id, return_id = UUID(job.params["payroll_id"]), UUID(job.params["return_id"])
     rows, verdicts = _read(file, chunk.params["first"], chunk.params["last"])
     payments = await paying_bank.lock_payments(tx, {row.payment_id for row in rows})
-    held = await keeping_recoveries.held_of(tx, payments)
+    held = await keeping_plans.held_of(tx, payments)
     fresh: list[AnswerRow] = []
     seen: set[UUID] = set()
     for row in rows:

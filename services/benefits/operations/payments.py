@@ -27,7 +27,7 @@ from services.benefits.operations import keeping_recovery
 from services.benefits.operations import payrolls as payroll_operations
 from services.benefits.operations.ending import end
 from services.benefits.paying import Limits
-from services.benefits.store import decisions, keeping_recoveries, payrolls
+from services.benefits.store import decisions, keeping_plans, payrolls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +99,7 @@ async def list_orders(tx: Transaction, command: PageOf) -> Orders:
     token = ""
     if len(rows) > page.size:
         token = paging.following(tx, page, f"{shown[-1][0].chunk} {shown[-1][0].payment_id}")
-    held = await keeping_recoveries.held_of(tx, (payment.payment_id for payment, _ in shown))
+    held = await keeping_plans.held_of(tx, (payment.payment_id for payment, _ in shown))
     orders = [Order(payment, _open(tx, payee), held.get(payment.payment_id, Money.ZERO)) for payment, payee in shown]
     return Orders(orders, token)
 

@@ -19,7 +19,7 @@ from services.benefits.keeping import needing
 from services.benefits.lifecycle import FUND_OF, BenefitState, Kind, PayrollState
 from services.benefits.operations import payroll_approval
 from services.benefits.paying import Limits
-from services.benefits.store import chunks, decisions, keeping_recoveries, paying, paying_gates, payrolls
+from services.benefits.store import chunks, decisions, keeping_plans, paying, paying_gates, payrolls
 from services.benefits.store.payrolls import Due
 from services.benefits.store.rows import PayrollRow
 
@@ -280,7 +280,7 @@ def _reject(place: int, missing: PolicyParameterMissing) -> Reject:
 async def _finish(tx: Transaction, job_: Job) -> None:
     row = await payrolls.get(tx, UUID(job_.params["payroll_id"]), lock=True)
     assert row is not None
-    await keeping_recoveries.plan_deductions(tx, row.payroll_id)
+    await keeping_plans.plan_deductions(tx, row.payroll_id)
     await payroll_approval.ask_approval(tx, row)
     assert row.digest is not None
     tx.audit(

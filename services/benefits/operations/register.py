@@ -9,7 +9,7 @@ from services.benefits.history import Scheme
 from services.benefits.lifecycle import AFTER_DEATH, ONE_OFF, EndReason, Kind
 from services.benefits.operations import keeping_reopening
 from services.benefits.operations.ending import end_earlier, end_early
-from services.benefits.store import decisions, keeping, register
+from services.benefits.store import decisions, keeping_certified, register
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,7 @@ async def note_deaths(tx: Transaction, deaths: Sequence[tuple[UUID, Month | None
 async def note_merged(tx: Transaction, mergers: Sequence[tuple[UUID, UUID]]) -> None:
     """Records went up in others: from now on all that is known under either id counts for one person."""
     await register.save_merged(tx, dict(mergers))
-    await keeping.join_standing(tx, dict(mergers))
+    await keeping_certified.join_standing(tx, dict(mergers))
 
 
 async def note_unmerged(tx: Transaction, person_ids: Sequence[UUID]) -> None:

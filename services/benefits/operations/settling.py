@@ -15,7 +15,7 @@ from kernel import ids
 from kernel.money import Money
 from services.benefits.keeping import Way
 from services.benefits.operations import keeping_recovery
-from services.benefits.store import decisions, keeping_recoveries
+from services.benefits.store import decisions, keeping_given_back
 from services.benefits.store import settling as store
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def _settle(tx: Transaction, one: Balance) -> None:
     row = await decisions.benefit(tx, one.benefit_id, lock=True)
     assert row is not None
     if owed > Money.ZERO:
-        await keeping_recoveries.add_difference(tx, row, first=one.first, last=one.last, amount=owed, digest=one.digest)
+        await keeping_given_back.add_difference(tx, row, first=one.first, last=one.last, amount=owed, digest=one.digest)
     elif owed < Money.ZERO:
         over = [(one.benefit_id, one.first.first_day, one.last.first_day, -owed.fen)]
         await keeping_recovery.note_overpaid_differences(tx, ids.new_id(), REASON, over)

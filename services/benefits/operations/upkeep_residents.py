@@ -25,9 +25,9 @@ from services.benefits.kinds.resident import ResidentFacts
 from services.benefits.lifecycle import AmountCause, Kind
 from services.benefits.messages import adjusting_facts
 from services.benefits.operations import keeping_recovery
-from services.benefits.store import adjusting, decisions, keeping
+from services.benefits.store import adjusting_provisional, decisions, keeping_held
 from services.benefits.store import upkeep as store
-from services.benefits.store.adjusting import NewAmount, NewDifference
+from services.benefits.store.adjusting_amounts import NewAmount, NewDifference
 from services.benefits.store.decisions import Amount
 from services.benefits.upkeep import Task
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from chassis.jobs import Chunk, Job
     from chassis.transaction import Transaction
     from services.benefits.policy import BenefitsPolicy
-    from services.benefits.store.adjusting import Recomputable
+    from services.benefits.store.adjusting_provisional import Recomputable
 
 CHUNK = 500  # one event message
 SLICE = 50  # benefits between two turns of the event loop
@@ -56,8 +56,8 @@ async def _chunk(tx: Transaction, job_: Job, chunk: Chunk, *, policy: BenefitsPo
             await jobs.add_chunks(tx, job_.id, runs, row_count=sum(one["count"] for one in runs))
         return ChunkResult()
     found = await store.residents(tx, month, UUID(chunk.params["after"]), UUID(chunk.params["last"]))
-    await keeping.lock_benefits(tx, found)
-    benefits = await adjusting.running(tx, found)
+    await keeping_held.lock_benefits(tx, found)
+    benefits = await adjusting_provisional.running(tx, found)
     amounts = await decisions.amounts(tx, found)
     known = await decisions.calculations(tx, {one.digest for line in amounts.values() for one in line})
     changed: list[tuple[Recomputable, list[Amount], list[Amount], list[Calculation]]] = []

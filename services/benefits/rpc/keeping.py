@@ -9,6 +9,7 @@ from hrss.benefits.v1 import keeping_service_pb2 as pb
 from kernel import ids
 from kernel.calendar import Month
 from services.benefits.messages import keeping as messages
+from services.benefits.messages import keeping_asked, keeping_debts
 from services.benefits.operations import (
     keeping_certification,
     keeping_import,
@@ -35,12 +36,12 @@ class KeepingRpc(Servicer):
 
     async def CertifyPerson(self, request: pb.CertifyPersonRequest, call: Call) -> pb.CertifyPersonResponse:
         """Certify at the counter."""
-        command = messages.certify(request)
+        command = keeping_asked.certify(request)
         return await call.once(lambda tx: keeping_certification.certify(tx, command, self.policy), messages.certified)
 
     async def RecordFaceCheck(self, request: pb.RecordFaceCheckRequest, call: Call) -> pb.RecordFaceCheckResponse:
         """Record the answer of a face check."""
-        command = messages.face_check(request)
+        command = keeping_asked.face_check(request)
         return await call.once(
             lambda tx: keeping_certification.face_check(tx, command, self.policy, passed=request.passed),
             messages.face_checked,
@@ -50,7 +51,7 @@ class KeepingRpc(Servicer):
         self, request: pb.ImportCertificationsRequest, call: Call
     ) -> pb.ImportCertificationsResponse:
         """Certify by a file of matched data."""
-        upload = messages.upload(request)
+        upload = keeping_asked.upload(request)
         return await call.once(lambda tx: keeping_import.start(tx, *upload, self.matched), messages.import_started)
 
     async def GetCertification(self, request: pb.GetCertificationRequest, call: Call) -> pb.GetCertificationResponse:
@@ -64,7 +65,7 @@ class KeepingRpc(Servicer):
         self, request: pb.ListCertificationsDueRequest, call: Call
     ) -> pb.ListCertificationsDueResponse:
         """Who is due."""
-        which, size, token = messages.due_list(request), request.page_size, request.page_token
+        which, size, token = keeping_asked.due_list(request), request.page_size, request.page_token
         return await call.read(
             lambda tx: keeping_certification.list_due(tx, which, self.policy, size=size, token=token),
             messages.due_page,
@@ -94,22 +95,22 @@ class KeepingRpc(Servicer):
         self, request: pb.GetCertificationFiguresRequest, call: Call
     ) -> pb.GetCertificationFiguresResponse:
         """How the certification goes."""
-        month = messages.figures_month(request) or Month.of(call.today)
+        month = keeping_asked.figures_month(request) or Month.of(call.today)
         return await call.read(lambda tx: keeping_certification.figures(tx, month, self.policy), messages.figures)
 
     async def AskSuspension(self, request: pb.AskSuspensionRequest, call: Call) -> pb.AskSuspensionResponse:
         """Ask to hold back."""
-        command = messages.suspend(request)
+        command = keeping_asked.suspend(request)
         return await call.once(lambda tx: keeping_requests.ask_suspend(tx, command), messages.suspension_asked)
 
     async def AskResumption(self, request: pb.AskResumptionRequest, call: Call) -> pb.AskResumptionResponse:
         """Ask to pay again."""
-        command = messages.resume(request)
+        command = keeping_asked.resume(request)
         return await call.once(lambda tx: keeping_requests.ask_resume(tx, command), messages.resumption_asked)
 
     async def AskPayeeChange(self, request: pb.AskPayeeChangeRequest, call: Call) -> pb.AskPayeeChangeResponse:
         """Ask to pay into another account."""
-        command = messages.change_payee(request)
+        command = keeping_asked.change_payee(request)
         return await call.once(lambda tx: keeping_requests.ask_payee(tx, command), messages.payee_asked)
 
     async def DecideKeepingRequest(
@@ -141,33 +142,35 @@ class KeepingRpc(Servicer):
     ) -> pb.ListPersonRecoveriesResponse:
         """What a person was paid too much."""
         person_id = ids.parse("per", request.person_id, field="person_id")
-        return await call.read(lambda tx: keeping_queries.person_recoveries(tx, person_id), messages.person_recoveries)
+        return await call.read(
+            lambda tx: keeping_queries.person_recoveries(tx, person_id), keeping_debts.person_recoveries
+        )
 
     async def ListRecoveries(self, request: pb.ListRecoveriesRequest, call: Call) -> pb.ListRecoveriesResponse:
         """What is still owed."""
         size, token = request.page_size, request.page_token
         return await call.read(
-            lambda tx: keeping_queries.open_recoveries(tx, size=size, token=token), messages.recoveries
+            lambda tx: keeping_queries.open_recoveries(tx, size=size, token=token), keeping_debts.recoveries
         )
 
     async def GetRecovery(self, request: pb.GetRecoveryRequest, call: Call) -> pb.GetRecoveryResponse:
         """A recovery."""
         recovery_id = self._recovery(request.recovery_id)
-        return await call.read(lambda tx: keeping_queries.recovery(tx, recovery_id), messages.recovery)
+        return await call.read(lambda tx: keeping_queries.recovery(tx, recovery_id), keeping_debts.recovery)
 
     async def AskRecoveryPlan(self, request: pb.AskRecoveryPlanRequest, call: Call) -> pb.AskRecoveryPlanResponse:
         """Ask to agree on a plan."""
-        command = messages.plan(request)
+        command = keeping_asked.plan(request)
         return await call.once(lambda tx: keeping_requests.ask_plan(tx, command, self.policy), messages.plan_asked)
 
     async def RecordRepayment(self, request: pb.RecordRepaymentRequest, call: Call) -> pb.RecordRepaymentResponse:
         """Record money that came back."""
-        command = messages.repay(request)
-        return await call.once(lambda tx: keeping_queries.repaid(tx, command), messages.repaid)
+        command = keeping_asked.repay(request)
+        return await call.once(lambda tx: keeping_queries.repaid(tx, command), keeping_debts.repaid)
 
     async def AskWriteOff(self, request: pb.AskWriteOffRequest, call: Call) -> pb.AskWriteOffResponse:
         """Ask to give a part up."""
-        command = messages.write_off(request)
+        command = keeping_asked.write_off(request)
         return await call.once(lambda tx: keeping_requests.ask_write_off(tx, command), messages.write_off_asked)
 
     async def ListDoubleBenefits(
@@ -175,7 +178,7 @@ class KeepingRpc(Servicer):
     ) -> pb.ListDoubleBenefitsResponse:
         """Who draws what excludes one another."""
         size, token = request.page_size, request.page_token
-        return await call.read(lambda tx: keeping_queries.doubles(tx, size=size, token=token), messages.doubles)
+        return await call.read(lambda tx: keeping_queries.doubles(tx, size=size, token=token), keeping_debts.doubles)
 
     @staticmethod
     def _recovery(text: str) -> UUID:

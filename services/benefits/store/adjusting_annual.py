@@ -13,7 +13,8 @@ import numpy as np
 
 from kernel import ids
 from services.benefits.lifecycle import AmountCause, Kind
-from services.benefits.store.adjusting import BOUNDARIES, ORDINAL, ranges
+from services.benefits.store.adjusting_provisional import ORDINAL
+from services.benefits.store.ranges import BOUNDARIES, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
     from chassis.transaction import Transaction
     from services.benefits.domain.impact import Column
-    from services.benefits.store.adjusting import Run, Undone
+    from services.benefits.store.adjusting import Run
+    from services.benefits.store.adjusting_undo import Undone
 
 # Who an annual adjustment is for: retired by December 31 of the year before, and with a month to be paid since. $1 are
 # the kinds, $2 the first of January.
@@ -139,7 +141,7 @@ class Changed:
 
 async def annual_ranges(tx: Transaction, kinds: Sequence[Kind], january: date, size: int) -> list[dict[str, Any]]:
     """Runs of so many benefits to adjust: after which id, up to which, and how many."""
-    statement = BOUNDARIES.format(ADJUSTABLE, "$3")
+    statement = BOUNDARIES.format(f"benefit WHERE {ADJUSTABLE}", "$3")
     return ranges(await tx.fetch(statement, [kind.value for kind in kinds], january, size))
 
 

@@ -3,7 +3,7 @@
 from chassis.books import Rule
 from services.benefits.lifecycle import AFTER_DEATH, ONE_OFF, Kind
 from services.benefits.paying import EXCLUSIONS
-from services.benefits.store import settling
+from services.benefits.store import paying_gates, settling
 from services.benefits.store.books_words import (
     BEN,
     BENEFITS,
@@ -169,8 +169,9 @@ RULES: tuple[Rule, ...] = (
         "a person draws two benefits for one month that exclude each other",
         f"""
         SELECT {key("pmt", "one.payment_id")} FROM benefit
-        JOIN (VALUES {", ".join(f"('{rule.gives_way}', '{rule.to}')" for rule in EXCLUSIONS)})
-          AS rule (gives_way, kept) ON gives_way = benefit.kind
+        JOIN (VALUES {", ".join(f"('{rule.gives_way}', '{rule.to}', '{rule.unless}')" for rule in EXCLUSIONS)})
+          AS rule (gives_way, kept, unless) ON gives_way = benefit.kind
+          AND NOT {paying_gates.reckons("benefit.benefit_id", "unless")}
         LEFT JOIN forward USING (person_id)
         CROSS JOIN LATERAL {kin(ROOT.format("benefit"))} AS own
         JOIN benefit AS beside ON beside.person_id = own.person_id AND beside.kind = kept

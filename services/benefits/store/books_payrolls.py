@@ -11,6 +11,7 @@ from services.benefits.store.books_words import PAYROLLS, PMT, PRL, key, listed
 
 BOOKED = ("payroll", "payment_paid", "payment_returned", "payment_lapsed", "payment_owed_again")
 _MINE = PAYROLLS.among("payroll.payroll_id")
+_CHUNK = key("prl", "kept.payroll_id").replace(" AS key", " || '/' || chunk AS key")
 _RELEASED = "payroll.state = 'APPROVED' AND payment.state <> 'WITHDRAWN'"
 # What was sent again, unless that was withdrawn or never released, is not owed by its first payment any more.
 _EXPECTED = f"""
@@ -69,12 +70,17 @@ RULES: tuple[Rule, ...] = (
         WHERE {_MINE} AND state <> 'PREPARING' AND is_old IS NOT TRUE
           AND payroll.digest <> sha256(coalesce(digests, ''::bytea) || coalesce(held, ''::bytea))
         UNION ALL
-        SELECT {key("prl", "kept.payroll_id").removesuffix(" AS key")} || '/' || chunk
+        SELECT {_CHUNK}
         FROM payroll_chunk AS kept JOIN ({paying.chunks_where(PAYROLLS.among("payroll_id"))}) AS made
           USING (payroll_id, chunk)
         WHERE {PAYROLLS.among("kept.payroll_id")}
           AND (payment_count, total_fen, finding_count, kept.digest)
               IS DISTINCT FROM (payments::integer, fen, findings::integer, made.digest)
+        UNION ALL
+        SELECT {_CHUNK}
+        FROM payroll_chunk AS kept LEFT JOIN ({paying.kinds_where(PAYROLLS.among("payroll_id"))}) AS made
+          USING (payroll_id, chunk)
+        WHERE {PAYROLLS.among("kept.payroll_id")} AND kept.kinds <> coalesce(made.kinds, '{{}}')
         """,  # noqa: S608 - constant
     ),
     Rule(

@@ -15,19 +15,8 @@ _PLAIN = """
     SELECT set_config('enable_mergejoin', 'off', true), set_config('max_parallel_workers_per_gather', '0', true),
            set_config('random_page_cost', '1.1', true)
 """
-BENEFITS_OF_A_PART = 10_000
-BENEFITS = Span(
-    "benefits",
-    f"""
-    SELECT benefit_id AS last FROM (
-        SELECT benefit_id, row_number() OVER (ORDER BY benefit_id) AS place,
-               lead(benefit_id) OVER (ORDER BY benefit_id) IS NULL AS is_last
-        FROM benefit
-    ) AS numbered WHERE place % {BENEFITS_OF_A_PART} = 0 OR is_last ORDER BY benefit_id
-    """,  # noqa: S608 - constant
-    f"{_PLAIN}, set_config('enable_seqscan', 'off', true)",
-)
-PAYROLLS = Span("payrolls", "SELECT payroll_id AS last FROM payroll ORDER BY payroll_id", _PLAIN)
+BENEFITS = Span("benefit", "benefit_id", 10_000, f"{_PLAIN}, set_config('enable_seqscan', 'off', true)")
+PAYROLLS = Span("payroll", "payroll_id", 1, _PLAIN)
 SPANS = (BENEFITS, PAYROLLS)
 
 # Merged records stand under the one that survived.

@@ -54,11 +54,24 @@ async def suspended(tx: Transaction, reason: str, *, after: UUID | None, limit: 
 
 
 async def kinds_of(tx: Transaction, payroll_id: UUID) -> Sequence[Record]:
-    """What a payroll pays, by kind and item."""
+    """What a payroll pays, by kind and item: the sums of its chunks; of one from before there were any, added up."""
+    is_kept = await tx.fetchrow(
+        "SELECT bool_and(kinds IS NOT NULL) AS is_kept FROM payroll_chunk WHERE payroll_id = $1", payroll_id
+    )
+    if is_kept is None or not is_kept["is_kept"]:
+        return await tx.fetch(
+            """
+            SELECT kind, item, count(*) AS payment_count, sum(amount_fen)::bigint AS total_fen FROM payment
+            WHERE payroll_id = $1 AND state <> 'WITHDRAWN' GROUP BY 1, 2 ORDER BY total_fen DESC, 1, 2
+            """,
+            payroll_id,
+        )
     return await tx.fetch(
         """
-        SELECT kind, item, count(*) AS payment_count, sum(amount_fen)::bigint AS total_fen FROM payment
-        WHERE payroll_id = $1 AND state <> 'WITHDRAWN' GROUP BY 1, 2 ORDER BY total_fen DESC, 1, 2
+        SELECT split_part(key, '|', 1) AS kind, split_part(key, '|', 2) AS item,
+               sum((value ->> 0)::bigint)::bigint AS payment_count, sum((value ->> 1)::bigint)::bigint AS total_fen
+        FROM payroll_chunk CROSS JOIN LATERAL jsonb_each(kinds)
+        WHERE payroll_id = $1 GROUP BY 1, 2 ORDER BY total_fen DESC, 1, 2
         """,
         payroll_id,
     )

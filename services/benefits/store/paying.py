@@ -261,17 +261,35 @@ _CHUNKS = _chunks(
 )
 
 
+# Of a chunk, what stands by kind and item; `{}` chooses among payments.
+_KINDS = """
+    SELECT payroll_id, chunk, jsonb_object_agg(kind || '|' || item, jsonb_build_array(payments, fen)) AS kinds FROM (
+        SELECT payroll_id, chunk, kind, item, count(*) AS payments, sum(amount_fen)::bigint AS fen FROM payment
+        WHERE {} AND state <> 'WITHDRAWN' GROUP BY payroll_id, chunk, kind, item
+    ) AS summed GROUP BY payroll_id, chunk
+"""
+
+
+def kinds_where(which: str) -> str:
+    """What the chunks of the payrolls pay by kind and item that a condition on `payroll_id` chooses."""
+    return _KINDS.format(which)
+
+
 def chunks_where(which: str) -> str:
     """What the chunks of the payrolls add up to that a condition on `payroll_id` chooses."""
     return _chunks(which, f"SELECT payroll_id, chunk FROM payroll_chunk WHERE {which}")  # noqa: S608 - constant
+
+
+_KINDS_OF = _KINDS.format("payroll_id = $1 AND chunk = ANY ($2::integer[])")
 
 
 async def close_chunk(tx: Transaction, payroll_id: UUID, chunk: int) -> None:
     """Add a written chunk up."""
     await tx.execute(
         f"""
-        INSERT INTO payroll_chunk (payroll_id, chunk, payment_count, total_fen, finding_count, digest)
-        SELECT $1, chunk, payments, fen, findings, digest FROM ({_CHUNKS}) AS made
+        INSERT INTO payroll_chunk (payroll_id, chunk, payment_count, total_fen, finding_count, digest, kinds)
+        SELECT $1, chunk, payments, fen, findings, digest, coalesce(kinds, '{{}}')
+        FROM ({_CHUNKS}) AS made LEFT JOIN ({_KINDS_OF}) AS by_kind USING (payroll_id, chunk)
         """,  # noqa: S608 - constant
         payroll_id,
         [chunk],
@@ -282,8 +300,10 @@ async def reopen_chunks(tx: Transaction, payroll_id: UUID, chunks: Sequence[int]
     """Add chunks up again that lost a payment."""
     await tx.execute(
         f"""
-        UPDATE payroll_chunk SET payment_count = payments, total_fen = fen, digest = made.digest
-        FROM ({_CHUNKS}) AS made WHERE payroll_chunk.payroll_id = $1 AND payroll_chunk.chunk = made.chunk
+        UPDATE payroll_chunk SET payment_count = payments, total_fen = fen, digest = made.digest,
+            kinds = coalesce(by_kind.kinds, '{{}}')
+        FROM ({_CHUNKS}) AS made LEFT JOIN ({_KINDS_OF}) AS by_kind USING (payroll_id, chunk)
+        WHERE payroll_chunk.payroll_id = $1 AND payroll_chunk.chunk = made.chunk
         """,  # noqa: S608 - constant
         payroll_id,
         list(chunks),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from services.benefits.lifecycle import AFTER_DEATH, ONE_OFF
 from services.benefits.paying import EXCLUSIONS, RELEASABLE, Effect, Gate
@@ -18,8 +18,6 @@ from services.benefits.store import chunks
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from uuid import UUID
-
-    from asyncpg import Record
 
     from chassis.transaction import Transaction
     from kernel.calendar import Month
@@ -107,8 +105,22 @@ _MINE = """
         UNION ALL SELECT benefit_id, forward.person_id FROM mine JOIN forward ON forward.survivor_id = root
     )
 """
+
+
 _BEN = "'ben_' || replace({}::text, '-', '')"
+
+
 _MONTH = "to_char({}, 'YYYY-MM')"
+
+
+def reckons(benefit_id: str, name: str) -> str:
+    """The condition that a benefit was worked out beside the other one: its determination has the input `name`."""
+    return f"""
+        EXISTS (SELECT FROM benefit_amount AS first JOIN calculation USING (digest)
+                WHERE {name} <> '' AND first.benefit_id = {benefit_id} AND first.number = 1
+                  AND inputs ->> {name} IS NOT NULL)
+    """
+
 
 LOOKS: tuple[Look, ...] = (
     Look(
@@ -156,8 +168,8 @@ LOOKS: tuple[Look, ...] = (
             SELECT * FROM benefit
             WHERE benefit.person_id = same.person_id AND benefit.benefit_id <> mine.benefit_id OFFSET 0
         ) AS other
-        LEFT JOIN unnest(:gives_way::text[], :to::text[]) AS rule (gives_way, kept)
-            ON gives_way = mine.kind AND kept = other.kind
+        LEFT JOIN unnest(:gives_way::text[], :to::text[], :unless::text[]) AS rule (gives_way, kept, unless)
+            ON gives_way = mine.kind AND kept = other.kind AND NOT {reckons("mine.benefit_id", "unless")}
         WHERE is_due AND other.first_month <= until AND coalesce(other.last_month, until) >= mine.next_month
           AND (kept IS NOT NULL OR (other.kind = mine.kind AND other.share = mine.share
                                     AND other.person_id <> mine.person_id AND other.benefit_id < mine.benefit_id))
@@ -233,10 +245,12 @@ LOOKS: tuple[Look, ...] = (
         """,  # noqa: S608 - constant
     ),
 )
+
+
 _PLACES = (
     "payroll_id", "number", "month", "ids", "computed", "computed_fen", "missing", "missing_text", "of_a_death",
     "gives_way", "to", "once", "shared_warn", "shared_block", "jump_percent", "releasable", "certified",
-    "certified_since",
+    "certified_since", "unless",
 )  # fmt: skip
 
 
@@ -264,6 +278,8 @@ FIND = _placed(f"""
     )
     SELECT gate, effect, count(*) AS count FROM written GROUP BY gate, effect
 """)  # noqa: S608 - constant
+
+
 KEEP = """
     INSERT INTO payroll_gate (payroll_id, chunk, gate, checked_count, blocked_count, warned_count, released_count,
                               terms)
@@ -296,6 +312,7 @@ async def look(tx: Transaction, chunk: Chunk, limits: Limits) -> Sequence[Counte
         sorted(one.value for one in RELEASABLE),
         list(chunk.certified),
         chunk.certified_since,
+        [one.unless for one in EXCLUSIONS],
     )
     await chunks.hashing(tx, on=False)
     found = [Counted(Gate(row["gate"]), Effect(row["effect"]), row["count"]) for row in rows]
@@ -311,91 +328,3 @@ async def look(tx: Transaction, chunk: Chunk, limits: Limits) -> Sequence[Counte
         [chunk.terms(gate, limits) for gate in gates],
     )
     return found
-
-
-async def evidence(tx: Transaction, payroll_id: UUID) -> Sequence[Record]:
-    """What each gate looked at in a payroll, and how often it found something."""
-    return await tx.fetch(
-        """
-        SELECT gate, sum(checked_count)::bigint AS checked, sum(blocked_count)::bigint AS blocked,
-               sum(warned_count)::bigint AS warned, sum(released_count)::bigint AS released, max(terms) AS terms
-        FROM payroll_gate WHERE payroll_id = $1 GROUP BY gate ORDER BY gate
-        """,
-        payroll_id,
-    )
-
-
-async def findings(
-    tx: Transaction,
-    payroll_id: UUID,
-    *,
-    gate: Gate | None,
-    effect: Effect | None,
-    after: tuple[UUID, str] | None,
-    limit: int,
-) -> Sequence[Record]:
-    """Findings of a payroll in the order of benefits and gates."""
-    return await tx.fetch(
-        """
-        SELECT benefit_id, finding.person_id, finding.gate, effect, detail, kind FROM payroll_finding AS finding
-        JOIN benefit USING (benefit_id)
-        WHERE payroll_id = $1 AND ($2::text IS NULL OR finding.gate = $2) AND ($3::text IS NULL OR effect = $3)
-          AND ($4::uuid IS NULL OR (benefit_id, finding.gate) > ($4, $5::text))
-        ORDER BY benefit_id, finding.gate LIMIT $6
-        """,
-        payroll_id,
-        gate.value if gate else None,
-        effect.value if effect else None,
-        after[0] if after else None,
-        after[1] if after else "",
-        limit,
-    )
-
-
-async def last_held(tx: Transaction, benefit_id: UUID, gate: Gate) -> Record | None:
-    """The newest payroll in which a gate held a benefit back."""
-    return await tx.fetchrow(
-        """
-        SELECT finding.*, payroll.month FROM payroll_finding AS finding JOIN payroll USING (payroll_id)
-        WHERE benefit_id = $1 AND gate = $2 AND effect = 'BLOCK' ORDER BY payroll_id DESC LIMIT 1
-        """,
-        benefit_id,
-        gate.value,
-    )
-
-
-async def add_release(tx: Transaction, values: Mapping[str, Any], today: date) -> bool:
-    """Write a release that waits for its second person; False when one waits already."""
-    written = await tx.execute(
-        """
-        INSERT INTO payroll_release (release_id, benefit_id, gate, through_month, reason, state, approval_id, maker,
-                                     prepare_date)
-        VALUES ($1, $2, $3, $4, $5, 'PREPARED', $6, $7, $8) ON CONFLICT DO NOTHING
-        """,
-        *(values[name] for name in ("release_id", "benefit_id", "gate", "through_month", "reason", "approval_id")),
-        values["maker"],
-        today,
-    )
-    return written > 0
-
-
-async def release(tx: Transaction, release_id: UUID) -> Record | None:
-    """A release, locked."""
-    return await tx.fetchrow(
-        """
-        SELECT one.*, benefit.person_id FROM payroll_release AS one JOIN benefit USING (benefit_id)
-        WHERE release_id = $1 FOR NO KEY UPDATE OF one
-        """,
-        release_id,
-    )
-
-
-async def decide_release(tx: Transaction, release_id: UUID, state: str, checker: str) -> None:
-    """Close a release."""
-    await tx.execute(
-        "UPDATE payroll_release SET state = $2, checker = $3, decide_date = $4 WHERE release_id = $1",
-        release_id,
-        state,
-        checker,
-        tx.today,
-    )

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from kernel import ids
 from services.benefits.keeping import needing
+from services.benefits.store.ranges import BOUNDARIES, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
+    from uuid import UUID
 
     from asyncpg import Record
 
     from chassis.transaction import Transaction
     from kernel.calendar import Month
     from services.benefits.domain.certification import CertificationTerms
-    from services.benefits.store.adjusting import NewAmount, NewDifference
+    from services.benefits.store.adjusting_amounts import NewAmount, NewDifference
 
 _DUE_BY = "(date_trunc('month', last_date) + make_interval(months => $2 + 1))::date - 1"
 _REMINDED = f"""
@@ -29,12 +30,6 @@ _REMINDED = f"""
         SELECT FROM reminder WHERE reminder.benefit_id = known.benefit_id AND reminder.due_by = {_DUE_BY}
       )
 """  # noqa: S608 - constants
-_RUNS = """
-    SELECT benefit_id, place FROM (
-        SELECT benefit_id, row_number() OVER (ORDER BY benefit_id) AS place, count(*) OVER () AS total
-        FROM ({0}) AS wanted
-    ) AS numbered WHERE place % {1} = 0 OR place = total ORDER BY benefit_id
-"""
 _RESIDENTS = "SELECT benefit_id FROM benefit WHERE kind = 'RESIDENT_PENSION' AND state <> 'ENDED' AND first_month <= $1"
 _ALLOWANCES = """
     SELECT one.benefit_id FROM benefit AS one
@@ -65,7 +60,8 @@ class Reminder:
 
 async def resident_runs(tx: Transaction, month: Month, size: int) -> list[dict[str, Any]]:
     """Runs of so many resident pensions that are drawn."""
-    return _ranges(await tx.fetch(_RUNS.format(_RESIDENTS, "$2"), month.first_day, size))
+    rows = await tx.fetch(BOUNDARIES.format(f"({_RESIDENTS}) AS wanted", "$2"), month.first_day, size)
+    return ranges(rows, counted="count")
 
 
 async def residents(tx: Transaction, month: Month, after: UUID, last: UUID) -> Sequence[UUID]:
@@ -76,7 +72,8 @@ async def residents(tx: Transaction, month: Month, after: UUID, last: UUID) -> S
 
 async def allowance_runs(tx: Transaction, month: Month, size: int) -> list[dict[str, Any]]:
     """Runs of so many disability allowances whose last month has come, and nobody has prepared a pension."""
-    return _ranges(await tx.fetch(_RUNS.format(_ALLOWANCES, "$2"), month.first_day, size))
+    rows = await tx.fetch(BOUNDARIES.format(f"({_ALLOWANCES}) AS wanted", "$2"), month.first_day, size)
+    return ranges(rows, counted="count")
 
 
 async def allowances(tx: Transaction, month: Month, after: UUID, last: UUID) -> Sequence[UUID]:
@@ -148,15 +145,16 @@ async def reminder_runs(
     tx: Transaction, schemes: tuple[str, ...], terms: CertificationTerms, today: date, size: int
 ) -> list[dict[str, Any]]:
     """Runs of so many benefits whose certification is due soon and who were not reminded of that day."""
-    return _ranges(
+    return ranges(
         await tx.fetch(
-            _RUNS.format(_REMINDED, "$5"),
+            BOUNDARIES.format(f"({_REMINDED}) AS wanted", "$5"),
             needing(schemes),
             terms.cycle_months.value,
             terms.reminder_days.value,
             today,
             size,
-        )
+        ),
+        counted="count",
     )
 
 
@@ -211,12 +209,3 @@ async def record_sent(tx: Transaction, reminder_ids: Sequence[UUID], *, simulate
         tx.today,
         simulated,
     )
-
-
-def _ranges(rows: Sequence[Record]) -> list[dict[str, Any]]:
-    ends = [row["benefit_id"] for row in rows]
-    places = [row["place"] for row in rows]
-    return [
-        {"after": str(after), "last": str(last), "count": place - before}
-        for after, last, place, before in zip([UUID(int=0), *ends], ends, places, [0, *places], strict=False)
-    ]
