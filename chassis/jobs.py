@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from chassis import paging
 from chassis.telemetry import traceparent
 from kernel import ids
 from kernel.errors import NotFound, Refused
@@ -17,7 +19,6 @@ from kernel.errors import NotFound, Refused
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import date, datetime
-    from uuid import UUID
 
     import asyncpg
 
@@ -46,7 +47,9 @@ READ = """
 LATEST = """
     SELECT job.id, job.kind, job.params, job.state, job.business_date, job.started_by, job.total_count, job.message,
            job.traceparent, job.created, job.ended, chunk_count, done_count, rejected_count, skipped_count
-    FROM (SELECT * FROM job ORDER BY id DESC LIMIT $1) AS job, LATERAL (
+    FROM (
+        SELECT * FROM job WHERE ($2 = '' OR kind = $2) AND ($3::uuid IS NULL OR id < $3) ORDER BY id DESC LIMIT $1
+    ) AS job, LATERAL (
         SELECT count(*) AS chunk_count, coalesce(sum(done_count), 0)::bigint AS done_count,
                coalesce(sum(rejected_count), 0)::bigint AS rejected_count,
                coalesce(sum(skipped_count), 0)::bigint AS skipped_count
@@ -179,9 +182,22 @@ async def get(tx: Transaction, job_id: UUID) -> Job:
     return job_of(row)
 
 
-async def latest(tx: Transaction, limit: int) -> list[Job]:
-    """The jobs that were created last, newest first."""
-    return [job_of(row) for row in await tx.fetch(LATEST, limit)]
+async def latest(tx: Transaction, limit: int, *, kind: str = "", before: UUID | None = None) -> list[Job]:
+    """The jobs that were created last, newest first; of one kind, and before one, where these are given."""
+    return [job_of(row) for row in await tx.fetch(LATEST, limit, kind, before)]
+
+
+async def listed(tx: Transaction, kind: str, *, size: int, token: str) -> tuple[list[Job], str]:
+    """A page of the jobs of a kind (of all where it is empty), newest first, and the token of the next.
+
+    Raises:
+        InvalidInput: PAGE_SIZE_INVALID, PAGE_TOKEN_INVALID.
+    """
+    page = paging.read(tx, size=size, token=token, query=f"jobs {kind}")
+    rows = await latest(tx, page.size + 1, kind=kind, before=UUID(page.after) if page.after else None)
+    shown = rows[: page.size]
+    tx.audit(tx.method, detail={"kind": kind, "count": str(len(shown))})
+    return shown, paging.following(tx, page, str(shown[-1].id)) if len(rows) > page.size else ""
 
 
 async def rejects(

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
+from kernel.errors import Unavailable
 from services.card import providers
 from services.card.crypto import profile as profiles
 from services.card.crypto.algorithms import KID_BYTES
-from services.card.providers import FILE, KeysWrong, Purpose, create_keys
+from services.card.providers import FILE, KeysAway, KeysWrong, Purpose, create_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FILE", "KeyRing", "KeyState", "KeysWrong", "Purpose", "SigningKey", "create_keys", "missing"]
 
+AWAY_SECONDS, NO_KEY_SECONDS = 5.0, 60.0  # a module comes back by itself; a new key takes two operators
 _REFERENCE_BYTES = 16
 _SECRET_BYTES = 32
 
@@ -117,16 +119,25 @@ class KeyRing:
         """The key that signs for a purpose.
 
         Raises:
-            KeysWrong: There is none.
+            Unavailable: SIGNING_UNAVAILABLE: there is none, since the last one was withdrawn.
         """
         for key in self._by_label.values():
             if key.purpose is purpose and key.state is KeyState.ACTIVE and key.public.alg == self.profile.alg:
                 return key
-        raise KeysWrong(f"no active key for {purpose.value}")
+        raise Unavailable("SIGNING_UNAVAILABLE", f"no active key for {purpose.value}", retry_after=NO_KEY_SECONDS)
 
     def sign(self, key: SigningKey, data: bytes) -> bytes:
-        """The raw signature of some bytes."""
-        return self.provider.sign(key.label, data)
+        """The raw signature of some bytes.
+
+        Raises:
+            Unavailable: SIGNING_UNAVAILABLE: the module of the keys does not answer.
+        """
+        try:
+            return self.provider.sign(key.label, data)
+        except KeysAway:
+            raise Unavailable(
+                "SIGNING_UNAVAILABLE", "the module of the keys does not answer", retry_after=AWAY_SECONDS
+            ) from None
 
     def with_kid(self, kid: bytes, purpose: Purpose) -> list[SigningKey]:
         """The keys of that id and purpose; there may be several, and each is tried."""

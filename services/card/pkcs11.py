@@ -2,6 +2,7 @@
 
 Private keys are made in the module as sensitive and not extractable, and never leave it. A key's purpose is its label,
 its id the thumbprint. SM2 has no mechanism in the standard, so profile G needs a provider of its maker (GM/T 0018).
+A session that was lost (the module was restarted, its network was gone) is opened anew at the next signature.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from services.card.crypto import profile as profiles
 from services.card.crypto.algorithms import ES256
 from services.card.crypto.es256 import Es256Public
-from services.card.providers import Held, KeysWrong, Purpose
+from services.card.providers import Held, KeysAway, KeysWrong, Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 _u = ctypes.c_ulong
 _OK, _ALREADY, _LOGGED_IN = 0, 0x191, 0x100
+# General error, function failed, device error or removed, key or object handle, session closed or its handle invalid,
+# token not present, not logged in, not initialised: what a session that was lost is told.
+_LOST = {0x5, 0x6, 0x30, 0x32, 0x60, 0x82, 0xB0, 0xB3, 0xE0, 0x101, 0x190}
 _PUBLIC, _PRIVATE, _EC = 2, 3, 3
 _CLASS, _TOKEN, _PRIVATE_FLAG, _LABEL, _KEY_TYPE, _ID = 0x0, 0x1, 0x2, 0x3, 0x100, 0x102
 _SENSITIVE, _SIGN, _VERIFY, _EXTRACTABLE, _EC_PARAMS, _EC_POINT = 0x103, 0x108, 0x10A, 0x162, 0x180, 0x181
@@ -72,30 +76,29 @@ class Pkcs11Provider:
         table = ctypes.cast(functions.value + ctypes.sizeof(ctypes.c_void_p), ctypes.POINTER(ctypes.c_void_p))
         self._functions = {name: table[place] for name, place in _PLACES.items()}
         self._gate = threading.Lock()  # a session does one thing at a time
-        if (code := self._call("Initialize", None)) not in {_OK, _ALREADY}:
-            self._need(code, "C_Initialize")
-        self._session = self._open(token, pin)
+        self._token, self._pin = token, pin
         self._held: list[Held] = []
         self._handles: dict[str, int] = {}
-        self._read()
+        self._begin()
 
     def held(self) -> Sequence[Held]:
         """The signing keys of the token."""
         return self._held
 
     def sign(self, label: str, data: bytes) -> bytes:
-        """The raw signature of some bytes; the module has r‖s by itself."""
-        if label not in self._handles:
-            self._read()
-        if (handle := self._handles.get(label)) is None:
-            raise KeysWrong("this key is not in the module")
+        """The raw signature of some bytes; the module has r‖s by itself.
+
+        Raises:
+            KeysAway: The module does not answer, also after its session was opened anew.
+            KeysWrong: It has no such key.
+        """
         digest = hashlib.sha256(data).digest()
-        out, size = ctypes.create_string_buffer(_SIGNATURE), _u(_SIGNATURE)
         with self._gate:
-            mechanism = _Mechanism(_ECDSA, None, 0)
-            self._do("SignInit", self._session, ctypes.byref(mechanism), _u(handle))
-            self._do("Sign", self._session, digest, _u(len(digest)), out, ctypes.byref(size))
-        return out.raw[: size.value]
+            try:
+                return self._sign(label, digest)
+            except KeysAway:
+                self._begin_again()
+            return self._sign(label, digest)
 
     def generate(self, purpose: Purpose, profile: Profile) -> Held:
         """Make a key that never leaves the module."""
@@ -122,22 +125,44 @@ class Pkcs11Provider:
             identity = _template([(_ID, bytes.fromhex(label))])
             for handle in (of_public, of_private):
                 self._do("SetAttributeValue", self._session, handle, identity[0], _u(1))
-        self._read()
+            self._read()
         return Held(purpose, label, key)
+
+    def _begin(self) -> None:
+        if (code := self._call("Initialize", None)) not in {_OK, _ALREADY}:
+            self._need(code, "C_Initialize")
+        self._session = self._open(self._token, self._pin)
+        self._read()
+
+    def _begin_again(self) -> None:
+        try:
+            self._begin()
+        except KeysWrong:
+            raise KeysAway("the PKCS#11 module does not answer") from None
+
+    def _sign(self, label: str, digest: bytes) -> bytes:
+        if label not in self._handles:
+            self._read()
+        if (handle := self._handles.get(label)) is None:
+            raise KeysWrong("this key is not in the module")
+        out, size = ctypes.create_string_buffer(_SIGNATURE), _u(_SIGNATURE)
+        mechanism = _Mechanism(_ECDSA, None, 0)
+        self._do("SignInit", self._session, ctypes.byref(mechanism), _u(handle))
+        self._do("Sign", self._session, digest, _u(len(digest)), out, ctypes.byref(size))
+        return out.raw[: size.value]
 
     def _read(self) -> None:
         held, handles = [], {}
-        with self._gate:
-            for handle in self._find([(_CLASS, bytes(_u(_PRIVATE)))]):
-                name = self._attribute(handle, _LABEL).decode(errors="replace")
-                label = self._attribute(handle, _ID)
-                if name not in {one.value for one in Purpose} or not label:
-                    continue
-                publics = self._find([(_CLASS, bytes(_u(_PUBLIC))), (_ID, label)])
-                if publics:
-                    key = _public(self._attribute(publics[0], _EC_POINT))
-                    handles[label.hex()] = handle
-                    held.append(Held(Purpose(name), label.hex(), key))
+        for handle in self._find([(_CLASS, bytes(_u(_PRIVATE)))]):
+            name = self._attribute(handle, _LABEL).decode(errors="replace")
+            label = self._attribute(handle, _ID)
+            if name not in {one.value for one in Purpose} or not label:
+                continue
+            publics = self._find([(_CLASS, bytes(_u(_PUBLIC))), (_ID, label)])
+            if publics:
+                key = _public(self._attribute(publics[0], _EC_POINT))
+                handles[label.hex()] = handle
+                held.append(Held(Purpose(name), label.hex(), key))
         self._held, self._handles = held, handles
 
     def _open(self, token: str, pin: str) -> Any:
@@ -152,6 +177,7 @@ class Pkcs11Provider:
                 # A login is of the whole process: a second provider in it finds the user logged in.
                 if (code := self._call("Login", session, _u(_USER), secret, _u(len(secret)))) != _LOGGED_IN:
                     self._need(code, "Login")
+                self.slot = int(slot)
                 return session
         raise KeysWrong("the PKCS#11 module has no token of this label")
 
@@ -179,7 +205,7 @@ class Pkcs11Provider:
 
     def _need(self, code: int, name: str) -> None:
         if code != _OK:
-            raise KeysWrong(f"PKCS#11 refused {name}: {code:#x}")
+            raise (KeysAway if code in _LOST else KeysWrong)(f"PKCS#11 refused {name}: {code:#x}")
 
 
 def _kind(argument: Any) -> Any:

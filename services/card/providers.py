@@ -53,6 +53,10 @@ class KeysWrong(Exception):  # noqa: N818 - names the state of the keys
     """Keys cannot be used; the text never holds one."""
 
 
+class KeysAway(KeysWrong):
+    """Whoever holds the keys does not answer; later it may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A signing key that a provider holds; its label is its thumbprint in hex."""
@@ -69,7 +73,7 @@ class Provider(Protocol):
         """The signing keys that are here, oldest first."""
 
     def sign(self, label: str, data: bytes) -> bytes:
-        """The raw signature of some bytes; KeysWrong when the key is not here."""
+        """The raw signature of some bytes; KeysWrong when the key is not here, KeysAway when nobody can tell."""
 
     def generate(self, purpose: Purpose, profile: Profile) -> Held:
         """Make a key."""

@@ -99,6 +99,10 @@ async def test_a_month_at_the_edge(  # noqa: PLR0915 - one story
         assert [(one.return_id, one.job.done_count) for one in done.returns] == [(started.return_id, 11)]
         shown_job = await look("GetBenefitJob", job_id=started.job.job_id)
         assert (shown_job.job.kind, len(shown_job.rejects)) == ("import_returns", 0)
+        listed = [await look("ListBenefitJobs", kind="import_returns"), await look("ListBenefitJobs", page_size=1)]
+        assert [[one.kind for one in page.jobs] for page in listed] == [["import_returns"]] * 2
+        older = await look("ListBenefitJobs", page_size=1, page_token=listed[1].next_page_token)
+        assert [one.kind for one in older.jobs] == ["payment_file"]
         with refused(NotFound, "JOB_NOT_FOUND"):
             await look("GetBenefitJob", job_id=ids.to_text("job", ids.new_id()))
         found: list[str] = []

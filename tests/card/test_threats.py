@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hrss.card.v1 import keys_service_pb2 as keys_pb
+from kernel.errors import Unavailable
 from kernel.identity import check_resident_id
 from services.card import cose, tokens
 from services.card.keyring import Purpose
@@ -160,6 +161,9 @@ async def test_threat_06_keys_turn_under_load_and_no_valid_card_is_refused(
         code, again = await desk.mint(person, card_id), await desk.mint(person, card_id)
         await change(desk.office.keys.active(Purpose.TOKEN).label, "withdrawn")
         assert {told(await one.verify(code, CLERK))[1] for one in pair} == {"KEY_WITHDRAWN"}
+        with pytest.raises(Unavailable) as nobody:  # signs until the next key is there; codes of phones go on
+            await desk.mint(person, card_id)
+        assert nobody.value.reason == "SIGNING_UNAVAILABLE"
         await change(await new_key(Purpose.TOKEN), "active")
         assert [told(await one.verify(again, HOSPITAL))[0] for one in pair] == ["REFUSED", "REFUSED"]
         fresh = [await one.mint(person, card_id) for one in pair]

@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from kernel.errors import Unavailable
 from services.card import cose, tokens
 from services.card.crypto import profile as profiles
 from services.card.crypto.algorithms import ES256
@@ -299,8 +300,9 @@ def test_a_key_file_of_the_first_release_keeps_its_keys_and_gets_what_it_lacks(t
 
 
 def test_keys_without_one_that_signs_are_refused() -> None:
-    with pytest.raises(KeysWrong):
+    with pytest.raises(Unavailable) as gone:
         KeyRing(Memory(), profiles.I, OTHERS).active(Purpose.TOKEN)
+    assert gone.value.reason == "SIGNING_UNAVAILABLE"
     with pytest.raises(KeysWrong):
         KeyRing(Memory(), profiles.I, {"pin": b"short"})
 

@@ -471,6 +471,7 @@ def program(echo: Echo) -> None:
         "GetRecovery": keeping.GetRecoveryResponse(recovery=recovery()),
         "ListAdjustments": adjusting.ListAdjustmentsResponse(adjustments=[adjustment()]),
         "GetAdjustment": adjusting.GetAdjustmentResponse(adjustment=adjustment()),
+        "ListBenefitJobs": office.ListBenefitJobsResponse(jobs=[job("check_benefit_books"), job("what_if", "RUNNING")]),
         "GetBenefitJob": office.GetBenefitJobResponse(job=job("check_benefit_books")),
     }
     for rpc, message in answers.items():
@@ -500,6 +501,7 @@ CLERK_PAGES = (
     "/desk/adjustments",
     "/desk/adjustments/what-if",
     f"/desk/adjustments/{ADJUSTMENT}",
+    "/desk/benefit-books",
     f"/desk/benefit-books?job={JOB}",
     f"/desk/benefit-jobs/{JOB}",
 )

@@ -182,6 +182,9 @@ def program(echo: Echo) -> None:
         ),
         "GetProject": cover_service_pb2.GetProjectResponse(project=project()),
         "GetProjectCover": cover_service_pb2.GetProjectCoverResponse(covered=True, premium_paid=True),
+        "ListEnrollmentJobs": enrollment_service_pb2.ListEnrollmentJobsResponse(
+            jobs=[job("check_books"), job("bill_run", "RUNNING")], next_page_token="more"
+        ),
         "GetEnrollmentJob": enrollment_service_pb2.GetEnrollmentJobResponse(job=job()),
         "ListEnrollmentJobRejects": rejects(),
         "ImportRoster": enrollment_service_pb2.ImportRosterResponse(job=job()),
@@ -327,6 +330,7 @@ CLERK_PAGES = (
     f"{_EMPLOYER}/projects",
     f"{_EMPLOYER}/projects/{PROJECT}?on=2026-05-01",
     "/desk/office",
+    "/desk/jobs",
     f"/desk/jobs/{JOB}",
     "/desk/bill-runs?month=2026-11",
     "/desk/receipts",
@@ -336,6 +340,7 @@ CLERK_PAGES = (
     f"/desk/suspense/{SUSPENSE}",
     "/desk/limits",
     f"/desk/limits/{DIFFERENCE}",
+    "/desk/books",
     f"/desk/books?job={JOB}",
     f"/desk/people/{PERSON}/history?known_at=2026-07-01",
     "/desk/duplicates",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from asyncpg import Record
 
+    from chassis.jobs import Job
     from services.benefits.operations.keeping_queries import JobShown
     from services.benefits.operations.office import Progress
 
@@ -105,6 +106,11 @@ def job(shown: JobShown) -> pb.GetBenefitJobResponse:
             for one in shown.rejects
         ],
     )
+
+
+def jobs_listed(listed: tuple[Sequence[Job], str]) -> pb.ListBenefitJobsResponse:
+    """A page of jobs."""
+    return pb.ListBenefitJobsResponse(jobs=map(to_job, listed[0]), next_page_token=listed[1])
 
 
 def _determination(row: Record) -> pb.DeterminationRow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis import jobs
 from chassis.rpc import Call, Servicer
 from hrss.benefits.v1 import office_service_pb2 as pb
 from kernel import ids
@@ -46,3 +47,8 @@ class OfficeRpc(Servicer):
         """Any job of this service."""
         job_id = ids.parse("job", request.job_id, field="job_id")
         return await call.read(lambda tx: office.job(tx, job_id), messages.job)
+
+    async def ListBenefitJobs(self, request: pb.ListBenefitJobsRequest, call: Call) -> pb.ListBenefitJobsResponse:
+        """List jobs of this service."""
+        kind, size, token = request.kind, request.page_size, request.page_token
+        return await call.read(lambda tx: jobs.listed(tx, kind, size=size, token=token), messages.jobs_listed)

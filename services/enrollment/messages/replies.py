@@ -199,6 +199,11 @@ def roster_started(job: Job) -> pb.ImportRosterResponse:
     return pb.ImportRosterResponse(job=to_job(job))
 
 
+def jobs_listed(listed: tuple[Sequence[Job], str]) -> pb.ListEnrollmentJobsResponse:
+    """Answer ListEnrollmentJobs."""
+    return pb.ListEnrollmentJobsResponse(jobs=map(to_job, listed[0]), next_page_token=listed[1])
+
+
 def job(job: Job) -> pb.GetEnrollmentJobResponse:
     """Answer GetEnrollmentJob."""
     return pb.GetEnrollmentJobResponse(job=to_job(job))

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from chassis import jobs
 from chassis.rpc import Call, Servicer
 from hrss.enrollment.v1 import enrollment_service_pb2 as pb
 from kernel import ids
@@ -150,6 +151,13 @@ class EnrollmentRpc(Servicer):
         """Enrol a roster as a job."""
         command = requests.import_roster(request)
         return await call.once(lambda tx: roster.import_roster(tx, command, self.rosters), replies.roster_started)
+
+    async def ListEnrollmentJobs(
+        self, request: pb.ListEnrollmentJobsRequest, call: Call
+    ) -> pb.ListEnrollmentJobsResponse:
+        """List jobs of this service."""
+        page = partial(jobs.listed, kind=request.kind, size=request.page_size, token=request.page_token)
+        return await call.read(page, replies.jobs_listed)
 
     async def GetEnrollmentJob(self, request: pb.GetEnrollmentJobRequest, call: Call) -> pb.GetEnrollmentJobResponse:
         """Show a job."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from services.gateway.console import job_lists
 from services.gateway.console.books import verdicts
 from services.gateway.console.desk import STAFF
 from services.gateway.portal import jobs
@@ -78,6 +79,7 @@ async def books(visit: Visit) -> Response:
         problem.status if problem else 200,
         shown=shown,
         rules=verdicts(shown, RULES) if shown else [],
+        earlier=[] if shown else await job_lists.earlier(visit, "benefits", "check_benefit_books"),
         texts="benefit_rules",
         problem=problem,
     )

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from services.gateway.console import job_lists
 from services.gateway.console.desk import STAFF
 from services.gateway.portal import jobs
 from services.gateway.portal.page import Page
@@ -73,6 +74,7 @@ async def books(visit: Visit) -> Response:
         problem.status if problem else 200,
         shown=shown,
         rules=verdicts(shown) if shown else [],
+        earlier=[] if shown else await job_lists.earlier(visit, "register", "check_books"),
         texts="rules",
         problem=problem,
     )
