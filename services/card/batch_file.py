@@ -6,7 +6,6 @@ file; second level: the row. Whether a row fits the register is the third, in `o
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kernel import lists
 from kernel.errors import InvalidInput
 from kernel.identity import check_document, normalise_name, normalise_resident_id
 
@@ -24,45 +24,21 @@ if TYPE_CHECKING:
 COLUMNS = (("name", "id_no"), ("姓名", "公民身份号码"))
 FIRST_LINE = 2  # after the header
 BYTES_MAX = 64 * 1024 * 1024  # what an upload may have: about two million rows
-LINE_MAX = 300  # characters; the longest honest line has about 80
-# What nobody sees and what makes two equal cells different: control characters, unbreakable and zero-width blanks,
-# soft hyphens, marks of direction, byte-order marks in the middle.
-_HIDDEN = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
-_SCIENTIFIC = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE | re.ASCII)
-_ROUNDED = re.compile(r"[1-9][0-9]{14}000", re.ASCII)  # spreadsheets keep 15 digits, the last three become zeros
 _BLANK = re.compile(r"[ \t\u3000]")
 _NOT_SAID = "BIRTH_AND_SEX_NEEDED"  # the one form of a number that says neither, and has no check digit to look at
 
 # Why a row has no card: what people read, with what to do.
-TEXTS = {
+TEXTS = lists.TEXTS | {
     "ROW_MALFORMED": (
         "该行不是“姓名,公民身份号码”两列；请检查逗号和引号",
         "a row has a name and a number; check commas and quotes",
     ),
-    "HIDDEN_CHARACTER": (
-        "该行含有看不见的字符；请清除格式后重新输入该行",
-        "the row has characters that nobody sees; clear the format and type the row again",
-    ),
-    "NAME_INVALID": (
-        "姓名为空或含有不允许的字符；请按证件填写",
-        "the name is empty or has characters that names do not have; copy it from the document",
-    ),
-    "ID_NO_SCIENTIFIC": (
-        "号码被表格软件改成了科学计数法；请把该列设为文本后重新填写",
-        "a spreadsheet turned the number into scientific notation; format the column as text and type it again",
-    ),
-    "ID_NO_ROUNDED": (
-        "号码的后三位被表格软件改成了 0；请把该列设为文本后重新填写",
-        "a spreadsheet turned the last three digits into zeros; format the column as text and type it again",
-    ),
     "ID_NO_OLD": ("15 位旧号码不能用于制卡；请填写 18 位号码", "a number of 15 digits is not taken; use the one of 18"),
-    "ID_NO_INVALID": ("公民身份号码不正确；请核对证件", "the identity number is not valid; check the document"),
     "ROW_REPEATED": ("该人在前面的行已出现；每人只需一行", "an earlier row names the same person; one is enough"),
     "PERSON_UNKNOWN": (
         "登记库没有这个号码；请先办理参保登记",
         "the register does not know the number; register the person first",
     ),
-    "NAME_MISMATCH": ("姓名与该号码已登记的姓名不一致；请核对后更正", "the registered name differs; check both"),
     "PERSON_DIED": (
         "该人已登记死亡，不能制卡；如有误请到窗口更正",
         "the death of the person is recorded; if wrong, have it corrected at the counter",
@@ -131,14 +107,14 @@ def open_file(data: bytes) -> BatchFile:
         InvalidInput: FILE_FORMAT_INVALID with its cause: TOO_LARGE, ENCODING, HEADER, NO_ROWS.
     """
     if len(data) > BYTES_MAX:
-        raise _wrong("TOO_LARGE")
-    text = _decode(data)
-    head, _, _ = text[:LINE_MAX].partition("\n")
+        raise lists.wrong_file("TOO_LARGE")
+    text = lists.decoded(data)
+    head, _, _ = text[: lists.LINE_MAX].partition("\n")
     if tuple(cell.strip(" \t\r") for cell in head.split(",")) not in COLUMNS:
-        raise _wrong("HEADER")
+        raise lists.wrong_file("HEADER")
     file = BatchFile(text, len(head) + 1)
     if next(file.lines(), None) is None:
-        raise _wrong("NO_ROWS")
+        raise lists.wrong_file("NO_ROWS")
     return file
 
 
@@ -148,17 +124,17 @@ def read_row(text: str, today: date, *, allow_test_region: bool) -> Named:
     Raises:
         RowWrong: With the reason.
     """
-    cells = _cells(text)
+    cells = lists.cells_of(text, len(COLUMNS[0]))
     if cells is None:
         raise RowWrong("ROW_MALFORMED")
-    if any(_HIDDEN.search(cell) for cell in cells):
+    if any(lists.HIDDEN.search(cell) for cell in cells):
         raise RowWrong("HIDDEN_CHARACTER")
     name, number = cells
     try:
         name = normalise_name(name)
     except InvalidInput:
         raise RowWrong("NAME_INVALID") from None
-    if _SCIENTIFIC.fullmatch(number):
+    if lists.SCIENTIFIC.fullmatch(number):
         raise RowWrong("ID_NO_SCIENTIFIC")
     number = _number(number)
     found = check_document(number, today, allow_test_region=allow_test_region)
@@ -166,7 +142,7 @@ def read_row(text: str, today: date, *, allow_test_region: bool) -> Named:
         return Named(name, found.number)
     if found.reason == "OLD_NUMBER":
         raise RowWrong("ID_NO_OLD")
-    raise RowWrong("ID_NO_ROUNDED" if _ROUNDED.fullmatch(found.number) else "ID_NO_INVALID")
+    raise RowWrong("ID_NO_ROUNDED" if lists.ROUNDED.fullmatch(found.number) else "ID_NO_INVALID")
 
 
 def fingerprint(text: str) -> int:
@@ -174,7 +150,7 @@ def fingerprint(text: str) -> int:
 
     Sixty-three bits: of two million rows two different ones meet once in four million files.
     """
-    cells = _cells(text)
+    cells = lists.cells_of(text, len(COLUMNS[0]))
     number = _number(cells[1]) if cells else ""
     if not number:
         return 0
@@ -191,47 +167,6 @@ def repeated(fingerprints: list[int] | np.ndarray[tuple[int], np.dtype[np.int64]
     return frozenset(order[again].tolist())
 
 
-def _cells(text: str) -> list[str] | None:
-    """Name and number of a line, without blanks around them; None when it is no row of two."""
-    if len(text) > LINE_MAX:
-        return None
-    cells = text.split(",")
-    if '"' in text:
-        try:
-            cells = next(csv.reader([text], strict=True))
-        except (csv.Error, StopIteration):
-            return None
-    return [cell.strip(" \t") for cell in cells] if len(cells) == len(COLUMNS[0]) else None
-
-
 def _number(text: str) -> str:
     """A number as rows are compared by it; a leading apostrophe says "text" to a spreadsheet and is no part of it."""
     return normalise_resident_id(_BLANK.sub("", text.removeprefix("'")))
-
-
-def _decode(data: bytes) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = _decode_gb18030(data)
-    if "\0" in text:  # UTF-16, or no text at all
-        raise _wrong("ENCODING")
-    return text
-
-
-def _decode_gb18030(data: bytes) -> str:
-    """The encoding of Chinese offices; a file of UTF-8 with one broken byte must not become other people's names."""
-    foreign = int(np.count_nonzero(np.frombuffer(data, np.uint8) >= 0x80))  # noqa: PLR2004 - not ASCII
-    han = sum("\u3400" <= character <= "\u9fff" for character in data.decode("utf-8", "ignore"))
-    if 6 * han > foreign:  # three bytes each: half of what is not ASCII is good UTF-8
-        raise _wrong("ENCODING")
-    try:
-        return data.decode("gb18030")
-    except UnicodeDecodeError:
-        raise _wrong("ENCODING") from None
-
-
-def _wrong(cause: str) -> InvalidInput:
-    return InvalidInput(
-        "FILE_FORMAT_INVALID", "the file is not of the documented format", field="upload_id", cause=cause
-    )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from kernel import lists
 from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from kernel.money import Money
@@ -33,9 +34,7 @@ DIGITS_KEPT = 15  # by a spreadsheet; the others become zeros
 
 _RECEIPT_NO = re.compile(r"[0-9A-Za-z-]{4,40}", re.ASCII)
 _DOCUMENT = re.compile(r"[0-9a-z_]{1,40}", re.ASCII)
-_SCIENTIFIC = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE | re.ASCII)
 _FULL_WIDTH = re.compile(r"[\uff01-\uff5e\u3000]")
-_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\xa0\xad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
 _ROUNDED = re.compile(r"[0-9]{15}0{1,25}", re.ASCII)
 _LONG = re.compile(r"[0-9]{17,40}", re.ASCII)
 _AMOUNT_TEXT = re.compile(r"[¥￥]?\s*[0-9][0-9,，]*(\.[0-9]+)?\s*元?")
@@ -199,13 +198,13 @@ def read_row(file: ReceiptsFile, line: int, text: str, *, source: str, today: da
     Raises:
         RowWrong: With the reason.
     """
-    if _HIDDEN.search(text):
+    if lists.HIDDEN.search(text):
         raise RowWrong("HIDDEN_CHARACTER")
     cells = _cells(text)
     if cells is None:
         raise RowWrong("ROW_MALFORMED")
     number, payer, document, amount, paid = cells
-    if _SCIENTIFIC.fullmatch(number):
+    if lists.SCIENTIFIC.fullmatch(number):
         raise RowWrong("RECEIPT_NO_SCIENTIFIC")
     if _FULL_WIDTH.search(number):
         raise RowWrong("RECEIPT_NO_FULL_WIDTH")

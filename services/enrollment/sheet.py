@@ -3,12 +3,12 @@
 Pure; opens nothing. What is common to the formats of `roster_file` and `declarations_file`.
 """
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from kernel import lists
 from kernel.calendar import Month
 from kernel.errors import InvalidInput
 from kernel.identity import ResidentIdCheck, check_resident_id, normalise_name, normalise_resident_id
@@ -18,48 +18,23 @@ from services.enrollment.workbook import as_csv
 
 BYTES_MAX = 20 * 1024 * 1024  # what an upload may have
 ROWS_MAX = 20_000  # the largest employers of the city have fewer people; a whole file may be one transaction
-LINE_MAX = 300  # characters; the longest honest line has about 100
 HEAD_LINES = 1
 
-# What spreadsheet programs make of a number with 18 digits, of a month and of an amount. Each trap has its own reason,
-# because "the number is wrong" sends people to look for a mistake that is not in their list.
-_SCIENTIFIC = re.compile(r"[0-9](\.[0-9]+)?E\+?[0-9]{1,2}", re.IGNORECASE | re.ASCII)
+# What spreadsheet programs make of a month and of an amount; of numbers: `kernel.lists`.
 _FULL_WIDTH = re.compile(r"[\uff01-\uff5e\u3000]")
-_ROUNDED = re.compile(r"[1-9][0-9]{14}000", re.ASCII)  # 15 digits are kept, the last three become zeros
 _DATE_LIKE = re.compile(
     r"[0-9]{4}[/.年][0-9]{1,2}月?([/.][0-9]{1,2})?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}|[0-9]{4}-[1-9]|[0-9]{5}|[A-Za-z]{3}-[0-9]{2}",
     re.ASCII,
 )
 _WAGE_TEXT = re.compile(r"[¥￥]?\s*[0-9][0-9,，]*(\.[0-9]+)?\s*元?")
-# What nobody sees and what makes two equal cells different: control characters, unbreakable and zero-width blanks,
-# soft hyphens, marks of direction, byte-order marks in the middle.
-_HIDDEN = re.compile("[\u0000-\u0008\u000b-\u001f\u007f-\u00a0\u00ad\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff]")
-
 # Why a row was not taken: what a clerk reads, in Chinese and English, with what to do. A reason that a call has too
 # means the same here.
-TEXTS = {
-    "HIDDEN_CHARACTER": (
-        "该行含有看不见的字符；请清除格式后重新输入该行",
-        "the row has characters that nobody sees; clear the format and type the row again",
-    ),
-    "NAME_INVALID": (
-        "姓名为空或含有不允许的字符；请按证件填写",
-        "the name is empty or has characters that names do not have; copy it from the document",
-    ),
-    "ID_NO_SCIENTIFIC": (
-        "号码被表格软件改成了科学计数法；请把该列设为文本后重新填写",
-        "a spreadsheet turned the number into scientific notation; format the column as text and type it again",
-    ),
-    "ID_NO_ROUNDED": (
-        "号码的后三位被表格软件改成了 0；请把该列设为文本后重新填写",
-        "a spreadsheet turned the last three digits into zeros; format the column as text and type it again",
-    ),
+TEXTS = lists.TEXTS | {
     "ID_NO_FULL_WIDTH": ("号码中有全角字符；请改用半角数字", "the number has full-width characters; use plain digits"),
     "ID_NO_OLD": (
         "15 位旧号码不能用于参保；请填写 18 位号码",
         "a number of 15 digits is not taken; use the one of 18 digits",
     ),
-    "ID_NO_INVALID": ("公民身份号码不正确；请核对证件", "the identity number is not valid; check the document"),
     "MONTH_AS_DATE": (
         "起始月份被表格软件改成了日期；请把该列设为文本，写成 2025-01",
         "a spreadsheet turned the month into a date; format the column as text and write 2025-01",
@@ -70,7 +45,6 @@ TEXTS = {
         "the wage has separators or a currency sign; write digits only, like 8000.00",
     ),
     "WAGE_INVALID": ("月工资应大于 0 且不超过 1000000 元", "a monthly wage is more than 0 and at most 1,000,000"),
-    "NAME_MISMATCH": ("姓名与该号码已登记的姓名不一致；请核对后更正", "the registered name differs; check both"),
     "NOT_ENROLLED_HERE": (
         "该人未由本单位参保；请核对号码和单位",
         "the person is not enrolled with this employer; check the number and the employer",
@@ -115,10 +89,10 @@ class Sheet:
         Raises:
             RowWrong: ROW_MALFORMED, HIDDEN_CHARACTER.
         """
-        cells = cells_of(text, len(self.columns))
+        cells = lists.cells_of(text, len(self.columns))
         if cells is None:
             raise RowWrong(line, "ROW_MALFORMED")
-        if any(_HIDDEN.search(cell) for cell in cells):
+        if any(lists.HIDDEN.search(cell) for cell in cells):
             raise RowWrong(line, "HIDDEN_CHARACTER")
         return dict(zip(self.columns, cells, strict=True))
 
@@ -140,31 +114,18 @@ def open_sheet(
             what `workbook.as_csv` says.
     """
     if len(data) > BYTES_MAX:
-        raise _wrong("TOO_LARGE")
-    text = _decode(as_csv(data, ROWS_MAX))
+        raise lists.wrong_file("TOO_LARGE")
+    text = lists.decoded(as_csv(data, ROWS_MAX))
     lines = [line.removesuffix("\r") for line in text.split("\n")]
     while lines and not lines[-1].strip(", \t"):  # spreadsheets leave rows of nothing but commas at the end
         lines.pop()
     header = tuple(cell.strip(" \t") for cell in lines[0].split(",")) if lines else ()
     columns = formats.get(header)
     if columns is None:
-        raise _wrong("HEADER")
+        raise lists.wrong_file("HEADER")
     if len(lines) - HEAD_LINES > ROWS_MAX:
-        raise _wrong("TOO_MANY_ROWS")
+        raise lists.wrong_file("TOO_MANY_ROWS")
     return Sheet(lines, len(lines) - HEAD_LINES, columns, frozenset(_repeated(lines, columns, key)))
-
-
-def cells_of(text: str, count: int) -> list[str] | None:
-    """The cells of a line, without blanks around them; None when it is no row of so many."""
-    if len(text) > LINE_MAX:
-        return None
-    cells = text.split(",")
-    if '"' in text:
-        try:
-            cells = next(csv.reader([text], strict=True))
-        except csv.Error:
-            return None
-    return [cell.strip(" \t") for cell in cells] if len(cells) == count else None
 
 
 def number_of(text: str) -> str:
@@ -178,7 +139,7 @@ def identity(line: int, text: str, today: date, *, allow_test_region: bool) -> R
     Raises:
         RowWrong: ID_NO_SCIENTIFIC, ID_NO_FULL_WIDTH, ID_NO_OLD, ID_NO_ROUNDED, ID_NO_INVALID.
     """
-    if _SCIENTIFIC.fullmatch(text):
+    if lists.SCIENTIFIC.fullmatch(text):
         raise RowWrong(line, "ID_NO_SCIENTIFIC")
     if _FULL_WIDTH.search(text):
         raise RowWrong(line, "ID_NO_FULL_WIDTH")
@@ -187,7 +148,7 @@ def identity(line: int, text: str, today: date, *, allow_test_region: bool) -> R
         return found
     if found.reason == "OLD_NUMBER":
         raise RowWrong(line, "ID_NO_OLD")
-    raise RowWrong(line, "ID_NO_ROUNDED" if _ROUNDED.fullmatch(found.number) else "ID_NO_INVALID")
+    raise RowWrong(line, "ID_NO_ROUNDED" if lists.ROUNDED.fullmatch(found.number) else "ID_NO_INVALID")
 
 
 def name(line: int, text: str) -> str:
@@ -227,39 +188,11 @@ def wage(line: int, text: str) -> Money:
         raise RowWrong(line, "WAGE_AS_TEXT" if is_dressed else "WAGE_INVALID") from None
 
 
-def _decode(data: bytes) -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = _decode_gb18030(data)
-    if "\0" in text:  # UTF-16, or no text at all
-        raise _wrong("ENCODING")
-    return text
-
-
-def _decode_gb18030(data: bytes) -> str:
-    """The encoding of Chinese offices; a file of UTF-8 with one broken byte must not become other people's names."""
-    foreign = sum(byte >= 0x80 for byte in data)  # noqa: PLR2004 - not ASCII
-    han = sum("\u3400" <= character <= "\u9fff" for character in data.decode("utf-8", "ignore"))
-    if 6 * han > foreign:  # three bytes each: half of what is not ASCII is good UTF-8
-        raise _wrong("ENCODING")
-    try:
-        return data.decode("gb18030")
-    except UnicodeDecodeError:
-        raise _wrong("ENCODING") from None
-
-
 def _repeated(lines: Sequence[str], columns: tuple[str, ...], key: Callable[[Mapping[str, str]], str]) -> Iterator[int]:
     seen: set[str] = set()
     for number, text in enumerate(lines[HEAD_LINES:], start=HEAD_LINES + 1):
-        cells = cells_of(text, len(columns))
+        cells = lists.cells_of(text, len(columns))
         about = key(dict(zip(columns, cells, strict=True))) if cells else ""
         if about and about in seen:
             yield number
         seen.add(about)
-
-
-def _wrong(cause: str) -> InvalidInput:
-    return InvalidInput(
-        "FILE_FORMAT_INVALID", "the file is not of the documented format", field="upload_id", cause=cause
-    )

@@ -50,6 +50,8 @@ def said(settings: Settings, what: str, of: str, today: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_jobs_of_a_city_are_run_and_measured(settings: Settings) -> None:
     billed = said(settings, "bill", "2025-11", "2025-12-20")
     computed = said(settings, "compute", "2025", "2026-02-01")

@@ -18,6 +18,9 @@ from ops.home import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+# Each makes a whole environment, which `make test` has just done for itself.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 BACKEND = """
 import pathlib, zipfile
 
@@ -98,7 +101,6 @@ def test_installer_that_does_not_run_is_replaced_by_pip(project: Path) -> None:
     assert "installing with pip" in result.stdout
 
 
-@pytest.mark.slow
 def test_requirement_that_cannot_be_had_stops_it_with_one_line(project: Path) -> None:
     (project / "requirements" / "runtime.txt").write_text("no-such-distribution-of-ours==1\n")
 
@@ -112,7 +114,6 @@ def test_requirement_that_cannot_be_had_stops_it_with_one_line(project: Path) ->
     assert bootstrap(project).returncode == 0
 
 
-@pytest.mark.slow
 def test_broken_environment_is_made_anew(project: Path) -> None:
     (project / ".venv" / "bin" / "python").unlink()
 

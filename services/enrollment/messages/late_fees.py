@@ -11,7 +11,7 @@ from kernel import ids
 from kernel.errors import InvalidInput
 from kernel.money import Money
 from services.enrollment.arrears import Arrear, LateFeeRun, Reminded, reminder_csv
-from services.enrollment.messages.collection import arrear
+from services.enrollment.messages.arrears import arrear
 
 
 def day(request: pb.StartLateFeeRunRequest | pb.GetReminderRequest) -> date | None:

@@ -26,6 +26,7 @@ from services.enrollment.register import (
     enrollment_not_found,
 )
 from services.enrollment.store import accounts, cover, employments, people, persons
+from services.enrollment.store import persons_death as deaths
 
 # A race for the same new person is lost once: the second look finds who won it.
 LOOKS = 3
@@ -140,7 +141,7 @@ async def unretire(tx: Transaction, person_id: UUID) -> None:
     """A pension was revoked: it never was, and what it ended goes on (撤销核定后恢复参保)."""
     person_id = await _standing(tx, person_id)
     await people.unretire(tx, person_id)
-    if await persons.death(tx, person_id) is None:  # what the death of the person would have ended stays ended
+    if await deaths.death(tx, person_id) is None:  # what the death of the person would have ended stays ended
         await revive(tx, person_id, EndReason.RETIRED)
         await cover_people.revive(tx, person_id, EndReason.RETIRED)
 
@@ -154,7 +155,7 @@ async def retire_resident(tx: Transaction, person_id: UUID, month: Month) -> Non
 async def unretire_resident(tx: Transaction, person_id: UUID) -> None:
     """A resident pension was revoked: the cover that it ended goes on."""
     person_id = await _standing(tx, person_id)
-    if await persons.death(tx, person_id) is None:
+    if await deaths.death(tx, person_id) is None:
         await cover_people.revive(tx, person_id, EndReason.RETIRED, CoverKind.RESIDENT)
 
 

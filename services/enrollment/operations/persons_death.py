@@ -16,6 +16,7 @@ from services.enrollment.operations.persons_history import standing
 from services.enrollment.persons import Death, RecordDeath
 from services.enrollment.register import EndReason
 from services.enrollment.store import persons
+from services.enrollment.store import persons_death as deaths
 
 
 async def check(tx: Transaction, command: RecordDeath) -> Death | None:
@@ -27,7 +28,7 @@ async def check(tx: Transaction, command: RecordDeath) -> Death | None:
         InvalidInput: DEATH_DATE_INVALID, VALUE_REQUIRED.
     """
     facts, _ = await standing(tx, command.person_id)
-    known = await persons.death(tx, command.person_id)
+    known = await deaths.death(tx, command.person_id)
     if command.day is None:
         if known is None:
             raise _not_recorded()
@@ -43,7 +44,7 @@ async def check(tx: Transaction, command: RecordDeath) -> Death | None:
 async def apply(tx: Transaction, command: RecordDeath) -> Sequence[Month]:
     """Let a checked death take effect; the months after it that are billed and have to be refunded."""
     known = await check(tx, command)
-    await persons.save_death(tx, command.person_id, command.day, command.source, command.evidence)
+    await deaths.save_death(tx, command.person_id, command.day, command.source, command.evidence)
     billed: Sequence[Month] = []
     if command.day is None:
         await enrollments.revive(tx, command.person_id)
@@ -54,7 +55,7 @@ async def apply(tx: Transaction, command: RecordDeath) -> Sequence[Month]:
         if known is not None:
             await cover_people.move_death(tx, command.person_id, month)
         await cover_people.end_all(tx, command.person_id, month, EndReason.DIED)
-        billed = [Month.of(one) for one in await persons.billed_after(tx, command.person_id, month.first_day)]
+        billed = [Month.of(one) for one in await deaths.billed_after(tx, command.person_id, month.first_day)]
     tx.emit(said.person_died(command.person_id, command.day))
     detail = {"evidence": command.evidence, "corrected": str(known is not None), "billed_after": str(len(billed))}
     tx.audit("RecordDeath", person_id=command.person_id, detail=detail)
@@ -70,10 +71,10 @@ async def death(tx: Transaction, person_id: UUID) -> tuple[Death, bool, Money]:
     stands = await persons.forward(tx, person_id)
     if stands is None:
         raise person_not_found()
-    known = await persons.death(tx, stands)
+    known = await deaths.death(tx, stands)
     if known is None:
         raise _not_recorded()
-    is_pending, balance = await persons.inheritance(tx, stands)
+    is_pending, balance = await deaths.inheritance(tx, stands)
     return known, is_pending, balance
 
 

@@ -18,7 +18,7 @@ from kernel.errors import NotFound
 from kernel.identity import full_number, normalise_resident_id
 from services.enrollment.persons import DuplicateReason, Facts
 from services.enrollment.register import Person
-from services.enrollment.store import persons
+from services.enrollment.store import persons_duplicates as duplicates
 
 KIND = "find_duplicates"
 BREATHE_GROUPS = 50
@@ -26,7 +26,7 @@ BREATHE_GROUPS = 50
 
 async def find(tx: Transaction) -> Job:
     """Start to look through the whole register, one year of birth after the other."""
-    years = await persons.births(tx)
+    years = await duplicates.births(tx)
     chunks = [{"year": year} for year in range(years[0], years[1] + 1)] if years else []
     job_id = await jobs.start(tx, KIND, params={}, chunks=chunks, total_count=len(chunks))
     tx.audit("FindDuplicates", detail={"job_id": ids.to_text("job", job_id)})
@@ -38,14 +38,14 @@ def job_kind() -> JobKind:
 
     async def run_chunk(tx: Transaction, job: Job, chunk: Chunk) -> ChunkResult:
         year = chunk.params["year"]
-        records = await persons.alike(tx, date(year, 1, 1), date(year + 1, 1, 1))
+        records = await duplicates.alike(tx, date(year, 1, 1), date(year + 1, 1, 1))
         pairs: list[tuple[UUID, UUID, DuplicateReason]] = []
         groups = groupby(records, key=lambda one: (one[1].birth_date, one[1].sex))
         for number, (_, group) in enumerate(groups, start=1):
             pairs += pairs_of(list(group))
             if number % BREATHE_GROUPS == 0:
                 await asyncio.sleep(0)
-        await persons.save_duplicates(tx, pairs)
+        await duplicates.save_duplicates(tx, pairs)
         tx.audit("FindDuplicatesChunk", detail={"job_id": ids.to_text("job", job.id), "pairs": str(len(pairs))})
         return ChunkResult(1, 0, [])
 
@@ -77,7 +77,7 @@ async def list_open(
     """
     page = paging.read(tx, size=size, token=token, query="duplicates")
     one, _, other = page.after.partition(" ")
-    rows = await persons.open_duplicates(tx, (UUID(hex=one), UUID(hex=other)) if page.after else None, page.size + 1)
+    rows = await duplicates.open_duplicates(tx, (UUID(hex=one), UUID(hex=other)) if page.after else None, page.size + 1)
     shown = rows[: page.size]
     for pair in shown:
         for person in pair[:2]:
@@ -94,7 +94,7 @@ async def dismiss(tx: Transaction, one: UUID, other: UUID, evidence: str) -> Non
     Raises:
         NotFound: DUPLICATE_NOT_FOUND.
     """
-    if not await persons.decide_duplicate(tx, one, other, "DISMISSED", evidence):
+    if not await duplicates.decide_duplicate(tx, one, other, "DISMISSED", evidence):
         raise NotFound("DUPLICATE_NOT_FOUND", "these two records are no known pair")
     for person_id in (one, other):
         tx.audit("DismissDuplicate", person_id=person_id, detail={"evidence": evidence})

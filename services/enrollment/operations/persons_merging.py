@@ -11,6 +11,7 @@ from services.enrollment import persons as rules
 from services.enrollment.messages import facts as said
 from services.enrollment.persons import Merge
 from services.enrollment.store import people, persons, persons_merge
+from services.enrollment.store import persons_duplicates as duplicates
 
 
 async def check(tx: Transaction, command: Merge) -> None:
@@ -42,7 +43,7 @@ async def apply(tx: Transaction, command: Merge) -> None:
     """Merge two records that were checked."""
     await check(tx, command)
     await persons_merge.merge(tx, command.survivor_id, command.other_id)
-    await persons.decide_duplicate(tx, command.survivor_id, command.other_id, "MERGED", command.evidence)
+    await duplicates.decide_duplicate(tx, command.survivor_id, command.other_id, "MERGED", command.evidence)
     tx.emit(said.persons_merged(command.other_id, command.survivor_id))
     _audit(tx, "MergePersons", command)
 
@@ -68,7 +69,7 @@ async def undo(tx: Transaction, command: Merge) -> None:
     """Take a merger back that was checked."""
     moved = await check_undo(tx, command)
     await persons_merge.unmerge(tx, command.survivor_id, command.other_id, moved)
-    await persons.decide_duplicate(tx, command.survivor_id, command.other_id, "OPEN", command.evidence)
+    await duplicates.decide_duplicate(tx, command.survivor_id, command.other_id, "OPEN", command.evidence)
     tx.emit(said.persons_unmerged(command.other_id, command.survivor_id))
     _audit(tx, "UnmergePersons", command)
 

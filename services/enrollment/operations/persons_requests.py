@@ -24,7 +24,7 @@ from services.enrollment.persons import (
     RequestKind,
     RequestState,
 )
-from services.enrollment.store import persons
+from services.enrollment.store import persons_requests as requests
 
 KIND = "person_request"
 _DATES = frozenset({"birth_date"})
@@ -92,7 +92,7 @@ async def decide(tx: Transaction, request_id: UUID, *, approve: bool, reason: st
         Forbidden: SECOND_PERSON_REQUIRED.
         Refused: APPROVAL_DECIDED, and whatever stands in the way by now.
     """
-    found = await persons.lock_request(tx, request_id)
+    found = await requests.lock_request(tx, request_id)
     if found is None:
         raise NotFound("PERSON_REQUEST_NOT_FOUND", "no such request")
     request, payload, approval_id = found
@@ -103,7 +103,7 @@ async def decide(tx: Transaction, request_id: UUID, *, approve: bool, reason: st
         await approval.execute(tx, approval_id, kind=KIND, subject=_subject(request), payload=payload)
         await _apply(tx, request, json.loads(payload), office)
     state = RequestState.DONE if approve else RequestState.REJECTED
-    await persons.close_request(tx, request_id, state)
+    await requests.close_request(tx, request_id, state)
     detail = {"person_request_id": ids.to_text("prq", request_id), "state": state.value}
     tx.audit("DecidePersonRequest", person_id=request.person_id, detail=detail)
     return Request(
@@ -118,7 +118,7 @@ async def list_waiting(tx: Transaction, *, size: int, token: str) -> tuple[Seque
         InvalidInput: PAGE_SIZE_INVALID, PAGE_TOKEN_INVALID.
     """
     page = paging.read(tx, size=size, token=token, query="person requests")
-    rows = await persons.waiting(tx, UUID(hex=page.after) if page.after else None, page.size + 1)
+    rows = await requests.waiting(tx, UUID(hex=page.after) if page.after else None, page.size + 1)
     shown = rows[: page.size]
     return shown, paging.following(tx, page, shown[-1].request_id.hex) if len(rows) > page.size else ""
 
@@ -149,10 +149,10 @@ async def _ask(
     other_id: UUID | None = None,
 ) -> Request:
     request_id = ids.new_id()
-    payload = persons.to_payload({**values, "evidence": evidence, "other": other_id.hex if other_id else ""})
+    payload = requests.to_payload({**values, "evidence": evidence, "other": other_id.hex if other_id else ""})
     subject = f"{kind}:{ids.to_text('per', person_id)}"
     approval_id = await approval.request(tx, kind=KIND, subject=subject, payload=payload)
-    asked = await persons.add_request(
+    asked = await requests.add_request(
         tx,
         request_id,
         person_id=person_id,
@@ -168,7 +168,7 @@ async def _ask(
 
 
 async def _done(tx: Transaction, person_id: UUID, kind: RequestKind, evidence: str) -> Request:
-    return await persons.add_request(
+    return await requests.add_request(
         tx, ids.new_id(), person_id=person_id, kind=kind, evidence=evidence, payload=None, approval_id=None
     )
 

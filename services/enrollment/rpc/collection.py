@@ -5,8 +5,8 @@ from functools import partial
 from chassis.rpc import Call, Servicer
 from hrss.enrollment.v1 import collection_service_pb2 as pb
 from kernel import ids
+from services.enrollment.messages import arrears, late_fees, refunds
 from services.enrollment.messages import collection as messages
-from services.enrollment.messages import late_fees
 from services.enrollment.operations import (
     collection,
     collection_arrears,
@@ -92,7 +92,7 @@ class CollectionRpc(Servicer):
         """Store the due day of a month's bills."""
         month, due = messages.month(request), messages.day(request)
         return await call.once(
-            lambda tx: collection_arrears.set_due_date(tx, month, due, self.office), messages.due_date_set
+            lambda tx: collection_arrears.set_due_date(tx, month, due, self.office), arrears.due_date_set
         )
 
     async def ListArrears(self, request: pb.ListArrearsRequest, call: Call) -> pb.ListArrearsResponse:
@@ -100,7 +100,7 @@ class CollectionRpc(Servicer):
         employer_id = ids.parse("emp", request.employer_id, field="employer_id")
         on = messages.day(request)
         return await call.read(
-            lambda tx: collection_arrears.list_arrears(tx, employer_id, on, self.office), messages.arrears
+            lambda tx: collection_arrears.list_arrears(tx, employer_id, on, self.office), arrears.arrears
         )
 
     async def StartLateFeeRun(self, request: pb.StartLateFeeRunRequest, call: Call) -> pb.StartLateFeeRunResponse:
@@ -135,7 +135,7 @@ class CollectionRpc(Servicer):
         """Demand a late fee."""
         bill_id = ids.parse("bil", request.bill_id, field="bill_id")
         return await call.once(
-            lambda tx: collection_arrears.demand_late_fee(tx, bill_id, self.office), messages.late_fee_demanded
+            lambda tx: collection_arrears.demand_late_fee(tx, bill_id, self.office), arrears.late_fee_demanded
         )
 
     async def ListDemands(self, request: pb.ListDemandsRequest, call: Call) -> pb.ListDemandsResponse:
@@ -146,17 +146,17 @@ class CollectionRpc(Servicer):
             size=request.page_size,
             token=request.page_token,
         )
-        return await call.read(page, messages.demand_page)
+        return await call.read(page, arrears.demand_page)
 
     async def PrepareInstalments(
         self, request: pb.PrepareInstalmentsRequest, call: Call
     ) -> pb.PrepareInstalmentsResponse:
         """Prepare an instalment plan."""
         employer_id = ids.parse("emp", request.employer_id, field="employer_id")
-        parts = messages.instalments(request)
+        parts = arrears.instalments(request)
         return await call.once(
             lambda tx: collection_arrears.prepare_instalments(tx, employer_id, parts, request.reason),
-            messages.instalments_prepared,
+            arrears.instalments_prepared,
         )
 
     async def DecideInstalments(self, request: pb.DecideInstalmentsRequest, call: Call) -> pb.DecideInstalmentsResponse:
@@ -164,13 +164,13 @@ class CollectionRpc(Servicer):
         plan_id = ids.parse("pln", request.plan_id, field="plan_id")
         return await call.once(
             lambda tx: collection_arrears.decide_instalments(tx, plan_id, approve=request.approve),
-            messages.instalments_decided,
+            arrears.instalments_decided,
         )
 
     async def GetInstalmentPlan(self, request: pb.GetInstalmentPlanRequest, call: Call) -> pb.GetInstalmentPlanResponse:
         """Show an instalment plan."""
         plan_id = ids.parse("pln", request.plan_id, field="plan_id")
-        return await call.read(lambda tx: collection_arrears.plan(tx, plan_id), messages.plan)
+        return await call.read(lambda tx: collection_arrears.plan(tx, plan_id), arrears.plan)
 
     async def PrepareRefund(self, request: pb.PrepareRefundRequest, call: Call) -> pb.PrepareRefundResponse:
         """Prepare a refund."""
@@ -181,24 +181,24 @@ class CollectionRpc(Servicer):
             wanted=messages.amount(request),
             reason=request.reason,
         )
-        return await call.once(work, messages.refund_prepared)
+        return await call.once(work, refunds.refund_prepared)
 
     async def DecideRefund(self, request: pb.DecideRefundRequest, call: Call) -> pb.DecideRefundResponse:
         """Order a refund, or reject it."""
         refund_id = ids.parse("rfd", request.refund_id, field="refund_id")
         return await call.once(
-            lambda tx: collection_refunds.decide(tx, refund_id, approve=request.approve), messages.refund_decided
+            lambda tx: collection_refunds.decide(tx, refund_id, approve=request.approve), refunds.refund_decided
         )
 
     async def ListRefunds(self, request: pb.ListRefundsRequest, call: Call) -> pb.ListRefundsResponse:
         """List refunds."""
         page = partial(
             collection_refunds.list_refunds,
-            state=messages.refund_state(request),
+            state=refunds.refund_state(request),
             size=request.page_size,
             token=request.page_token,
         )
-        return await call.read(page, messages.refund_page)
+        return await call.read(page, refunds.refund_page)
 
     async def RecordRefundResult(
         self, request: pb.RecordRefundResultRequest, call: Call
@@ -207,12 +207,12 @@ class CollectionRpc(Servicer):
         work = partial(
             collection_refunds.record_result,
             refund_id=ids.parse("rfd", request.refund_id, field="refund_id"),
-            is_paid=messages.outcome(request),
+            is_paid=refunds.outcome(request),
             reference=check_receipt_no(request.reference),
             simulated=request.simulated,
             office=self.office,
         )
-        return await call.once(work, messages.refund_result)
+        return await call.once(work, refunds.refund_result)
 
     async def SettleLimits(self, request: pb.SettleLimitsRequest, call: Call) -> pb.SettleLimitsResponse:
         """Settle months by their final limits as a job."""
