@@ -47,7 +47,7 @@ async def test_a_new_pin_is_typed_on_the_pad_and_takes_two_proofs(site: Site) ->
         offered = (await visitor.get(WINDOW)).text
         asked = await visitor.post(WINDOW, {"act": "reset", "terminal": "w01-1"})
         sent = await visitor.post(f"{WINDOW}/{ENTRY}", {"what": "send-code"})
-        body = {"what": "reset", "evidence_ref": "REC-1", "code_id": CODE, "code": "111111"}
+        body = {"what": "reset", "evidence_ref": "REC-1", "code_id": CODE, "code": "135790"}
         wrong = await visitor.post(f"{WINDOW}/{ENTRY}", body)
         answers["POST", path] = counter.ResetPinAtCounterResponse(confirmed=True, card=card())
         done = await visitor.post(f"{WINDOW}/{ENTRY}", {**body, "code": "222222"})
@@ -56,14 +56,14 @@ async def test_a_new_pin_is_typed_on_the_pad_and_takes_two_proofs(site: Site) ->
     assert asked.headers["location"] == f"{WINDOW}/{ENTRY}"
     assert "138****8000" in sent.text
     assert CODE in sent.text
-    assert "111111" not in wrong.text
+    assert "135790" not in wrong.text
     assert "4" in wrong.text
     assert (done.status_code, done.headers["location"]) == (303, HOME)
     proofs = {"pin_entry_id": ENTRY, "evidence_ref": "REC-1", "code_id": CODE}
     assert posts(site) == [
         (f"/v1/cards/{CARD}:ask-for-pin", {"act": "PIN_ACT_RESET_PIN", "terminal": "W01-1"}),
         (f"/v1/cards/{CARD}:send-reset-code", {}),
-        (path, proofs | {"code": "111111"}),
+        (path, proofs | {"code": "135790"}),
         (path, proofs | {"code": "222222"}),
     ]
 

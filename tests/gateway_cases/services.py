@@ -11,6 +11,7 @@ from chassis.client import Reply
 from hrss.benefits.v1 import benefits_service_pb2 as benefits
 from hrss.card.v1 import card_pb2
 from hrss.card.v1 import card_service_pb2 as cards
+from hrss.card.v1 import family_service_pb2 as families
 from hrss.enrollment.v1 import enrollment_service_pb2 as enrollment
 from hrss.training.v1 import training_service_pb2 as training
 from kernel import ids
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from chassis.principal import Principal
 
-FILES = (enrollment, benefits, training, cards)
+FILES = (enrollment, benefits, training, cards, families)
 METHODS = {
     f"/{service.full_name}/{method.name}": method
     for file in FILES
