@@ -50,6 +50,7 @@ class Services:
 
     called: list[Called] = field(default_factory=list)
     people: dict[str, str] = field(default_factory=dict)  # last four characters by person
+    wards: dict[str, str] = field(default_factory=dict)  # whom a family account that runs is for
     issued: dict[str, list[card_pb2.Card]] = field(default_factory=dict)
     enrollments: dict[str, str] = field(default_factory=dict)  # person by enrolment
     answers: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
@@ -223,6 +224,11 @@ class Services:
         return made
 
     # -- cards
+
+    def _ConfirmActing(self, request: families.ConfirmActingRequest) -> families.ConfirmActingResponse:
+        if request.delegation_id not in self.wards:
+            raise Refused("FAMILY_NOT_ACTIVE", "the family account does not run now")
+        return families.ConfirmActingResponse(ward_id=self.wards[request.delegation_id])
 
     def _ListCards(self, request: cards.ListCardsRequest) -> cards.ListCardsResponse:
         return cards.ListCardsResponse(cards=self.issued.get(request.person_id, []))

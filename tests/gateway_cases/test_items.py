@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hrss.card.v1 import family_service_pb2 as family
 from hrss.gateway.v1 import cases_service_pb2 as pb
 from kernel.errors import InvalidInput, Refused
 from tests.gateway_cases.office import (
@@ -154,26 +153,23 @@ async def test_a_loss_is_reported_and_lifted(office: Office) -> None:
 async def test_a_delegate_applies_for_a_ward_and_is_paid_nothing(office: Office) -> None:
     ward, by = office.services.person(), office.citizen(acr=2)
     delegate = mine(by)
-    acting = family.ConfirmActingResponse(ward_id=ward)
-    office.services.answers["ConfirmActing"] = lambda _request: acting
+    account = "dlg_" + "1" * 32
+    office.services.wards[account] = ward
     form = subsidy_form()
     form.subsidy.payee.name = "别人"
-    request = pb.CreateCaseRequest(code="TR01", submit=True, delegation_id="dlg_" + "1" * 32, form=form)
+    request = pb.CreateCaseRequest(code="TR01", submit=True, delegation_id=account, form=form)
     with pytest.raises(InvalidInput):  # to another's account
         await office.call("CreateCase", request, by)
     request.submit = False
     with pytest.raises(Refused):
         await office.call("CreateCase", request, by)
 
-    def gone(_request: object) -> None:
-        raise Refused("FAMILY_NOT_ACTIVE", "it ended")
-
-    office.services.answers["ConfirmActing"] = gone
+    del office.services.wards[account]
     request.submit = True
     with pytest.raises(Refused) as ended:
         await office.call("CreateCase", request, by)
     assert ended.value.reason == "FAMILY_NOT_ACTIVE"
-    office.services.answers["ConfirmActing"] = lambda _request: acting
+    office.services.wards[account] = ward
     form.subsidy.payee.name = "王小明"  # as the register of this office masks it
     request.form.CopyFrom(form)
     made = (await office.call("CreateCase", request, by)).case
