@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hrss.card.v1 import card_service_pb2 as card_pb
 from hrss.card.v1 import keys_service_pb2 as keys_pb
-from kernel.errors import Unavailable
+from kernel.errors import NotFound, Unavailable
 from kernel.identity import check_resident_id
 from services.card import cose, tokens
 from services.card.keyring import Purpose
@@ -92,6 +93,47 @@ async def test_threat_05_a_guess_takes_as_long_whether_there_is_such_a_card_or_n
             break
         assert len(took[reference]) < SAMPLES_MAX, f"{there * 1000:.2f} ms against {nowhere * 1000:.2f} ms"
     assert len(answers) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_threat_05_what_is_unknown_takes_as_long_as_what_is_forbidden(desk: Families) -> None:
+    """Codes with our signature of no card and of a cancelled one, and cards by their id: nobody's and another's."""
+    gone, other, asking = await desk.person(), await desk.person(), await desk.person()
+    cancelled, theirs = await desk.active(gone), await desk.active(other)
+    await desk.do("CancelCard", cancelled, gone.acting(4))
+    numbers = itertools.count(1)
+
+    async def code(**of: bytes) -> None:
+        shown = await desk.forged(cancelled, iat=seconds(), number=next(numbers).to_bytes(8, "big"), **of)
+        began = time.perf_counter()
+        reply = await desk.verify(shown)
+        took["code of nobody" if of else "code of a cancelled card"].append(time.perf_counter() - began)
+        answers.add(("code", reply.SerializeToString()))
+
+    async def card(name: str, card_id: str) -> None:
+        began = time.perf_counter()
+        with pytest.raises(NotFound) as refused:
+            await desk.call("GetCard", card_pb.GetCardRequest(card_id=card_id), asking.acting(2))
+        took[name].append(time.perf_counter() - began)
+        answers.add(("card", str(refused.value)))
+
+    took: dict[str, list[float]] = {}
+    pairs = (("code of nobody", "code of a cancelled card"), ("card of nobody", "card of another"))
+    took |= {name: [] for pair in pairs for name in pair}
+    answers: set[tuple[str, object]] = set()
+    while True:
+        for _ in range(BATCH):
+            await code()
+            await code(reference=b"unknown!")
+            await card("card of nobody", "crd_" + "0" * 32)
+            await card("card of another", theirs)
+        medians = {name: statistics.median(times) for name, times in took.items()}
+        apart = [abs(medians[a] - medians[b]) / max(medians[a], medians[b]) for a, b in pairs]
+        if max(apart) <= WITHIN:
+            break
+        assert len(took["card of nobody"]) < SAMPLES_MAX, medians
+    assert len(answers) == 2
 
 
 def spoiled(code: str) -> str:

@@ -89,6 +89,26 @@ async def test_the_verifier_kit_works_with_what_it_fetches(edge: Edge) -> None:
         assert verifier.verify(code["text"], int(code["now"]), bytes.fromhex(code["audience"])).code == "ok"
 
 
+async def test_pages_of_others_read_public_lists_and_nothing_else(edge: Edge) -> None:
+    edge.echo.answer("GetStatusList", codes.GetStatusListResponse(cwt=unpadded(b"x" * 40), jwt="y", sequence=4))
+    edge.echo.answer("GetTrustList", codes.GetTrustListResponse(trust_list=unpadded(b"z" * 40), sequence=5))
+    origin = {"origin": "https://hospital.example", "access-control-request-method": "GET"}
+    for path, kind in ((LIST, CWT), ("/v1/card-trust-list", "application/cose")):
+        asked = await edge.http.options(path, headers=origin)
+        assert (asked.status_code, asked.content) == (204, b"")
+        assert asked.headers["access-control-allow-methods"] == "GET"
+        assert asked.headers["access-control-allow-headers"] == "Accept, If-None-Match"
+        found = await edge.get(path, accept=kind)
+        for reply in (asked, found, await edge.get(path, accept=kind, if_none_match=found.headers["etag"])):
+            assert reply.headers["access-control-allow-origin"] == "*"
+            assert "access-control-allow-credentials" not in reply.headers
+    for path in ("/v1/me", "/v1/card-tokens:verify", "/v1/nothing"):
+        refused = await edge.http.options(path, headers=origin)
+        assert refused.status_code in {404, 405}
+        assert "access-control-allow-origin" not in refused.headers
+    assert "access-control-allow-origin" not in (await edge.get("/v1/me")).headers
+
+
 @pytest.mark.parametrize(
     ("accept", "expected"),
     [

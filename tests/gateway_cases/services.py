@@ -11,6 +11,7 @@ from chassis.client import Reply
 from hrss.benefits.v1 import benefits_service_pb2 as benefits
 from hrss.card.v1 import card_pb2
 from hrss.card.v1 import card_service_pb2 as cards
+from hrss.card.v1 import family_service_pb2 as families
 from hrss.enrollment.v1 import enrollment_service_pb2 as enrollment
 from hrss.training.v1 import training_service_pb2 as training
 from kernel import ids
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from chassis.principal import Principal
 
-FILES = (enrollment, benefits, training, cards)
+FILES = (enrollment, benefits, training, cards, families)
 METHODS = {
     f"/{service.full_name}/{method.name}": method
     for file in FILES
@@ -49,6 +50,7 @@ class Services:
 
     called: list[Called] = field(default_factory=list)
     people: dict[str, str] = field(default_factory=dict)  # last four characters by person
+    wards: dict[str, str] = field(default_factory=dict)  # whom a family account that runs is for
     issued: dict[str, list[card_pb2.Card]] = field(default_factory=dict)
     enrollments: dict[str, str] = field(default_factory=dict)  # person by enrolment
     answers: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
@@ -222,6 +224,11 @@ class Services:
         return made
 
     # -- cards
+
+    def _ConfirmActing(self, request: families.ConfirmActingRequest) -> families.ConfirmActingResponse:
+        if request.delegation_id not in self.wards:
+            raise Refused("FAMILY_NOT_ACTIVE", "the family account does not run now")
+        return families.ConfirmActingResponse(ward_id=self.wards[request.delegation_id])
 
     def _ListCards(self, request: cards.ListCardsRequest) -> cards.ListCardsResponse:
         return cards.ListCardsResponse(cards=self.issued.get(request.person_id, []))

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hrss.gateway.v1 import cases_service_pb2 as pb
+from kernel.errors import InvalidInput, Refused
 from tests.gateway_cases.office import (
     CLERK,
     PARTNER,
@@ -145,3 +148,36 @@ async def test_a_loss_is_reported_and_lifted(office: Office) -> None:
 
         assert (await office.case(made.case_no)).state == pb.CASE_STATE_DELIVERED
         assert office.services.effects == {"ReportLoss": 1} if rpc == "ReportLoss" else {"ReportLoss": 1, rpc: 1}
+
+
+async def test_a_delegate_applies_for_a_ward_and_is_paid_nothing(office: Office) -> None:
+    ward, by = office.services.person(), office.citizen(acr=2)
+    delegate = mine(by)
+    account = "dlg_" + "1" * 32
+    office.services.wards[account] = ward
+    form = subsidy_form()
+    form.subsidy.payee.name = "别人"
+    request = pb.CreateCaseRequest(code="TR01", submit=True, delegation_id=account, form=form)
+    with pytest.raises(InvalidInput):  # to another's account
+        await office.call("CreateCase", request, by)
+    request.submit = False
+    with pytest.raises(Refused):
+        await office.call("CreateCase", request, by)
+
+    del office.services.wards[account]
+    request.submit = True
+    with pytest.raises(Refused) as ended:
+        await office.call("CreateCase", request, by)
+    assert ended.value.reason == "FAMILY_NOT_ACTIVE"
+    office.services.wards[account] = ward
+    form.subsidy.payee.name = "王小明"  # as the register of this office masks it
+    request.form.CopyFrom(form)
+    made = (await office.call("CreateCase", request, by)).case
+    await office.work()
+    (submitted,) = office.services.of("SubmitClaim")
+
+    assert made.delegation_id == request.delegation_id
+    assert submitted.request.person_id == ward
+    assert mine(submitted.principal) == ward  # whose rights count
+    assert submitted.principal.known_person == delegate  # whose hand it was
+    assert submitted.principal.purpose.endswith(request.delegation_id)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from kernel import ids
 from services.card import credentials, tokens
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     Shown = Token | Presentation
 
 STAFF = "hrss"  # counter staff are one verifier
+NOBODY = UUID(int=0)  # is looked for where there is nobody: an unknown card takes the same statements as a known one
 _PHYSICAL = {"PHYSICAL_CANCELLED": Detail.REVOKED}
 _FAMILY = {  # what ends or rests is not the ward's card, but the delegate can show it no more
     DelegationState.PENDING: Detail.REVOKED,
@@ -112,12 +114,12 @@ async def _asked(tx: Transaction, shown: Shown, command: Verify, contract: Verif
     card = binding = delegation = None
     if not isinstance(shown, Token):
         binding = await bindings.by_reference(tx, shown.credential.reference)
-        card = await cards.get(tx, binding.card_id) if binding is not None else None
+        card = await cards.get(tx, binding.card_id if binding is not None else NOBODY)
         if binding is not None and binding.delegation_id is not None:
             delegation = await delegations.get(tx, binding.delegation_id)
     elif shown.flags & tokens.FLAG_FAMILY:
         delegation = await delegations.by_reference(tx, shown.reference)
-        card = await family.living(tx, delegation.ward_id) if delegation is not None else None
+        card = await family.living(tx, delegation.ward_id if delegation is not None else NOBODY)
     else:
         card = await cards.by_reference(tx, shown.reference)
     return _Asked(shown, card, binding, delegation, command, contract)
@@ -154,9 +156,9 @@ async def _obstacle(tx: Transaction, asked: _Asked, office: Office) -> Detail:
         return timely
     if not await _is_for_me(tx, shown, asked.command):
         return Detail.WRONG_AUDIENCE
-    if card is None or not (isinstance(shown, Token) or _fits(asked.binding, shown)):
+    holder = await holder_rows.get(tx, card.person_id if card is not None else NOBODY)
+    if card is None or holder is None or not (isinstance(shown, Token) or _fits(asked.binding, shown)):
         return standing(None, None, tx.today)
-    holder = await holders.known(tx, card.person_id)
     if asked.by_family and (ended := _FAMILY.get(family.stands(tx, asked.delegation, holder, office))):
         return ended
     return _standing(tx, card, holder, office)

@@ -72,6 +72,12 @@ _JSON_TYPE = re.compile(r"application/json(?:\s*;\s*charset=\"?utf-8\"?)?", re.A
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
 _CACHE = (b"cache-control", b"private, no-store")
+_ANY_ORIGIN = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"ETag"))
+_PREFLIGHT = (
+    (b"access-control-allow-methods", b"GET"),
+    (b"access-control-allow-headers", b"Accept, If-None-Match"),
+    (b"access-control-max-age", b"86400"),
+)
 _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 
@@ -159,6 +165,9 @@ class Transcoder:
 
     def _find(self, exchange: Exchange) -> Handler:
         """The handler of a request; one that refuses where there is no route."""
+        if exchange.method == "OPTIONS" and (plan := self._public_list(exchange.path)) is not None:
+            exchange.route, exchange.label = plan.route, plan.label
+            return _preflight
         found = self._router.find(exchange.method, exchange.path)
         if found is None:
             for (method, path), handler in self._extra.items():
@@ -173,6 +182,13 @@ class Transcoder:
         plan = self._plans[found.route.rpc]
         exchange.route, exchange.label = plan.route, plan.label
         return partial(self._call, plan, found.variables)
+
+    def _public_list(self, path: str) -> _Plan | None:
+        """The plan of a list that is everybody's and has a form of its own, when there is one under a path."""
+        found = self._router.find("GET", path)
+        if found is None or isinstance(found, WrongMethod) or not found.route.media:
+            return None
+        return self._plans[found.route.rpc]
 
     async def _call(self, plan: _Plan, variables: tuple[str, ...], exchange: Exchange) -> Answer:
         exchange.check_head()
@@ -250,6 +266,8 @@ class Transcoder:
         answer.headers.append(_NO_SNIFF)
         if not any(name == _CACHE[0] for name, _ in answer.headers):
             answer.headers.append(_CACHE)
+        if exchange.route is not None and exchange.route.media:
+            answer.headers += _ANY_ORIGIN  # signed and the same for everybody: a verifier's page may read it
         answer.headers.append((b"x-request-id", exchange.request_id.encode()))
         if exchange.allowance is not None:
             answer.headers.append((b"ratelimit-policy", exchange.allowance.policy))
@@ -348,6 +366,11 @@ def _min_version(exchange: Exchange) -> str:
     if len(given) > _MIN_VERSION_MAX or not given.isascii():
         raise InvalidInput("MIN_VERSION_MALFORMED", "the version token is malformed")
     return given
+
+
+async def _preflight(_exchange: Exchange) -> Answer:
+    """What a browser may ask of a public list from a page of somebody else: to read it, and nothing with a login."""
+    return Answer(204, b"", list(_PREFLIGHT))
 
 
 async def _not_found(_exchange: Exchange) -> Answer:
