@@ -490,6 +490,15 @@ async def running_ranges(tx: Transaction, sample: int, size: int) -> list[dict[s
     ]
 
 
+async def running_of(tx: Transaction, person_ids: Iterable[UUID]) -> list[dict[str, Any]]:
+    """What one person draws under every id that was merged, as a single range."""
+    rows = await tx.fetch(
+        "SELECT benefit_id FROM benefit WHERE person_id = ANY ($1::uuid[]) AND state <> 'ENDED' ORDER BY benefit_id",
+        list(person_ids),
+    )
+    return [{"ids": [str(row["benefit_id"]) for row in rows], "size": len(rows)}]
+
+
 async def running(tx: Transaction, benefit_ids: Sequence[UUID]) -> list[Recomputable]:
     """Some benefits."""
     return _recomputable(await tx.fetch(RECOMPUTABLE.format("mine.benefit_id = ANY($1::uuid[])"), list(benefit_ids)))
