@@ -93,6 +93,7 @@ class PolicyStore:
         self.content = canonical(plain, local)
         self.version = hashlib.sha256(self.content.encode()).hexdigest()
         self._is_snapshot = False
+        self._asked: set[tuple[str, str]] | None = None
         # Ids of local values that nobody vouches for: good for a demonstration, never for a payment.
         self.assumed_locally = tuple(
             str(entry["id"]) for entry in (local or {}).get("entries", ()) if entry["confidence"] == "assumed"
@@ -175,6 +176,17 @@ class PolicyStore:
         """The word that a parameter declares for its values; ``table`` when they have parts."""
         return self._types[file, key]
 
+    def watched(self) -> "PolicyStore":
+        """This law, noting in :attr:`asked` what it is asked for."""
+        other = copy(self)
+        other._asked = set()  # noqa: SLF001 - of this class
+        return other
+
+    @property
+    def asked(self) -> frozenset[tuple[str, str]]:
+        """File and key of every parameter that a watched law was asked for."""
+        return frozenset(self._asked or ())
+
     def with_rows(self, parameters: Iterable[Dated[Any]], version: str) -> "PolicyStore":
         """This law with other rows of some parameters, in memory, under a version of the caller's."""
         other = copy(self)
@@ -188,6 +200,8 @@ class PolicyStore:
         return self._dated(file, key)
 
     def _dated(self, file: str, key: str) -> Dated[Any]:
+        if self._asked is not None:
+            self._asked.add((file, key))
         known = self._parameters.get((file, key))
         if known is not None:
             return known

@@ -43,6 +43,7 @@ class CreateWhatIf:
         to: Last day; ``None`` is open.
         value: The value as the file would write it: a text, or JSON where it has parts.
         sample: Look at so many benefits; 0 is everybody.
+        person_id: Look at the benefits of one person.
     """
 
     file: str
@@ -51,6 +52,7 @@ class CreateWhatIf:
     to: date | None
     value: str
     sample: int = 0
+    person_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

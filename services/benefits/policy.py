@@ -53,6 +53,7 @@ class BenefitsPolicy:
 
     def __init__(self, store: PolicyStore) -> None:
         self.store = store
+        store = store.watched()
         # When a track and month of birth retire by this law: asked for in every pension, told apart by a few thousand.
         self.retirements: dict[tuple[Track, Month], Retirement] = {}
         self.version = store.version
@@ -166,6 +167,8 @@ class BenefitsPolicy:
             near_months=store.integer(RETIREMENT, "disability.near_months"),
             resident_average=store.money(RETIREMENT, "disability.resident_average"),
         )
+        # File and key of every parameter that benefits read.
+        self.reads = store.asked
 
 
 def _tracks(value: Mapping[str, Any]) -> Mapping[Track, TrackRule]:

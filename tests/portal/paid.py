@@ -444,6 +444,28 @@ def program(echo: Echo) -> None:
             checked_count=1,
             stored_policy_version="0123456789abcdef",
             policy_version="fedcba9876543210",
+            as_decided=determining.RecomputationAsDecided(
+                verdict=determining.RECOMPUTATION_VERDICT_EQUAL,
+                checked_count=1,
+                policy_version="0123456789abcdef",
+                release="0.1.0",
+                release_now="0.1.0",
+            ),
+            today=determining.RecomputationToday(
+                verdict=determining.RECOMPUTATION_VERDICT_DIFFERS,
+                monthly_change=yuan("0.01"),
+                owed=yuan("0.02"),
+                cause=determining.RECOMPUTATION_CAUSE_PUBLISHED,
+                changes=[
+                    determining.RecomputationParameter(
+                        file="pension-employee.yaml",
+                        key="calculation_base",
+                        old_value="8917.00",
+                        new_value="9300.00",
+                        was_provisional=True,
+                    )
+                ],
+            ),
         ),
         "ListPersonPayments": payments(),
         "GetCertification": standing(),

@@ -84,6 +84,7 @@ def what_if(request: pb.CreateWhatIfRequest) -> CreateWhatIf:
         to=date_of(change.to_date, "change.to_date") if change.HasField("to_date") else None,
         value=change.value,
         sample=request.sample_size,
+        person_id=ids.parse("per", request.person_id, field="person_id") if request.person_id else None,
     )
 
 

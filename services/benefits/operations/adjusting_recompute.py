@@ -32,7 +32,7 @@ from services.benefits.operations.adjusting_annual import plan
 from services.benefits.operations.adjusting_whatif import Overlay
 from services.benefits.operations.settling import settle_with_a_past
 from services.benefits.store import adjusting as store
-from services.benefits.store import adjusting_amounts, adjusting_provisional, decisions
+from services.benefits.store import adjusting_amounts, adjusting_provisional, decisions, register
 from services.benefits.store.adjusting_amounts import NewAmount, NewCalculation, NewDifference
 from services.benefits.store.decisions import Amount
 
@@ -146,7 +146,13 @@ async def _chunk(
 async def _what_if_chunk(tx: Transaction, job: Job, chunk: Chunk, *, overlay: Overlay, size: int) -> ChunkResult:
     run = await found(tx, run_of(job))
     if chunk.params == PLAN:
-        return await plan(tx, job, await adjusting_provisional.running_ranges(tx, run.terms["sample"], size))
+        one = run.terms.get("person_id")
+        ranges = (
+            await adjusting_provisional.running_of(tx, await register.same(tx, UUID(one))) if one else None
+        )
+        return await plan(
+            tx, job, ranges or await adjusting_provisional.running_ranges(tx, run.terms["sample"], size)
+        )
     if "ids" in chunk.params:
         benefits = await adjusting_provisional.running(tx, [UUID(one) for one in chunk.params["ids"]])
     else:

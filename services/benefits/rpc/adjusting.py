@@ -44,6 +44,8 @@ class AdjustingRpc(Servicer):
     async def CreateWhatIf(self, request: pb.CreateWhatIfRequest, call: Call) -> pb.CreateWhatIfResponse:
         """Look at another value of a parameter."""
         command = messages.what_if(request)
+        if command.person_id is not None:
+            call.audit_person(command.person_id)
         return await call.once(
             _with_job(lambda tx: adjusting_whatif.what_if(tx, command, self.policy)), messages.what_if_created
         )

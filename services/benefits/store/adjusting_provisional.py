@@ -10,7 +10,7 @@ from services.benefits.lifecycle import Kind
 from services.benefits.store.ranges import BOUNDARIES, ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from uuid import UUID
 
     from chassis.transaction import Transaction
@@ -83,6 +83,15 @@ async def running_ranges(tx: Transaction, sample: int, size: int) -> list[dict[s
         {"ids": drawn[start : start + size], "size": len(drawn[start : start + size])}
         for start in range(0, len(drawn), size)
     ]
+
+
+async def running_of(tx: Transaction, person_ids: Iterable[UUID]) -> list[dict[str, Any]]:
+    """What one person draws under every id that was merged, as a single range."""
+    rows = await tx.fetch(
+        "SELECT benefit_id FROM benefit WHERE person_id = ANY ($1::uuid[]) AND state <> 'ENDED' ORDER BY benefit_id",
+        list(person_ids),
+    )
+    return [{"ids": [str(row["benefit_id"]) for row in rows], "size": len(rows)}]
 
 
 async def running(tx: Transaction, benefit_ids: Sequence[UUID]) -> list[Recomputable]:

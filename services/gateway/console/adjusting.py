@@ -49,6 +49,7 @@ WHAT_IF = (
     Field("change.to_date", "date", "adjust.to_date", "adjust.to_date_hint", required=False),
     Field("change.value", "text", "adjust.value", "adjust.value_hint"),
     Field("sample_size", "digits", "adjust.sample", "adjust.sample_hint", required=False),
+    Field("person_id", "text", "adjust.person", "adjust.person_hint", required=False),
 )
 # What may be done next: state → action → the roles that the API lets in.
 _CLERK, _SUPERVISOR = frozenset({"CLERK"}), frozenset({"SUPERVISOR"})
@@ -141,6 +142,7 @@ async def what_if(visit: Visit) -> Response:
 
     async def ask(body: dict[str, Any]) -> Any:
         asked = {"change": body["change"], "sample_size": whole(visit, "sample_size", body.get("sample_size", "0"))}
+        asked |= {"person_id": body["person_id"]} if body.get("person_id") else {}
         return await visit.post("/v1/adjustments:what-if", asked, key=visit.form.get("key", ""), purpose=PURPOSE)
 
     known = {

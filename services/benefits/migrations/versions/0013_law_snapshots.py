@@ -8,7 +8,7 @@ from alembic import op
 from chassis.migrate import grant_app
 
 revision = "0013"
-down_revision = "0011"  # 0012 belongs to another change made at the same time; chained when both are together
+down_revision = "0012"
 
 
 def upgrade() -> None:
