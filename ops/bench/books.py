@@ -10,8 +10,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from ops.bench import adjusting, payroll, pensioners
-from ops.bench.ground import NotReady
 from ops.bench.measure import median
+from ops.bench.patience import NotReady
 from ops.bench.result import Row
 
 if TYPE_CHECKING:

@@ -147,12 +147,8 @@ async def _what_if_chunk(tx: Transaction, job: Job, chunk: Chunk, *, overlay: Ov
     run = await found(tx, run_of(job))
     if chunk.params == PLAN:
         one = run.terms.get("person_id")
-        ranges = (
-            await adjusting_provisional.running_of(tx, await register.same(tx, UUID(one))) if one else None
-        )
-        return await plan(
-            tx, job, ranges or await adjusting_provisional.running_ranges(tx, run.terms["sample"], size)
-        )
+        ranges = await adjusting_provisional.running_of(tx, await register.same(tx, UUID(one))) if one else None
+        return await plan(tx, job, ranges or await adjusting_provisional.running_ranges(tx, run.terms["sample"], size))
     if "ids" in chunk.params:
         benefits = await adjusting_provisional.running(tx, [UUID(one) for one in chunk.params["ids"]])
     else:

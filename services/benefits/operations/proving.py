@@ -22,7 +22,7 @@ from services.benefits.calculation import canonical
 from services.benefits.operations import law, queries
 from services.benefits.operations.adjusting_recompute import final_inputs, renew
 from services.benefits.policy import BenefitsPolicy
-from services.benefits.store import adjusting, decisions
+from services.benefits.store import adjusting_amounts, adjusting_provisional, decisions
 from services.benefits.store.decisions import Amount
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kernel.statement import Statement
     from services.benefits.calculation import Calculation
     from services.benefits.operations.adjusting_recompute import Renewed
-    from services.benefits.store.adjusting import StoredAmount
+    from services.benefits.store.adjusting_amounts import StoredAmount
     from services.benefits.store.rows import BenefitRow, CalculationRow
 
 MOST_CHANGES = 20  # parameters that an answer names
@@ -168,7 +168,7 @@ async def prove(tx: Transaction, benefit_id: UUID, policy: BenefitsPolicy) -> Pr
         NotFound: BENEFIT_NOT_FOUND.
     """
     benefit = await queries.benefit(tx, benefit_id)
-    amounts = await adjusting.amounts(tx, benefit_id)
+    amounts = await adjusting_amounts.amounts(tx, benefit_id)
     rows = await decisions.calculation_rows(tx, {one.digest for one in amounts})
     record = Record(benefit, amounts, rows, await decisions.calculations(tx, rows))
     decided = await _as_decided(tx, record, policy)
@@ -235,7 +235,7 @@ def _unlike(record: Record, amount: StoredAmount, then: BenefitsPolicy) -> tuple
 
 async def _today(tx: Transaction, record: Record, decided: AsDecided, policy: BenefitsPolicy) -> Today:
     benefit, known = record.benefit, record.known
-    (mine,) = await adjusting.running(tx, [benefit.benefit_id])
+    (mine,) = await adjusting_provisional.running(tx, [benefit.benefit_id])
     amounts = [Amount(one.from_month, one.amount, one.digest) for one in record.amounts]
     try:
         made = renew(mine, amounts, known, policy, month=benefit.first_month, cache={})
