@@ -241,9 +241,11 @@ async def by_hand(benefits: Benefits, drawn: list[dict[str, Any]], law: Benefits
     async def read(tx: Any) -> int:
         change = 0
         for one in drawn:
-            last = (await decisions.amounts(tx, [one["benefit_id"]]))[one["benefit_id"]][-1]
-            known = await decisions.calculation(tx, last.digest)
-            month_ = Month.of(tx.today) if known.kind is Kind.UNEMPLOYMENT else last.from_month
+            amounts = (await decisions.amounts(tx, [one["benefit_id"]]))[one["benefit_id"]]
+            now = [amount for amount in amounts if amount.from_month <= Month.of(tx.today)]
+            drawn_now = now[-1] if now else amounts[0]
+            known = await decisions.calculation(tx, drawn_now.digest)
+            month_ = Month.of(tx.today) if known.kind is Kind.UNEMPLOYMENT else drawn_now.from_month
             laws = (law, benefits.policy)
             new, old = (calculation.recompute(known.kind, known.inputs, month_, by).statement for by in laws)
             change += new.total.fen - old.total.fen

@@ -49,9 +49,14 @@ CARDS_BESIDE_THE_STORY = {
     "POST /v1/card-days",
     "POST /v1/card-losses",
     "POST /v1/persons/{id}/cards",
+    "POST /v1/persons/{id}/contact",
+    "POST /v1/persons/{id}/contact:remove",
+    "POST /v1/pin-entries/{id}:enter",
+    "POST /v1/text-codes/{id}:confirm",
     *(
         f"POST /v1/cards/{{id}}:{what}"
         for what in (
+            "activate-at-counter", "ask-for-pin", "reset-pin-at-counter", "send-reset-code",
             "decide-cancel", "lock", "prepare-cancel", "record-proof", "replace", "report-formal-loss", "start-proof",
             "unlock",
         )

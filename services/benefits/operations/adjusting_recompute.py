@@ -255,23 +255,29 @@ async def _write(tx: Transaction, run: Run, changed: Sequence[Renewed]) -> None:
 
 
 def _impact(tx: Transaction, renewed: Sequence[Renewed], rejects: Sequence[Reject]) -> Impact:
-    today = tx.today.year * _MONTHS + tx.today.month - 1
+    today, month = tx.today.year * _MONTHS + tx.today.month - 1, Month.of(tx.today)
+    drawn = [(_in_force(one.before, month), _in_force(one.after, month)) for one in renewed]
     group = Group(
         keys=[one.benefit.benefit_id.bytes for one in renewed],
         kinds=[one.benefit.kind.value for one in renewed],
         age=np.array([max(0, today - one.benefit.birth) // _MONTHS for one in renewed], dtype=np.int64),
-        before=np.array([one.before[-1].amount.fen for one in renewed], dtype=np.int64),
-        after=np.array([one.after[-1].amount.fen for one in renewed], dtype=np.int64),
+        before=np.array([before.amount.fen for before, _ in drawn], dtype=np.int64),
+        after=np.array([after.amount.fen for _, after in drawn], dtype=np.int64),
         back=np.array([one.change_fen for one in renewed], dtype=np.int64),
     )
 
     def statements(row: int) -> dict[str, Any]:
-        one = renewed[row]
-        digests = {"before": one.before[-1].digest, "after": one.after[-1].digest}
+        one, (before, after) = renewed[row], drawn[row]
+        digests = {"before": before.digest, "after": after.digest}
         return {name: one.made[digest].statement.to_plain() for name, digest in digests.items() if digest in one.made}
 
     codes = [one.code for one in rejects]
     return impact(group, statements, **{code: codes.count(code) for code in set(codes)})
+
+
+def _in_force(amounts: Sequence[Amount], month: Month) -> Amount:
+    """What is drawn in a month: the last month of an annuity, far ahead, pays what is left and is no monthly amount."""
+    return max((one for one in amounts if one.from_month <= month), key=lambda one: one.from_month, default=amounts[0])
 
 
 def _reject(place: int, benefit: Recomputable, error: Exception) -> Reject:
