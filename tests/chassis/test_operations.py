@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.metadata
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -177,3 +178,7 @@ async def test_health_is_asked_while_work_goes_on(database: Database, nats: Nats
         await until(idle)
         stop.set()
         await working
+
+
+def test_the_release_is_the_distribution() -> None:
+    assert release.version() == importlib.metadata.version("hrss")
